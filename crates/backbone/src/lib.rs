@@ -1,0 +1,138 @@
+//! The `backbone` stage: pretrained weights as an artifact, fetched, checked and converted once.
+//!
+//! In: a weight file (official, or one of the user's). Out: `trunk.safetensors`, the network up to its
+//! last feature map under its published tensor names, and `backbone.json`, what it is and how photos
+//! must be prepared for it. Every later stage takes the trunk from here; see `README.md`.
+
+mod error;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use pipeline_nn::artifact::{BACKBONE_FILE, BackboneRecord, TRUNK_FILE};
+use pipeline_nn::backbones::{self, Backbone};
+use pipeline_nn::{Device, weights};
+use pipeline_stage::params::{Parameters, Problem, SourcePath};
+use pipeline_stage::source::{Remote, Shape, Source};
+use pipeline_stage::{Context, Failure, Hint, Stage, Summary};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub use error::Error;
+
+/// The stage kind `backbone`.
+#[derive(Debug, Clone, Copy)]
+pub struct BackboneStage;
+
+/// Parameters of `backbone`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    /// Architecture of the network: resnet18, resnet34, resnet50, resnet101 or efficientnet_lite0.
+    #[serde(default = "default_arch")]
+    pub arch: String,
+    /// Weight file to use instead of the official one: .safetensors or .pth, with the architecture's published tensor names.
+    #[serde(default)]
+    pub weights: Option<SourcePath>,
+}
+
+/// The lesson's network.
+fn default_arch() -> String {
+    "resnet34".to_owned()
+}
+
+impl Parameters for Params {
+    fn check(&self, problems: &mut Vec<Problem>) {
+        if let Err(unknown) = backbones::find(&self.arch) {
+            let mut problem = Problem::new("arch", unknown.to_string());
+            problem.hint = unknown.hint();
+            problems.push(problem);
+        }
+    }
+}
+
+impl Stage for BackboneStage {
+    const KIND: &'static str = "backbone";
+    const VERSION: u32 = 1;
+    const SUMMARY: &'static str = "pretrained weights, fetched, checked and converted once";
+    const PRODUCES: &'static str = "backbone";
+    const INPUTS: &'static [pipeline_stage::Input] = &[];
+    const USES_SEED: bool = false;
+    const LOCATORS: &'static [&'static str] = &["weights"];
+    type Params = Params;
+
+    fn sources(params: &Params) -> Vec<Source> {
+        match (&params.weights, backbones::find(&params.arch)) {
+            (Some(path), _) => vec![Source {
+                name: "weights",
+                param: "weights",
+                path: path.0.clone(),
+                shape: Shape::File,
+                fetch: None,
+                missing_hint:
+                    "set `weights` to a .safetensors or .pth file, or remove it to use the official one"
+                        .to_owned(),
+            }],
+            (None, Ok(backbone)) => vec![official(backbone)],
+            // Parameters were checked, so the architecture is known.
+            (None, Err(_)) => vec![],
+        }
+    }
+
+    fn run(params: &Params, cx: &Context<'_>) -> Result<Summary, Failure> {
+        let backbone = backbones::find(&params.arch)?;
+        let path = cx.source("weights");
+
+        let sha256 = sha256(path).map_err(Error::Io)?;
+        let is_official = sha256.starts_with(backbone.pretrained.sha256);
+        if params.weights.is_none() && !is_official {
+            return Err(Error::NotTheOfficialFile {
+                path: path.to_owned(),
+                expected: backbone.pretrained.sha256.to_owned(),
+                found: sha256,
+            }
+            .into());
+        }
+        cx.cancel.check()?;
+
+        let file = weights::read(path)?;
+        let trunk = backbone.load(&file, Device::Cpu)?;
+        cx.cancel.check()?;
+
+        weights::write_safetensors(&cx.out.join(TRUNK_FILE), trunk.named_tensors(), &BTreeMap::new())?;
+        let record = BackboneRecord::new(backbone, &sha256, is_official);
+        record.write(&cx.out.join(BACKBONE_FILE))?;
+
+        let origin = if is_official { backbone.pretrained.source } else { "weights given by the user" };
+        let line = format!("{}, {origin}, sha256 {}…", backbone.arch, &sha256[..8]);
+        Ok(Summary { line, ..Summary::default() })
+    }
+}
+
+/// SHA-256 of a file in hexadecimal.
+fn sha256(path: &Path) -> std::io::Result<String> {
+    let mut hasher = Sha256::new();
+    std::io::copy(&mut fs_err::File::open(path)?, &mut hasher)?;
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The official weight file of a backbone: looked for in `data/weights/`, else fetched.
+fn official(backbone: &Backbone) -> Source {
+    let pretrained = &backbone.pretrained;
+    let path = Path::new("data/weights").join(pretrained.file);
+    Source {
+        name: "weights",
+        param: "arch",
+        missing_hint: format!(
+            "put the file at {}{}, or set `weights` to a .safetensors or .pth file",
+            path.display(),
+            if pretrained.obtain.is_empty() { String::new() } else { format!(" ({})", pretrained.obtain) }
+        ),
+        path,
+        shape: Shape::File,
+        fetch: pretrained
+            .url
+            .map(|url| Remote { url: url.to_owned(), sha256: Some(pretrained.sha256.to_owned()) }),
+    }
+}

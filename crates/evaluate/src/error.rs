@@ -1,0 +1,93 @@
+//! What can go wrong in the `evaluate` stage beyond reading tables and weights.
+
+use pipeline_stage::Hint;
+
+/// An error of the `evaluate` stage.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The model's trunk is not the one that made the features.
+    #[error("model `{model}` has the trunk {trunk}, but the features were made by {features}")]
+    OtherTrunk {
+        /// Stage that made the model.
+        model: String,
+        /// Digest of its trunk.
+        trunk: String,
+        /// Digest of the features' trunk.
+        features: String,
+    },
+    /// The model knows other classes.
+    #[error("model `{model}` knows the classes {}, but the features have {}", found.join(", "), expected.join(", "))]
+    OtherClasses {
+        /// Stage that made the model.
+        model: String,
+        /// Its classes.
+        found: Vec<String>,
+        /// The features' classes.
+        expected: Vec<String>,
+    },
+    /// No labelled photo in the split.
+    #[error("there are no labelled {split} photos in the features to measure on")]
+    NothingToMeasure {
+        /// The split.
+        split: &'static str,
+    },
+    /// libtorch did not hand over the predictions.
+    #[error("cannot read the predictions of a batch: {0}")]
+    Predictions(String),
+    /// The metrics cannot be written as JSON.
+    #[error("cannot write the metrics as JSON: {0}")]
+    Json(serde_json::Error),
+    /// The file system says no; the message names the path.
+    #[error("{0}")]
+    Io(std::io::Error),
+}
+
+impl Error {
+    pub(crate) fn predictions(error: impl std::fmt::Display) -> Self {
+        // libtorch's messages carry a C++ backtrace after the first line.
+        Error::Predictions(error.to_string().lines().next().unwrap_or_default().to_owned())
+    }
+}
+
+impl Hint for Error {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::OtherTrunk { .. } => Some(
+                "in the pipeline file, give evaluate the features that the model was trained on".to_owned(),
+            ),
+            Error::OtherClasses { .. } => Some("train the model on the same photos".to_owned()),
+            Error::NothingToMeasure { split } => {
+                Some(format!("label photos in {split}/, and put {split} into the `splits` of precompute"))
+            }
+            Error::Predictions(_) | Error::Json(_) | Error::Io(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_of_other_classes_is_named_with_both_lists() {
+        let error = Error::OtherClasses {
+            model: "head".into(),
+            found: vec!["cats".into()],
+            expected: vec!["cats".into(), "dogs".into()],
+        };
+        assert_eq!(
+            error.to_string(),
+            "model `head` knows the classes cats, but the features have cats, dogs"
+        );
+    }
+
+    #[test]
+    fn an_unlabelled_split_says_what_to_do() {
+        let error = Error::NothingToMeasure { split: "test" };
+        assert_eq!(error.to_string(), "there are no labelled test photos in the features to measure on");
+        assert_eq!(
+            error.hint().as_deref(),
+            Some("label photos in test/, and put test into the `splits` of precompute")
+        );
+    }
+}

@@ -1,0 +1,149 @@
+//! The training loop of the head: shuffled batches of feature rows, SGD, a measurement per epoch.
+
+use std::time::Instant;
+
+use pipeline_fit::{DebiasedAverage, Schedule, batches, shuffled};
+use pipeline_nn::{Device, Head, Kind, Sgd, SgdConfig, Sizes, Tensor, nll, no_grad};
+use pipeline_stage::random::Stream;
+use pipeline_stage::{Context, Event, Failure};
+use pipeline_table::features::Features;
+use pipeline_table::history::HistoryRow;
+
+use crate::Params;
+use crate::error::Error;
+
+/// Width of the head's hidden layer, the lesson's.
+const HIDDEN: usize = 512;
+
+/// Rows of features with their labels, as tensors.
+pub(crate) struct Examples {
+    /// `[N, D]`, f32.
+    features: Tensor,
+    /// `[N]`, i64, index of the class.
+    labels: Tensor,
+    len: usize,
+}
+
+impl Examples {
+    /// Takes the labelled rows of `features`, each with `dim` numbers.
+    pub(crate) fn new(features: Features, dim: usize, device: Device) -> Result<Self, Error> {
+        let mut labels = Vec::with_capacity(features.rows.len());
+        for row in &features.rows {
+            let label = row.label_id.ok_or_else(|| Error::Unlabelled { id: row.id.clone() })?;
+            labels.push(i64::from(label));
+        }
+        let len = labels.len();
+        let table = Tensor::from_slice(&features.emb).view([len as i64, dim as i64]); // [N, D]
+        Ok(Examples {
+            features: table.to_device(device),
+            labels: Tensor::from_slice(&labels).to_device(device),
+            len,
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+}
+
+/// What training leaves.
+pub(crate) struct Trained {
+    pub(crate) head: Head,
+    /// A row per epoch.
+    pub(crate) history: Vec<HistoryRow>,
+}
+
+/// Trains a new head.
+pub(crate) fn train(
+    params: &Params,
+    cx: &Context<'_>,
+    train_set: &Examples,
+    valid_set: &Examples,
+    dim: usize,
+    classes: usize,
+    device: Device,
+) -> Result<Trained, Failure> {
+    let head = Head::new(Sizes { features: dim, hidden: HIDDEN, classes }, cx.seed, device)?;
+    let config = SgdConfig { momentum: params.momentum, weight_decay: params.weight_decay };
+    let mut sgd = Sgd::new(vec![head.parameters()], config);
+    let schedule = Schedule::Constant;
+    let steps_per_epoch = batches(train_set.len(), params.batch_size)?.len() as u64;
+    let progress = cx.progress("train the head", Some(u64::from(params.epochs) * steps_per_epoch), "steps");
+
+    let mut average = DebiasedAverage::new();
+    let mut history = Vec::new();
+    let mut step: u64 = 0;
+    let started = Instant::now();
+    for epoch in 0..params.epochs {
+        let stream = |purpose, epoch| Stream { seed: cx.seed, purpose, epoch, ..Stream::default() };
+        let order = shuffled(train_set.len(), &mut stream("order", u64::from(epoch)).start());
+        for range in batches(train_set.len(), params.batch_size)? {
+            let rows: Vec<i64> = order[range].iter().map(|&i| i as i64).collect();
+            let rows = Tensor::from_slice(&rows).to_device(device);
+            let x = train_set.features.index_select(0, &rows); // [B, D]
+            let y = train_set.labels.index_select(0, &rows); // [B]
+            let lr = schedule.rates(&[params.lr], step);
+
+            let mut dropout = stream("dropout", step).start();
+            let log_probs = head.forward_train(&x, &mut dropout)?; // [B, classes]
+            let loss = nll(&log_probs, &y)?;
+            sgd.zero_grad();
+            loss.backward();
+            sgd.step(&lr)?;
+
+            let loss = loss.double_value(&[]);
+            if !loss.is_finite() {
+                return Err(Error::LossNotFinite { loss, epoch: epoch + 1, step: step + 1, lr: lr[0] }.into());
+            }
+            average.add(loss);
+            step += 1;
+            progress.add(1)?;
+        }
+        let measured = measure(&head, valid_set)?;
+        history.push(HistoryRow {
+            stage: cx.stage.clone(),
+            phase: "train".to_owned(),
+            epoch: epoch + 1,
+            step,
+            lr: schedule.rates(&[params.lr], step.saturating_sub(1)),
+            // At least one step was made, so there is an average.
+            train_loss: average.value().unwrap_or(f64::NAN),
+            valid_loss: measured.map(|m| m.loss),
+            accuracy: measured.map(|m| m.accuracy),
+            seconds: started.elapsed().as_secs_f64(),
+        });
+        report_epoch(cx, params.epochs, &history);
+    }
+    Ok(Trained { head, history })
+}
+
+/// Loss and accuracy on a set.
+#[derive(Clone, Copy)]
+struct Measured {
+    loss: f64,
+    accuracy: f64,
+}
+
+/// Measures the head in eval mode; `None` on an empty set.
+fn measure(head: &Head, set: &Examples) -> Result<Option<Measured>, Failure> {
+    if set.len() == 0 {
+        return Ok(None);
+    }
+    no_grad(|| {
+        let log_probs = head.forward_eval(&set.features)?; // [N, classes]
+        let loss = nll(&log_probs, &set.labels)?.double_value(&[]);
+        let right = log_probs.argmax(1, false).eq_tensor(&set.labels);
+        let accuracy = right.to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
+        Ok(Some(Measured { loss, accuracy }))
+    })
+}
+
+fn report_epoch(cx: &Context<'_>, epochs: u32, history: &[HistoryRow]) {
+    let Some(row) = history.last() else { return };
+    let measured = match (row.valid_loss, row.accuracy) {
+        (Some(loss), Some(accuracy)) => format!(", valid loss {loss:.4}, accuracy {accuracy:.4}"),
+        _ => String::new(),
+    };
+    let text = format!("epoch {}/{epochs}: train loss {:.4}{measured}", row.epoch, row.train_loss);
+    cx.report.emit(Event::Note(text));
+}

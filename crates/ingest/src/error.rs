@@ -1,0 +1,179 @@
+//! What can go wrong in the `ingest` stage as a whole. A file that is wrong is a row of the table instead.
+
+use std::path::PathBuf;
+
+use pipeline_stage::Hint;
+use pipeline_table::Split;
+
+/// An error of the `ingest` stage.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The data root lacks a split.
+    #[error("no folder `{split}` in {}: found {}", root.display(), list(found))]
+    NoSplit {
+        /// The split.
+        split: Split,
+        /// The data root.
+        root: PathBuf,
+        /// What is there instead.
+        found: Vec<String>,
+        /// A folder inside that has `train`.
+        inside: Option<PathBuf>,
+    },
+    /// Two folders for one split.
+    #[error("two folders for the split {split}: {} and {}", first.display(), second.display())]
+    TwoFolders {
+        /// The split.
+        split: Split,
+        /// One of them.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// Fewer than two classes.
+    #[error("expected at least 2 class folders in {}, found {}", folder.display(), list(found))]
+    TooFewClasses {
+        /// The train folder.
+        folder: PathBuf,
+        /// The class folders there.
+        found: Vec<String>,
+    },
+    /// A class that cannot be learned.
+    #[error("class `{class}` is in {} but not in train, whose classes are {}", folder.display(), list(known))]
+    UnknownClass {
+        /// Its name.
+        class: String,
+        /// Where it was found.
+        folder: PathBuf,
+        /// The classes of train.
+        known: Vec<String>,
+    },
+    /// A class without photos to train on.
+    #[error("class `{class}` has no usable photo in train ({set_aside} set aside)")]
+    EmptyClass {
+        /// Its name.
+        class: String,
+        /// Files of the class that cannot be used.
+        set_aside: usize,
+    },
+    /// No photo to measure on.
+    #[error("there is no usable photo in valid")]
+    NothingToMeasure,
+    /// A class folder whose name cannot be written.
+    #[error("the name of the class folder {} is not UTF-8", folder.display())]
+    ClassNameNotText {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A file that cannot be used, with `on_bad: fail`.
+    #[error("`{id}` cannot be used: {detail}")]
+    BadFile {
+        /// The file.
+        id: String,
+        /// What was found.
+        detail: String,
+    },
+    /// Threads could not be started.
+    #[error("cannot start threads: {0}")]
+    Threads(rayon::ThreadPoolBuildError),
+    /// The findings cannot be written as JSON.
+    #[error("cannot write the findings as JSON: {0}")]
+    Json(serde_json::Error),
+    /// The file system says no; the message names the path.
+    #[error("{0}")]
+    Io(std::io::Error),
+}
+
+impl Hint for Error {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::NoSplit { inside: Some(inside), .. } => {
+                Some(format!("set `root` to {}", inside.display()))
+            }
+            Error::NoSplit { split: Split::Valid, .. } => {
+                Some("move a part of the photos of each class from train/ to valid/".to_owned())
+            }
+            Error::NoSplit { .. } => Some(
+                "set `root` to the folder that has train/ and valid/, with a folder per class in each"
+                    .to_owned(),
+            ),
+            Error::TwoFolders { second, .. } => {
+                Some(format!("keep one, and rename or remove {}", second.display()))
+            }
+            Error::TooFewClasses { .. } => {
+                Some("make a folder for each class, and put its photos there".to_owned())
+            }
+            Error::UnknownClass { class, .. } => {
+                Some(format!("put photos of `{class}` into train/{class}/, or remove the folder from valid"))
+            }
+            Error::EmptyClass { class, .. } => {
+                Some(format!("put photos into train/{class}/, or remove the folder from every split"))
+            }
+            Error::NothingToMeasure => Some("put photos into the class folders of valid/".to_owned()),
+            Error::ClassNameNotText { .. } => Some("rename it".to_owned()),
+            Error::BadFile { .. } => {
+                Some("mend or remove it, or set `on_bad: quarantine` to go on without such files".to_owned())
+            }
+            Error::Threads(_) | Error::Json(_) | Error::Io(_) => None,
+        }
+    }
+}
+
+/// Names for people: `a, b, …`, or `nothing`.
+fn list(names: &[String]) -> String {
+    match names {
+        [] => "nothing".to_owned(),
+        names if names.len() > 8 => format!("{}, … ({} in all)", names[..8].join(", "), names.len()),
+        names => names.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_split_says_what_is_there_and_where_to_look() {
+        let mut error = Error::NoSplit {
+            split: Split::Train,
+            root: "data".into(),
+            found: vec!["dogscats".into()],
+            inside: Some("data/dogscats".into()),
+        };
+        assert_eq!(error.to_string(), "no folder `train` in data: found dogscats");
+        assert_eq!(error.hint().as_deref(), Some("set `root` to data/dogscats"));
+        error = Error::NoSplit { split: Split::Valid, root: "data".into(), found: vec![], inside: None };
+        assert_eq!(error.to_string(), "no folder `valid` in data: found nothing");
+        assert_eq!(
+            error.hint().as_deref(),
+            Some("move a part of the photos of each class from train/ to valid/")
+        );
+    }
+
+    #[test]
+    fn each_error_about_classes_names_the_class_and_the_way_out() {
+        let unknown = Error::UnknownClass {
+            class: "emus".into(),
+            folder: "data/valid".into(),
+            known: vec!["cats".into(), "dogs".into()],
+        };
+        assert_eq!(
+            unknown.to_string(),
+            "class `emus` is in data/valid but not in train, whose classes are cats, dogs"
+        );
+        assert_eq!(
+            unknown.hint().as_deref(),
+            Some("put photos of `emus` into train/emus/, or remove the folder from valid")
+        );
+        let empty = Error::EmptyClass { class: "emus".into(), set_aside: 2 };
+        assert_eq!(empty.to_string(), "class `emus` has no usable photo in train (2 set aside)");
+        let few = Error::TooFewClasses { folder: "data/train".into(), found: vec!["cats".into()] };
+        assert_eq!(few.to_string(), "expected at least 2 class folders in data/train, found cats");
+    }
+
+    #[test]
+    fn long_lists_are_cut() {
+        let names: Vec<String> = (0..200).map(|i| format!("c{i}")).collect();
+        assert_eq!(list(&names), "c0, c1, c2, c3, c4, c5, c6, c7, … (200 in all)");
+    }
+}

@@ -1,0 +1,153 @@
+//! [`Findings`]: counts and lists of what was seen, as `ingest.json` and as the stage's summary.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use pipeline_stage::{Summary, words};
+use pipeline_table::{Split, Verdict};
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::layout::Layout;
+use crate::look::Looked;
+
+/// Version of the form of `ingest.json`.
+const FORMAT: u32 = 1;
+
+/// Files listed under `set_aside` and under `remarks`. All of them are in the table.
+const MOST_LISTED: usize = 10_000;
+
+/// `ingest.json`. Content only: no times, no paths outside the data root.
+#[derive(Debug, Serialize)]
+pub(crate) struct Findings {
+    format: u32,
+    classes: Vec<String>,
+    /// Usable photos by split and class; those without label under `unlabelled`.
+    photos: BTreeMap<Split, BTreeMap<String, u64>>,
+    /// Files by verdict.
+    verdicts: BTreeMap<Verdict, u64>,
+    /// Files by reason, of those with a remark or set aside.
+    reasons: BTreeMap<String, u64>,
+    /// Usable photos with a pixel that is not opaque; transparency is dropped.
+    transparent: u64,
+    /// Files that are used nowhere.
+    set_aside: Vec<Finding>,
+    /// Files that are used, and have something odd.
+    remarks: Vec<Finding>,
+    /// What lies beside the split folders and is not part of the data.
+    beside: Vec<String>,
+    /// Links that lead back into a folder above them; not followed.
+    loops: Vec<String>,
+    /// A few words on each reason of a bad file, with how many have it.
+    #[serde(skip)]
+    sentences: BTreeMap<&'static str, u64>,
+}
+
+/// A file that is set aside or has a remark.
+#[derive(Debug, Serialize)]
+struct Finding {
+    id: String,
+    reason: String,
+    /// What was found.
+    detail: String,
+    /// What can be done about it.
+    hint: Option<&'static str>,
+}
+
+impl Findings {
+    pub(crate) fn new(layout: &Layout) -> Self {
+        Findings {
+            format: FORMAT,
+            classes: layout.classes.clone(),
+            photos: BTreeMap::new(),
+            verdicts: BTreeMap::new(),
+            reasons: BTreeMap::new(),
+            transparent: 0,
+            set_aside: vec![],
+            remarks: vec![],
+            beside: layout.beside.clone(),
+            loops: layout.loops.clone(),
+            sentences: BTreeMap::new(),
+        }
+    }
+
+    /// Counts one file.
+    pub(crate) fn add(&mut self, looked: &Looked) {
+        let row = &looked.row;
+        *self.verdicts.entry(row.verdict).or_default() += 1;
+        if let Some(reason) = &row.reason {
+            *self.reasons.entry(reason.clone()).or_default() += 1;
+            let list = if row.verdict == Verdict::Bad { &mut self.set_aside } else { &mut self.remarks };
+            if list.len() < MOST_LISTED {
+                let (id, reason, detail) = (row.id.clone(), reason.clone(), looked.detail.clone());
+                list.push(Finding { id, reason, detail, hint: looked.way_out });
+            }
+        }
+        if row.verdict == Verdict::Bad {
+            *self.sentences.entry(looked.sentence).or_default() += 1;
+        } else {
+            let class = row.label.clone().unwrap_or_else(|| "unlabelled".to_owned());
+            *self.photos.entry(row.split).or_default().entry(class).or_default() += 1;
+            self.transparent += u64::from(looked.transparent);
+        }
+    }
+
+    /// Every class must have a usable photo to train on, and valid one to measure on.
+    pub(crate) fn check_classes(&self) -> Result<(), Error> {
+        let count = |split, class: &str| {
+            self.photos.get(&split).and_then(|classes| classes.get(class)).copied().unwrap_or(0)
+        };
+        for class in &self.classes {
+            if count(Split::Train, class) == 0 {
+                let set_aside =
+                    self.set_aside.iter().filter(|f| f.id.starts_with(&format!("train/{class}/")));
+                return Err(Error::EmptyClass { class: class.clone(), set_aside: set_aside.count() });
+            }
+        }
+        if self.total(Split::Valid) == 0 {
+            return Err(Error::NothingToMeasure);
+        }
+        Ok(())
+    }
+
+    fn total(&self, split: Split) -> u64 {
+        self.photos.get(&split).map_or(0, |classes| classes.values().sum())
+    }
+
+    pub(crate) fn write(&self, path: &Path) -> Result<(), Error> {
+        let mut json = serde_json::to_string_pretty(self).map_err(Error::Json)?;
+        json.push('\n');
+        fs_err::write(path, json).map_err(Error::Io)
+    }
+
+    pub(crate) fn summary(&self) -> Summary {
+        let bad = self.verdicts.get(&Verdict::Bad).copied().unwrap_or(0);
+        let splits: Vec<String> = Split::ALL
+            .into_iter()
+            .filter(|split| self.total(*split) > 0)
+            .map(|split| format!("{} {split}", words::count(self.total(split))))
+            .collect();
+        let all: u64 = Split::ALL.into_iter().map(|split| self.total(split)).sum();
+        let mut line =
+            format!("{} photos ({}), {} classes", words::count(all), splits.join(", "), self.classes.len());
+        let mut notes = Vec::new();
+        if bad > 0 {
+            line.push_str(&format!(", {} set aside", words::count(bad)));
+            let counts: Vec<String> = self
+                .sentences
+                .iter()
+                .map(|(sentence, n)| format!("{} {sentence}", words::count(*n)))
+                .collect();
+            let were =
+                if bad == 1 { "1 file was".to_owned() } else { format!("{} files were", words::count(bad)) };
+            notes.push(format!("{were} set aside (ingest.json lists them): {}", counts.join(", ")));
+        }
+        if !self.beside.is_empty() {
+            let names: Vec<&str> = self.beside.iter().take(5).map(String::as_str).collect();
+            let more = if self.beside.len() > 5 { ", …" } else { "" };
+            notes.push(format!("not part of the data, since they are no split: {}{more}", names.join(", ")));
+        }
+        let metrics = [("photos".to_owned(), all as f64), ("set_aside".to_owned(), bad as f64)].into();
+        Summary { line, metrics, notes, text: None }
+    }
+}

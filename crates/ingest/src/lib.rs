@@ -1,0 +1,169 @@
+//! The `ingest` stage: a folder of photos becomes a clean table and an honest list of what was wrong.
+//!
+//! In: a folder with `train/`, `valid/` and optional `test/`, one folder per class (a zip of that is
+//! unpacked before the stage is called). Out: `images.parquet`, `classes.json`, `ingest.json`; see
+//! `README.md`. Every file is decoded once, so that later stages meet no surprise. Bad files get a verdict
+//! and are left out by the stages that follow; the user's files are never moved or changed.
+
+mod error;
+mod findings;
+mod layout;
+mod look;
+
+use std::path::PathBuf;
+
+use pipeline_stage::params::{Parameters, Problem, SourcePath};
+use pipeline_stage::source::{Remote, Shape};
+use pipeline_stage::{Context, Failure, Input, Source, Stage, Summary};
+use pipeline_table::classes::{self, CLASSES_FILE};
+use pipeline_table::{ImagesWriter, Verdict};
+use rayon::prelude::*;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use error::Error;
+use findings::Findings;
+use layout::Layout;
+
+/// The stage kind `ingest`.
+#[derive(Debug, Clone, Copy)]
+pub struct Ingest;
+
+/// File name of the photo table.
+pub const IMAGES_FILE: &str = "images.parquet";
+/// File name of the counts and findings.
+pub const FINDINGS_FILE: &str = "ingest.json";
+/// Name of the source, by which later stages find the photos.
+pub const PHOTOS: &str = "photos";
+
+/// Files looked at between two writes; bounds the memory and keeps all threads busy.
+const CHUNK: usize = 1024;
+
+/// Parameters of `ingest`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    /// Folder of the photos, or a zip of it: train/ and valid/, optionally test/, one folder per class.
+    pub root: SourcePath,
+    /// Address of a zip that is fetched and unpacked to `root` when `root` is not there.
+    #[serde(default)]
+    pub fetch: Option<String>,
+    /// SHA-256 that the fetched zip must have, or at least its first 8 digits; without it the first one fetched is recorded.
+    #[serde(default)]
+    pub fetch_sha256: Option<String>,
+    /// What to do with files that cannot be used: `quarantine` lists them and goes on, `fail` stops.
+    #[serde(default)]
+    pub on_bad: OnBad,
+}
+
+/// What to do with files that cannot be used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnBad {
+    /// List them and go on without them.
+    #[default]
+    Quarantine,
+    /// Stop.
+    Fail,
+}
+
+impl Parameters for Params {
+    fn check(&self, problems: &mut Vec<Problem>) {
+        if self.root.0.as_os_str().is_empty() {
+            problems.push(Problem::new("root", "expected a folder, found an empty text"));
+        }
+        if let Some(url) = &self.fetch
+            && !(url.starts_with("http://") || url.starts_with("https://"))
+        {
+            problems.push(
+                Problem::new(
+                    "fetch",
+                    format!("expected an address that begins with http:// or https://, found `{url}`"),
+                )
+                .hint("a zip on this machine is named by `root` itself"),
+            );
+        }
+        if let Some(sha256) = &self.fetch_sha256 {
+            let is_hex = sha256.chars().all(|c| c.is_ascii_hexdigit() && !c.is_ascii_uppercase());
+            if !is_hex || !(8..=64).contains(&sha256.len()) {
+                let message = format!("expected 8 to 64 lower-case hexadecimal digits, found `{sha256}`");
+                problems.push(Problem::new("fetch_sha256", message));
+            }
+        }
+    }
+}
+
+impl Stage for Ingest {
+    const KIND: &'static str = "ingest";
+    const VERSION: u32 = 1;
+    const SUMMARY: &'static str = "a folder of photos becomes a clean table and a list of what was wrong";
+    const PRODUCES: &'static str = "images";
+    const INPUTS: &'static [Input] = &[];
+    const USES_SEED: bool = false;
+    const LOCATORS: &'static [&'static str] = &["root", "fetch", "fetch_sha256"];
+    type Params = Params;
+
+    fn sources(params: &Params) -> Vec<Source> {
+        vec![Source {
+            name: PHOTOS,
+            param: "root",
+            path: params.root.0.clone(),
+            shape: Shape::Tree,
+            fetch: params
+                .fetch
+                .as_ref()
+                .map(|url| Remote { url: url.clone(), sha256: params.fetch_sha256.clone() }),
+            missing_hint: "set `root` to the folder that has train/ and valid/, or `fetch` to the address of a zip of it"
+                .to_owned(),
+        }]
+    }
+
+    fn run(params: &Params, cx: &Context<'_>) -> Result<Summary, Failure> {
+        let layout = Layout::of(cx.source(PHOTOS), cx.cancel)?;
+        let pool =
+            rayon::ThreadPoolBuilder::new().num_threads(cx.threads.get()).build().map_err(Error::Threads)?;
+
+        let progress = cx.progress("photos looked at", Some(layout.files.len() as u64), "photos");
+        let mut writer = ImagesWriter::create(&cx.out.join(IMAGES_FILE))?;
+        let mut findings = Findings::new(&layout);
+        for chunk in layout.files.chunks(CHUNK) {
+            let looked: Vec<look::Looked> = pool.install(|| {
+                chunk
+                    .par_iter()
+                    .map(|file| {
+                        let looked = look::look(file, &layout.classes);
+                        progress.add(1)?;
+                        Ok(looked)
+                    })
+                    .collect::<Result<_, Failure>>()
+            })?;
+            for looked in looked {
+                writer.write(&looked.row)?;
+                if looked.row.verdict == Verdict::Bad && params.on_bad == OnBad::Fail {
+                    let (id, detail) = (looked.row.id, looked.detail);
+                    return Err(Error::BadFile { id, detail }.into());
+                }
+                findings.add(&looked);
+            }
+        }
+        writer.finish()?;
+        findings.check_classes()?;
+        classes::write(&cx.out.join(CLASSES_FILE), &layout.classes)?;
+        findings.write(&cx.out.join(FINDINGS_FILE))?;
+        Ok(findings.summary())
+    }
+}
+
+/// A file of the data set, not looked at yet.
+#[derive(Debug, Clone)]
+pub(crate) struct File {
+    /// Path relative to the data root, with `/`; bytes that are no text are escaped.
+    pub(crate) id: String,
+    /// Where it is.
+    pub(crate) path: PathBuf,
+    pub(crate) split: pipeline_table::Split,
+    /// Number of its class.
+    pub(crate) label_id: Option<u32>,
+    /// Why it cannot be used whatever its content.
+    pub(crate) misplaced: Option<layout::Misplaced>,
+}

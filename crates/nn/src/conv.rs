@@ -1,0 +1,106 @@
+//! Convolution without bias, as every backbone here has it, with PyTorch's or TensorFlow's padding.
+
+use tch::{TchError, Tensor};
+
+use crate::backbones::Provide;
+use crate::error::Error;
+
+/// How the borders are extended with zeros.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Padding {
+    /// Half the kernel on each side: PyTorch's way, and torchvision's networks.
+    Half,
+    /// TensorFlow's SAME: as many zeros as make the output `ceil(n / stride)` long, the odd one after.
+    Same,
+}
+
+/// A square convolution without bias.
+pub(crate) struct Conv2d {
+    /// `[out, in / groups, kernel, kernel]`
+    weight: Tensor,
+    kernel: i64,
+    stride: i64,
+    padding: Padding,
+    groups: i64,
+}
+
+/// The numbers of a convolution.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ConvSize {
+    pub(crate) input: i64,
+    pub(crate) output: i64,
+    pub(crate) kernel: i64,
+    pub(crate) stride: i64,
+    /// 1, or the number of channels for a depthwise convolution.
+    pub(crate) groups: i64,
+}
+
+impl Conv2d {
+    /// The layer whose weight is `<name>.weight`.
+    pub(crate) fn new(
+        provide: &mut Provide<'_>,
+        name: &str,
+        size: ConvSize,
+        padding: Padding,
+    ) -> Result<Self, Error> {
+        let ConvSize { input, output, kernel, stride, groups } = size;
+        let weight = provide(&format!("{name}.weight"), &[output, input / groups, kernel, kernel])?;
+        Ok(Conv2d { weight, kernel, stride, padding, groups })
+    }
+
+    /// `x`: `[N, in, H, W]` to `[N, out, H', W']`.
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
+        let half = self.kernel / 2;
+        let convolve = |x: &Tensor, padding: [i64; 2]| {
+            let stride = [self.stride, self.stride];
+            x.f_conv2d(&self.weight, None::<&Tensor>, stride, padding, [1, 1], self.groups)
+        };
+        if self.padding == Padding::Half {
+            return convolve(x, [half, half]);
+        }
+        let (_, _, height, width) = x.size4()?;
+        let (top, bottom) = same_padding(height, self.kernel, self.stride);
+        let (left, right) = same_padding(width, self.kernel, self.stride);
+        if top == bottom && left == right {
+            convolve(x, [top, left])
+        } else {
+            convolve(&x.f_constant_pad_nd([left, right, top, bottom])?, [0, 0])
+        }
+    }
+}
+
+/// Zeros (before, after) an axis of length `n` in TensorFlow's SAME rule:
+/// `total = max((ceil(n / stride) - 1) * stride + kernel - n, 0)`, half of it before, rounded down.
+fn same_padding(n: i64, kernel: i64, stride: i64) -> (i64, i64) {
+    let outputs = (n + stride - 1) / stride;
+    let total = ((outputs - 1) * stride + kernel - n).max(0);
+    (total / 2, total - total / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn same_padding_is_tensorflows() {
+        // At 224 from the network's description: stride 2 k3 pads (0, 1), stride 2 k5 (1, 2), stride 1 half.
+        assert_eq!(same_padding(224, 3, 2), (0, 1));
+        assert_eq!(same_padding(224, 5, 2), (1, 2));
+        assert_eq!(same_padding(7, 5, 1), (2, 2));
+        // Odd lengths under stride 2 are symmetric.
+        assert_eq!(same_padding(7, 3, 2), (1, 1));
+        assert_eq!(same_padding(1, 1, 2), (0, 0));
+    }
+
+    #[test]
+    fn height_and_width_are_padded_each_by_their_own_length() {
+        let mut ones = |_: &str, shape: &[i64]| Ok(Tensor::ones(shape, tch::kind::FLOAT_CPU));
+        let size = ConvSize { input: 1, output: 1, kernel: 3, stride: 2, groups: 1 };
+        let conv = Conv2d::new(&mut ones, "c", size, Padding::Same).unwrap();
+        // Height 4 pads (0, 1), width 5 pads (1, 1). Each output counts the cells under the kernel.
+        let y = conv.forward(&Tensor::ones([1, 1, 4, 5], tch::kind::FLOAT_CPU)).unwrap();
+        assert_eq!(y.size(), [1, 1, 2, 3]);
+        let counts: Vec<f32> = y.flatten(0, -1).try_into().unwrap();
+        assert_eq!(counts, [6.0, 9.0, 6.0, 4.0, 6.0, 4.0]);
+    }
+}

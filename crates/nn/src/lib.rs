@@ -1,0 +1,44 @@
+//! Networks on libtorch: the one crate that links it.
+//!
+//! Here live the device, the backbones (pretrained trunks), pooling, the head, the loss, the optimiser, and
+//! the files that hold weights. Not here: decoding of photos (`pipeline-photo`), tables (`pipeline-table`), metrics and
+//! the order of an epoch (`pipeline-fit`), and the stages, which put these parts together.
+//!
+//! | to | call |
+//! |---|---|
+//! | choose where to compute | [`device::pick`], [`device::set_threads`] |
+//! | read weights of any known format | [`weights::read`] |
+//! | get a trunk | [`backbones::find`], [`Backbone::load`](backbones::Backbone::load) |
+//! | turn photos into features | [`Trunk::forward`], [`concat_pool`] |
+//! | train a head | [`Head::new`], [`Head::forward_train`], [`nll`], [`Sgd`] |
+//! | write weights | [`weights::write_safetensors`] |
+//! | read or write what a trunk or a model is | [`artifact`] |
+//!
+//! Batches are `[N, 3, H, W]` float32, normalised; features `[N, 2 C]`; log-probabilities `[N, classes]`.
+//! On a processor the same inputs and the same thread count give the same bits.
+
+pub mod artifact;
+pub mod backbones;
+mod batch_norm;
+mod conv;
+pub mod device;
+mod error;
+mod head;
+mod linear;
+mod loss;
+mod pool;
+mod sgd;
+mod trunk;
+pub mod weights;
+
+pub use backbones::Backbone;
+pub use batch_norm::Mode;
+pub use error::Error;
+pub use head::{Head, Sizes};
+pub use loss::nll;
+pub use pool::concat_pool;
+pub use sgd::{Sgd, SgdConfig};
+pub use trunk::Trunk;
+pub use weights::Weights;
+
+pub use tch::{Device, Kind, Tensor, no_grad};

@@ -1,0 +1,153 @@
+//! Every trunk, with weights of the formula, against torchvision; and weights that do not fit.
+
+use std::collections::BTreeMap;
+
+use pipeline_nn::backbones::{BACKBONES, find};
+use pipeline_nn::{Backbone, Device, Kind, Mode, Tensor, Weights, no_grad};
+use pipeline_stage::Hint;
+
+use crate::{assert_close, formula, read_fixture};
+
+const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
+
+/// Every fifth number of the flattened map is in the fixtures.
+const KEEP: i64 = 5;
+
+fn formula_weights(backbone: &Backbone) -> Weights {
+    formula::weights(backbone.tensors().unwrap())
+}
+
+fn input() -> Tensor {
+    formula::tensor("input", &[2, 3, 64, 97]) * 10.0
+}
+
+#[test]
+fn every_trunk_computes_what_pytorch_does_in_each_mode_of_its_groups() {
+    crate::one_thread();
+    let modes = [
+        ("eval", [Mode::Eval, Mode::Eval]),
+        ("train", [Mode::Train, Mode::Train]),
+        ("early_frozen", [Mode::Eval, Mode::Train]),
+    ];
+    for backbone in BACKBONES {
+        let expected = read_fixture(&format!("{}.safetensors", backbone.arch));
+        let weights = formula_weights(backbone);
+        for (mode, modes) in modes {
+            let what = format!("{} {mode}", backbone.arch);
+            // Training moves running statistics, so each mode starts afresh.
+            let trunk = backbone.load(&weights, Device::Cpu).unwrap();
+            let map = no_grad(|| trunk.forward(&input(), modes)).unwrap();
+            assert_eq!(map.size(), [2, backbone.channels as i64, 2, 4], "{what}");
+            let kept = map.flatten(0, -1).slice(0, None, None, KEEP);
+            assert_close(&what, &kept, expected.get(&format!("{mode}.output")).unwrap(), 1e-4);
+            let prefix = format!("{mode}.");
+            for name in expected.names().filter(|n| n.starts_with(&prefix) && n.contains("running_")) {
+                let found = &trunk.named_tensors()[name.strip_prefix(&prefix).unwrap()];
+                assert_close(&format!("{what} {name}"), found, expected.get(name).unwrap(), 1e-4);
+            }
+        }
+    }
+}
+
+#[test]
+fn eval_mode_leaves_the_trunk_as_it_was_and_a_shared_one_computes_the_same() {
+    crate::one_thread();
+    let backbone = find("resnet18").unwrap();
+    let trunk = backbone.load(&formula_weights(backbone), Device::Cpu).unwrap();
+    let eval = [Mode::Eval; 2];
+    let x = input();
+    let first = no_grad(|| trunk.forward(&x, eval)).unwrap();
+    assert!(!first.requires_grad());
+    let shared = trunk.share().unwrap();
+    let elsewhere = std::thread::spawn(move || {
+        crate::one_thread();
+        no_grad(|| shared.forward(&input(), eval)).unwrap()
+    });
+    let other = elsewhere.join().unwrap();
+    assert_close("another thread", &other, &first, 1e-6);
+    for (name, tensor) in trunk.named_tensors() {
+        assert_eq!(tensor, &formula::tensor(name, &tensor.size()), "{name}");
+    }
+}
+
+#[test]
+fn the_classifier_and_counters_are_left_out() {
+    crate::one_thread();
+    let backbone = find("resnet18").unwrap();
+    let mut shapes = backbone.tensors().unwrap();
+    for name in ["fc.weight", "fc.bias", "bn1.num_batches_tracked"] {
+        shapes.push((name.to_owned(), vec![2]));
+    }
+    let trunk = backbone.load(&formula::weights(shapes), Device::Cpu).unwrap();
+    assert!(trunk.named_tensors().keys().all(|name| !name.starts_with("fc") && !name.ends_with("tracked")));
+    assert_eq!(trunk.named_tensors().len(), 100);
+}
+
+#[test]
+fn weights_of_another_architecture_are_recognised_both_ways() {
+    crate::one_thread();
+    // resnet34 holds every tensor of resnet18, and resnet101 every one of resnet50.
+    for (wanted, given) in [
+        ("resnet18", "resnet34"),
+        ("resnet34", "resnet18"),
+        ("resnet50", "resnet101"),
+        ("resnet18", "efficientnet_lite0"),
+    ] {
+        let weights = zeros(given);
+        let error = find(wanted).unwrap().load(&weights, Device::Cpu).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("cannot build {wanted} from `w.pth`: these look like {given} weights")
+        );
+        assert_eq!(error.hint().unwrap(), format!("set `arch` to `{given}`, or give weights of {wanted}"));
+    }
+}
+
+#[test]
+fn a_missing_or_misshapen_tensor_is_named() {
+    crate::one_thread();
+    let load = |change: fn(&mut BTreeMap<String, Tensor>)| {
+        let mut tensors = zero_tensors("resnet18");
+        change(&mut tensors);
+        let backbone = find("resnet18").unwrap();
+        backbone.load(&Weights::new("w.pth", tensors), Device::Cpu).unwrap_err().to_string()
+    };
+    let missing = load(|t| {
+        t.remove("layer2.1.bn1.bias");
+        t.remove("layer3.0.conv1.weight");
+    });
+    assert_eq!(
+        missing,
+        "cannot build resnet18 from `w.pth`: tensor `layer2.1.bn1.bias` is missing, and 1 other"
+    );
+    let misshapen = load(|t| {
+        t.insert("conv1.weight".to_owned(), Tensor::zeros([64, 1, 7, 7], FLOAT));
+    });
+    assert_eq!(
+        misshapen,
+        "cannot build resnet18 from `w.pth`: tensor `conv1.weight` has shape [64, 1, 7, 7], expected [64, 3, 7, 7]"
+    );
+}
+
+#[test]
+fn a_batch_of_another_shape_is_an_error() {
+    crate::one_thread();
+    let trunk = find("resnet18").unwrap().load(&zeros("resnet18"), Device::Cpu).unwrap();
+    for shape in [&[2, 1, 64, 97][..], &[3, 64, 97], &[0, 3, 64, 97]] {
+        let error = trunk.forward(&Tensor::zeros(shape, FLOAT), [Mode::Eval; 2]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("cannot run resnet18 on a batch of shape {shape:?}, expected [N, 3, H, W]")
+        );
+    }
+}
+
+/// Zeros in the shapes of `arch`, as views of one number.
+fn zero_tensors(arch: &str) -> BTreeMap<String, Tensor> {
+    let zeros = |shape: Vec<i64>| Tensor::zeros(vec![1; shape.len()], FLOAT).expand(shape, false);
+    find(arch).unwrap().tensors().unwrap().into_iter().map(|(name, shape)| (name, zeros(shape))).collect()
+}
+
+fn zeros(arch: &str) -> Weights {
+    Weights::new("w.pth", zero_tensors(arch))
+}

@@ -1,0 +1,218 @@
+//! JPEG: a survey of the segments, then the pixels by a strict decoder.
+//!
+//! `image` decodes JPEG leniently and fills what is missing with grey, so that a truncated photo looks
+//! like a whole one. Here its decoder is asked to be strict. The survey finds what a strict decoder does
+//! not say (where the picture ends, EXIF, kinds of JPEG that are not supported) and lets it pass over
+//! what does no harm: bytes between segments and segments of impossible length are left out of what it
+//! is given, as libjpeg skips them.
+
+use image::{DynamicImage, GrayImage, RgbImage};
+use zune_core::bytestream::ZCursor;
+use zune_core::colorspace::ColorSpace;
+use zune_core::options::DecoderOptions;
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::errors::DecodeErrors;
+
+use crate::decode::Decoded;
+use crate::orientation::Exif;
+use crate::{Format, Limits, Reason, Rejected};
+
+/// Decodes a JPEG file.
+pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, Rejected> {
+    let survey = Survey::of(bytes);
+    let frame = check_frame(&survey, bytes)?;
+    // Progressive pictures keep a 16-bit coefficient for each sample until the end.
+    let coefficients = if frame.is_progressive() { 2 * u64::from(frame.components) } else { 0 };
+    limits.check(Format::Jpeg, frame.width.into(), frame.height.into(), 3 + coefficients)?;
+
+    let repaired = survey.has_stray_bytes.then(|| survey.without_stray_bytes(bytes));
+    let image = pixels(repaired.as_deref().unwrap_or(bytes)).map_err(|e| refusal(&survey, &e))?;
+
+    let mut findings = Vec::new();
+    if survey.has_stray_bytes || survey.end.is_none() {
+        findings.push(Reason::MinorDamage);
+    }
+    // The further pictures of a multi-picture file are listed in it: nothing odd.
+    if survey.end.is_some_and(|end| end < bytes.len()) && !survey.is_multi_picture {
+        findings.push(Reason::TrailingData);
+    }
+    let exif = survey.exif.map_or(Exif::ABSENT, Exif::read);
+    Ok(Decoded { image, exif, findings })
+}
+
+/// The frame, if this is a kind of JPEG that can be decoded.
+fn check_frame(survey: &Survey<'_>, bytes: &[u8]) -> Result<Frame, Rejected> {
+    let reject = |reason, detail: &str| Err(Rejected::new(reason, Some(Format::Jpeg), detail));
+    let Some(frame) = survey.frame else {
+        return if survey.end.is_some() {
+            reject(Reason::Corrupt, "there is no picture between its start and end markers")
+        } else {
+            reject(Reason::Truncated, &format!("the file ends in its headers, after {} bytes", bytes.len()))
+        };
+    };
+    match frame.marker {
+        0xC0..=0xC2 if frame.precision != 8 => {
+            reject(Reason::UnsupportedFeature, &format!("it has {} bits per sample", frame.precision))
+        }
+        0xC0..=0xC2 if !survey.has_huffman_tables => {
+            reject(Reason::UnsupportedFeature, "it has no Huffman tables, as frames of motion JPEG video")
+        }
+        0xC0..=0xC2 => Ok(frame),
+        0xC9..=0xCB | 0xCD..=0xCF => reject(Reason::UnsupportedFeature, "it is arithmetic-coded JPEG"),
+        _ => reject(Reason::UnsupportedFeature, "it is lossless or hierarchical JPEG"),
+    }
+}
+
+/// Strictly decoded pixels: grey or RGB; CMYK and YCCK become RGB.
+fn pixels(bytes: &[u8]) -> Result<DynamicImage, DecodeErrors> {
+    let options = DecoderOptions::default()
+        .set_strict_mode(true)
+        .set_max_width(usize::MAX)
+        .set_max_height(usize::MAX)
+        .jpeg_set_out_colorspace(ColorSpace::RGB);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    decoder.decode_headers()?;
+    let is_grey = decoder.input_colorspace() == Some(ColorSpace::Luma);
+    if is_grey {
+        decoder.set_options(options.jpeg_set_out_colorspace(ColorSpace::Luma));
+    }
+    let samples = decoder.decode()?;
+    let (width, height) = decoder.info().map_or((0, 0), |i| (u32::from(i.width), u32::from(i.height)));
+    let image = if is_grey {
+        GrayImage::from_raw(width, height, samples).map(DynamicImage::ImageLuma8)
+    } else {
+        RgbImage::from_raw(width, height, samples).map(DynamicImage::ImageRgb8)
+    };
+    image.ok_or(DecodeErrors::FormatStatic("the decoder returned another number of samples than declared"))
+}
+
+fn refusal(survey: &Survey<'_>, error: &DecodeErrors) -> Rejected {
+    let reject = |reason, detail: String| Rejected::new(reason, Some(Format::Jpeg), detail);
+    match error {
+        DecodeErrors::Unsupported(_) => reject(Reason::UnsupportedFeature, error.to_string()),
+        _ if survey.end.is_none() => {
+            reject(Reason::Truncated, "the file ends before the picture does".to_owned())
+        }
+        _ => reject(Reason::Corrupt, format!("its data cannot be decoded ({})", one_line(error))),
+    }
+}
+
+fn one_line(error: &DecodeErrors) -> String {
+    error.to_string().replace(['\n', '"'], "")
+}
+
+/// The frame header: size and kind (ITU-T T.81, B.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Frame {
+    /// Second byte of the marker: 0xC0 baseline, 0xC1 extended, 0xC2 progressive, ...
+    marker: u8,
+    /// Bits per sample.
+    precision: u8,
+    width: u16,
+    height: u16,
+    components: u8,
+}
+
+impl Frame {
+    fn is_progressive(self) -> bool {
+        self.marker == 0xC2
+    }
+
+    /// From a segment's payload, which begins after its length.
+    fn read(marker: u8, payload: &[u8]) -> Option<Frame> {
+        let [precision, h1, h0, w1, w0, components, ..] = *payload else { return None };
+        let height = u16::from_be_bytes([h1, h0]);
+        Some(Frame { marker, precision, width: u16::from_be_bytes([w1, w0]), height, components })
+    }
+}
+
+/// What a walk over the markers of the first picture in a file finds.
+#[derive(Debug, Default)]
+struct Survey<'a> {
+    frame: Option<Frame>,
+    /// TIFF structure of the first APP1 segment with the EXIF signature.
+    exif: Option<&'a [u8]>,
+    has_huffman_tables: bool,
+    /// Whether an APP2 segment lists further pictures (CIPA DC-007).
+    is_multi_picture: bool,
+    /// Offset after the end marker; `None` when the file ends before one.
+    end: Option<usize>,
+    /// Whether there are bytes between segments or segments of impossible length.
+    has_stray_bytes: bool,
+    /// Everything but those, in order.
+    kept: Vec<std::ops::Range<usize>>,
+}
+
+impl<'a> Survey<'a> {
+    /// Walks from the start marker, as libjpeg does: to the next marker, over its segment, and after a
+    /// scan header over the entropy-coded data.
+    fn of(bytes: &'a [u8]) -> Self {
+        let mut survey = Survey { kept: vec![0..2], ..Survey::default() };
+        let mut at = 2;
+        while let Some(marker_at) = next_marker(bytes, at) {
+            // Fill bytes (0xFF) before a marker are legal.
+            survey.has_stray_bytes |= bytes[at..marker_at].iter().any(|b| *b != 0xFF);
+            let marker = bytes[marker_at + 1];
+            if marker == 0xD9 {
+                survey.kept.push(marker_at..marker_at + 2);
+                survey.end = Some(marker_at + 2);
+                break;
+            }
+            // Markers without a segment have no place between segments.
+            if matches!(marker, 0x01 | 0xD0..=0xD8) {
+                survey.has_stray_bytes = true;
+                at = marker_at + 2;
+                continue;
+            }
+            let Some(length) = bytes.get(marker_at + 2..marker_at + 4) else { break };
+            let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
+            if length < 2 {
+                survey.has_stray_bytes = true;
+                at = marker_at + 4;
+                continue;
+            }
+            let Some(payload) = bytes.get(marker_at + 4..marker_at + 2 + length) else { break };
+            survey.note(marker, payload);
+            at = marker_at + 2 + length;
+            if marker == 0xDA {
+                at = end_of_scan(bytes, at);
+            }
+            survey.kept.push(marker_at..at);
+        }
+        survey
+    }
+
+    fn note(&mut self, marker: u8, payload: &'a [u8]) {
+        match marker {
+            0xC4 => self.has_huffman_tables = true,
+            // 0xC8 is reserved and 0xCC defines arithmetic conditioning: no frames.
+            0xC0..=0xCF if !matches!(marker, 0xC8 | 0xCC) => {
+                self.frame = self.frame.or(Frame::read(marker, payload));
+            }
+            0xE1 if self.exif.is_none() => self.exif = payload.strip_prefix(b"Exif\0\0"),
+            0xE2 if payload.starts_with(b"MPF\0") => self.is_multi_picture = true,
+            _ => {}
+        }
+    }
+
+    fn without_stray_bytes(&self, bytes: &[u8]) -> Vec<u8> {
+        self.kept.iter().flat_map(|range| &bytes[range.clone()]).copied().collect()
+    }
+}
+
+/// Offset of the 0xFF of the first marker at or after `at`.
+fn next_marker(bytes: &[u8], at: usize) -> Option<usize> {
+    let pairs = bytes.get(at..)?.windows(2);
+    pairs.enumerate().find(|(_, p)| p[0] == 0xFF && !matches!(p[1], 0x00 | 0xFF)).map(|(i, _)| at + i)
+}
+
+/// Offset of the marker that ends the entropy-coded data which begins at `at`: any but a restart.
+fn end_of_scan(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(marker_at) = next_marker(bytes, at) {
+        if !matches!(bytes[marker_at + 1], 0xD0..=0xD7) {
+            return marker_at;
+        }
+        at = marker_at + 2;
+    }
+    bytes.len()
+}

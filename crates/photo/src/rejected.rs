@@ -1,0 +1,29 @@
+//! [`Rejected`]: the error of [`decode`](crate::decode()).
+
+use pipeline_stage::Hint;
+
+use crate::{Format, Reason};
+
+/// Bytes that cannot be used as a photo.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {detail}", .reason.sentence())]
+pub struct Rejected {
+    /// Why, as one of a fixed list.
+    pub reason: Reason,
+    /// What was found, for people: lower case, no full stop.
+    pub detail: String,
+    /// The format, where the content tells one that can be decoded in principle.
+    pub format: Option<Format>,
+}
+
+impl Rejected {
+    pub(crate) fn new(reason: Reason, format: Option<Format>, detail: impl Into<String>) -> Self {
+        Rejected { reason, detail: detail.into(), format }
+    }
+}
+
+impl Hint for Rejected {
+    fn hint(&self) -> Option<String> {
+        self.reason.way_out().map(str::to_owned)
+    }
+}

@@ -1,0 +1,63 @@
+//! Arguments that `run`, `status` and `validate` share: which config, which overrides, which folders.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use pipeline_runner::{RunOptions, Selection};
+
+use super::Stop;
+use crate::config::{self, Job};
+use crate::stages::STAGES;
+
+/// Names one job.
+#[derive(Debug, clap::Args)]
+pub(super) struct JobArguments {
+    /// The config: a YAML file that names a pipeline and its numbers
+    pub(super) config: PathBuf,
+    /// Override a parameter, for example head.lr=0.003; may be given several times
+    #[arg(long = "set", value_name = "STAGE.PARAM=VALUE")]
+    pub(super) sets: Vec<String>,
+}
+
+impl JobArguments {
+    /// Reads and checks the files.
+    pub(super) fn load(&self) -> Result<Job, Stop> {
+        Ok(config::load(&self.config, &self.sets, STAGES)?)
+    }
+}
+
+/// Where artifacts and links are.
+#[derive(Debug, clap::Args)]
+pub(super) struct Folders {
+    /// Folder of the artifacts [default: .pipeline in the project root]
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+    /// Folder of the links to current artifacts [default: out in the project root]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+impl Folders {
+    /// Options for the whole of `job`.
+    pub(super) fn options(&self, job: &Job) -> RunOptions {
+        RunOptions {
+            root: job.root.clone(),
+            store: self.store.clone().unwrap_or_else(|| job.root.join(".pipeline")),
+            out: self.out.clone().unwrap_or_else(|| job.root.join("out")),
+            config: job.name.clone(),
+            seed: job.seed,
+            threads: available_threads(),
+            device: pipeline_nn::device::label(pipeline_nn::device::pick()),
+            pipeline_version: env!("CARGO_PKG_VERSION").to_owned(),
+            selection: Selection::default(),
+            wait_lock: None::<Duration>,
+            command: std::env::args().collect::<Vec<_>>().join(" "),
+        }
+    }
+}
+
+/// All processors that this process may use.
+fn available_threads() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}

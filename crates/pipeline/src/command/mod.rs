@@ -1,0 +1,120 @@
+//! The command line: its arguments, and one function per subcommand.
+
+mod interrupt;
+mod job;
+mod run;
+mod sample_data;
+mod stages;
+mod status;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use pipeline_stage::exit;
+
+use crate::config::Located;
+use crate::terminal::Screen;
+
+/// From a folder of labelled photos to a classifier you can trust, in stages that are cached by content.
+#[derive(Debug, Parser)]
+#[command(name = "pipeline", version, after_help = EXIT_CODES, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 a stage failed, 2 the config or the arguments are wrong, \
+4 a lock is held, 130 and 143 interrupted.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Arguments),
+    Status(status::Arguments),
+    Validate(validate::Arguments),
+    Stages(stages::Arguments),
+    SampleData(sample_data::Arguments),
+}
+
+/// Runs the command with the process's arguments. The exit code is one of [`pipeline_stage::exit`].
+pub fn main() -> ExitCode {
+    let screen = Screen::default();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // Help and version are errors to clap, and go to standard output.
+        Err(error) => {
+            if error.use_stderr() {
+                screen.error(error.render().to_string().trim_end());
+                return ExitCode::from(exit::USAGE);
+            }
+            screen.line(error.render().to_string().trim_end());
+            return ExitCode::from(exit::DONE);
+        }
+    };
+    let outcome = match arguments.command {
+        Command::Run(arguments) => run::run(&arguments, &screen),
+        Command::Status(arguments) => status::run(&arguments, &screen),
+        Command::Validate(arguments) => validate::run(&arguments, &screen),
+        Command::Stages(arguments) => stages::run(&arguments, &screen),
+        Command::SampleData(arguments) => sample_data::run(&arguments, &screen),
+    };
+    ExitCode::from(outcome.unwrap_or_else(|stop| stop.show(&screen)))
+}
+
+/// Why a subcommand stopped before it could do its work.
+#[derive(Debug)]
+enum Stop {
+    /// The config is wrong.
+    Config(Vec<Located>),
+    /// Anything else, with the exit code.
+    Error { message: String, hint: Option<String>, code: u8 },
+}
+
+impl Stop {
+    fn new(code: u8, error: &dyn pipeline_stage::Hint) -> Self {
+        Stop::Error { message: pipeline_stage::failure::full_message(error), hint: error.hint(), code }
+    }
+
+    /// Prints what is wrong and returns the exit code.
+    fn show(self, screen: &Screen) -> u8 {
+        match self {
+            Stop::Config(faults) => {
+                for fault in &faults {
+                    screen.failure(&fault.to_string(), fault.hint.as_deref());
+                }
+                exit::USAGE
+            }
+            Stop::Error { message, hint, code } => {
+                screen.failure(&message, hint.as_deref());
+                code
+            }
+        }
+    }
+}
+
+impl From<Vec<Located>> for Stop {
+    fn from(faults: Vec<Located>) -> Self {
+        Stop::Config(faults)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_subcommand_and_argument_has_help() {
+        for command in Arguments::command().get_subcommands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! `pipeline stages`: the stage kinds with their inputs and parameters.
+
+use pipeline_stage::{AnyStage, exit};
+use serde_json::Value;
+
+use super::Stop;
+use crate::stages::STAGES;
+use crate::terminal::Screen;
+
+/// List the stage kinds with versions, inputs and parameters
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: pipeline stages head")]
+pub(super) struct Arguments {
+    /// Only this kind
+    kind: Option<String>,
+}
+
+pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
+    let wanted = |stage: &&&dyn AnyStage| arguments.kind.as_deref().is_none_or(|k| k == stage.kind());
+    let mut found = STAGES.iter().filter(wanted).peekable();
+    if found.peek().is_none() {
+        let kind = arguments.kind.as_deref().unwrap_or_default();
+        let known: Vec<&str> = STAGES.iter().map(|s| s.kind()).collect();
+        let near = pipeline_stage::suggest::nearest(kind, known.iter().copied());
+        return Err(Stop::Error {
+            message: format!("unknown stage kind `{kind}`: expected one of: {}", known.join(", ")),
+            hint: near.map(|n| format!("did you mean `{n}`?")),
+            code: exit::USAGE,
+        });
+    }
+    for (i, stage) in found.enumerate() {
+        if i > 0 {
+            screen.line("");
+        }
+        screen.line(&describe(*stage));
+    }
+    Ok(exit::DONE)
+}
+
+fn describe(stage: &dyn AnyStage) -> String {
+    let mut out = format!("{} (version {}): {}\n", stage.kind(), stage.version(), stage.summary());
+    out.push_str(&format!("  makes {}\n", stage.produces()));
+    for input in stage.inputs() {
+        let form = match (input.many, input.optional) {
+            (true, _) => "list of ",
+            (false, true) => "optional ",
+            (false, false) => "",
+        };
+        out.push_str(&format!("  input {:<12} {form}{}: {}\n", input.name, input.accepts, input.doc));
+    }
+    let schema = stage.schema();
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let default = match property.get("default") {
+            None => "required".to_owned(),
+            Some(Value::Null) => "not set".to_owned(),
+            Some(default) => default.to_string(),
+        };
+        let doc = property["description"].as_str().unwrap_or_default().replace('\n', " ");
+        out.push_str(&format!("  {name} = {default}\n      {doc}\n"));
+    }
+    out.trim_end().to_owned()
+}

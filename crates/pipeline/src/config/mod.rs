@@ -1,0 +1,242 @@
+//! From a YAML file to a checked graph of stages with every default filled in.
+//!
+//! Three files meet here: the config (one job: which pipeline, which photos, which numbers), the
+//! pipeline (a graph without numbers), and the stage kinds with their parameters. Nothing is run, and
+//! nothing but these files is looked at. What is wrong is reported all at once, each at its place.
+
+mod error;
+mod overrides;
+mod pipeline_file;
+mod yaml;
+
+use std::path::{Path, PathBuf};
+
+use pipeline_runner::graph::{Graph, GraphError, Node};
+use pipeline_stage::params::describe;
+use pipeline_stage::suggest::nearest;
+use pipeline_stage::{AnyStage, Problem};
+use serde_json::{Map, Value};
+
+pub use error::{Located, Place};
+use overrides::Overrides;
+pub use pipeline_file::BUILT_IN;
+use pipeline_file::{PipelineFile, StageEntry};
+use yaml::Yaml;
+
+/// Top-level keys of a config that are not names of stages.
+const RESERVED: &[&str] = &["pipeline", "seed", "extends", "executors"];
+
+/// The seed where the config gives none.
+const DEFAULT_SEED: u64 = 42;
+
+/// One job, ready to plan.
+pub struct Job {
+    /// Name of the config: its file name without extension. Links go to `out/<name>/`.
+    pub name: String,
+    /// The project root: paths in files are relative to it.
+    pub root: PathBuf,
+    /// The pipeline file, as shown to people.
+    pub pipeline: PathBuf,
+    /// Seed of all random numbers.
+    pub seed: u64,
+    /// The stages.
+    pub graph: Graph,
+}
+
+impl Job {
+    /// The pipeline file for people: relative to the root where it lies there.
+    pub fn pipeline_label(&self) -> String {
+        let absolute = std::path::absolute(&self.pipeline).unwrap_or_else(|_| self.pipeline.clone());
+        absolute.strip_prefix(&self.root).unwrap_or(&self.pipeline).display().to_string()
+    }
+}
+
+/// Reads the config at `path` and what it names. `sets` are the `stage.param=value` of the command line.
+///
+/// # Errors
+/// Everything that is wrong, in the order of reading.
+pub fn load(path: &Path, sets: &[String], kinds: &[&'static dyn AnyStage]) -> Result<Job, Vec<Located>> {
+    let overrides = Overrides::parse(sets)?;
+    let config = Yaml::read(path)?;
+    let root = project_root(path);
+    let top = top_level(&config)?;
+    let (pipeline_name, seed) = reserved_keys(&config, &top, &overrides)?;
+    let pipeline_place = config.place(&["pipeline".to_owned()], false);
+    let pipeline = PipelineFile::find(&pipeline_name, &root, &pipeline_place)?;
+    check_stage_names(&config, &overrides, &pipeline)?;
+
+    let mut nodes = Vec::new();
+    let mut faults = Vec::new();
+    for entry in &pipeline.stages {
+        match node(entry, &config, &top, &overrides, &pipeline, kinds) {
+            Ok(node) => nodes.push(node),
+            Err(more) => faults.extend(more),
+        }
+    }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let graph = Graph::new(nodes).map_err(|e| vec![graph_fault(&pipeline, e)])?;
+    let name = path.file_stem().map_or_else(|| "config".to_owned(), |s| s.to_string_lossy().into_owned());
+    Ok(Job { name, root, pipeline: pipeline.yaml.label.clone(), seed, graph })
+}
+
+/// The nearest folder above the config that has `pipelines/`, else the config's own folder.
+fn project_root(config: &Path) -> PathBuf {
+    let own = match config.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let absolute = std::path::absolute(&own).unwrap_or_else(|_| own.clone());
+    let found = absolute.ancestors().find(|folder| folder.join("pipelines").is_dir());
+    found.map_or(absolute.clone(), Path::to_path_buf)
+}
+
+fn top_level(config: &Yaml) -> Result<Map<String, Value>, Vec<Located>> {
+    match &config.value {
+        Value::Object(map) => Ok(map.clone()),
+        Value::Null => Ok(Map::new()),
+        other => {
+            let message = format!("expected a map with the key `pipeline`, found {}", describe(other));
+            Err(vec![Located::new(config.place(&[], false), message, None)])
+        }
+    }
+}
+
+fn reserved_keys(
+    config: &Yaml,
+    top: &Map<String, Value>,
+    overrides: &Overrides,
+) -> Result<(String, u64), Vec<Located>> {
+    let mut faults = Vec::new();
+    let mut fault = |key: &str, at_key: bool, message: String, hint: Option<&str>| {
+        let place =
+            overrides.place(&[key.to_owned()]).unwrap_or_else(|| config.place(&[key.to_owned()], at_key));
+        faults.push(Located::new(place, message, hint.map(str::to_owned)));
+    };
+    for key in ["extends", "executors"] {
+        if top.contains_key(key) {
+            let message = format!("`{key}` is a reserved key that this version does not support");
+            fault(key, true, message, Some("remove it"));
+        }
+    }
+    let value = |key: &str| overrides.top(key).or_else(|| top.get(key));
+    let pipeline = match value("pipeline") {
+        Some(Value::String(name)) => name.clone(),
+        Some(other) => {
+            fault(
+                "pipeline",
+                false,
+                format!("expected the name of a pipeline, found {}", describe(other)),
+                None,
+            );
+            String::new()
+        }
+        None => {
+            fault(
+                "pipeline",
+                false,
+                "missing key `pipeline`".to_owned(),
+                Some("add a line `pipeline: quick`"),
+            );
+            String::new()
+        }
+    };
+    let seed = match value("seed") {
+        None => DEFAULT_SEED,
+        Some(seed) => seed.as_u64().unwrap_or_else(|| {
+            fault("seed", false, format!("expected a whole number from 0, found {}", describe(seed)), None);
+            DEFAULT_SEED
+        }),
+    };
+    if faults.is_empty() { Ok((pipeline, seed)) } else { Err(faults) }
+}
+
+/// Every other top-level key, and every override, must name a stage of the pipeline.
+fn check_stage_names(
+    config: &Yaml,
+    overrides: &Overrides,
+    pipeline: &PipelineFile,
+) -> Result<(), Vec<Located>> {
+    let known: Vec<&str> = pipeline.stages.iter().map(|s| s.name.as_str()).collect();
+    let mut faults = Vec::new();
+    let mut check = |name: &str, place: Place| {
+        if !known.contains(&name) && !RESERVED.contains(&name) {
+            let message = format!(
+                "unknown key `{name}`: {} has no such stage\nexpected one of: {}",
+                pipeline.yaml.label.display(),
+                RESERVED[..2].iter().chain(&known).copied().collect::<Vec<_>>().join(", ")
+            );
+            let hint = nearest(name, known.iter().copied()).map(|n| format!("did you mean `{n}`?"));
+            faults.push(Located::new(place, message, hint));
+        }
+    };
+    for name in config.keys_in_order(&[]) {
+        check(&name, config.place(std::slice::from_ref(&name), true));
+    }
+    for (name, place) in overrides.stages() {
+        check(name, place);
+    }
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
+/// One stage of the pipeline with its resolved parameters.
+fn node(
+    entry: &StageEntry,
+    config: &Yaml,
+    top: &Map<String, Value>,
+    overrides: &Overrides,
+    pipeline: &PipelineFile,
+    kinds: &[&'static dyn AnyStage],
+) -> Result<Node, Vec<Located>> {
+    let in_pipeline = |tail: &str, at_key| {
+        pipeline.yaml.place(&["stages".to_owned(), entry.name.clone(), tail.to_owned()], at_key)
+    };
+    let Some(&stage) = kinds.iter().find(|k| k.kind() == entry.kind) else {
+        let known: Vec<&str> = kinds.iter().map(|k| k.kind()).collect();
+        let message = format!("unknown stage kind `{}`\nexpected one of: {}", entry.kind, known.join(", "));
+        let hint = nearest(&entry.kind, known).map(|n| format!("did you mean `{n}`?"));
+        return Err(vec![Located::new(in_pipeline("kind", false), message, hint)]);
+    };
+    let given = top.get(&entry.name).unwrap_or(&Value::Null);
+    let given = overrides.apply(&entry.name, given, stage)?;
+    let params = stage.resolve(&given).map_err(|problems| {
+        let place = |p: &Problem| {
+            let path = [vec![entry.name.clone()], p.path.clone()].concat();
+            overrides.place(&path).unwrap_or_else(|| match config.place(&path, p.at_key) {
+                // The config does not mention the stage at all.
+                Place::File(_) if !top.contains_key(&entry.name) => config.place(&[], true),
+                place => place,
+            })
+        };
+        problems.iter().map(|p| located(entry, place(p), p)).collect::<Vec<_>>()
+    })?;
+    Ok(Node { name: entry.name.clone(), stage, params, inputs: entry.inputs.clone() })
+}
+
+/// Adds the stage's name to a problem, as `head.lr` for values and "in stage `head`" for keys.
+fn located(entry: &StageEntry, place: Place, problem: &Problem) -> Located {
+    let (first, rest) =
+        problem.message.split_once('\n').map_or((problem.message.as_str(), ""), |(a, b)| (a, b));
+    let message = if problem.at_key || problem.path.is_empty() {
+        format!("{first} in stage `{}`", entry.name)
+    } else {
+        format!("`{}.{}`: {first}", entry.name, problem.path.join("."))
+    };
+    let message = if rest.is_empty() { message } else { format!("{message}\n{rest}") };
+    Located::new(place, message, problem.hint.clone())
+}
+
+/// Places a fault of the graph in the pipeline file.
+fn graph_fault(pipeline: &PipelineFile, error: GraphError) -> Located {
+    let mut path = vec!["stages".to_owned()];
+    path.push(error.stage().to_owned());
+    if let Some(input) = error.input() {
+        path.extend(["inputs".to_owned(), input.to_owned()]);
+    }
+    let hint = pipeline_stage::Hint::hint(&error);
+    Located::new(pipeline.yaml.place(&path, false), error.to_string(), hint)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,185 @@
+//! Whole configs, right and wrong, against the real stage kinds.
+
+use super::*;
+use crate::stages::STAGES;
+
+/// A project with `pipelines/p.yaml` and `configs/c.yaml` in a temporary folder.
+struct Project(tempfile::TempDir);
+
+impl Project {
+    fn new(pipeline: &str, config: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in [("pipelines/p.yaml", pipeline), ("configs/c.yaml", config)] {
+            let path = dir.path().join(name);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, text).unwrap();
+        }
+        Project(dir)
+    }
+
+    fn load(&self, sets: &[&str]) -> Result<Job, Vec<String>> {
+        let sets: Vec<String> = sets.iter().map(|s| (*s).to_owned()).collect();
+        load(&self.0.path().join("configs/c.yaml"), &sets, STAGES).map_err(|faults| {
+            let dir = format!("{}/", self.0.path().display());
+            let text = |f: &Located| {
+                let hint = f.hint.as_ref().map(|h| format!("\nhint: {h}")).unwrap_or_default();
+                format!("{f}{hint}").replace(&dir, "")
+            };
+            faults.iter().map(text).collect()
+        })
+    }
+}
+
+const PIPELINE: &str = "\
+stages:
+  ingest: { kind: ingest }
+  backbone: { kind: backbone }
+  precompute: { kind: precompute, inputs: { images: ingest, backbone: backbone } }
+  head: { kind: head, inputs: { features: precompute, backbone: backbone } }
+";
+
+fn faults(config: &str) -> Vec<String> {
+    Project::new(PIPELINE, config).load(&[]).err().unwrap()
+}
+
+fn pipeline_faults(pipeline: &str) -> Vec<String> {
+    Project::new(pipeline, "pipeline: p\ningest: { root: photos }\n").load(&[]).err().unwrap()
+}
+
+#[test]
+fn defaults_are_the_lessons_and_the_root_is_the_folder_with_pipelines() {
+    let project = Project::new(PIPELINE, "pipeline: p\ningest: { root: photos }\n");
+    let job = project.load(&[]).unwrap();
+    assert_eq!(job.seed, 42);
+    assert_eq!(job.name, "c");
+    assert_eq!(job.root, project.0.path());
+    let node = |name: &str| job.graph.nodes().iter().find(|n| n.name == name).unwrap().params.clone();
+    assert_eq!(node("backbone")["arch"], "resnet34");
+    assert_eq!(node("precompute")["size"], 224);
+    assert_eq!(node("head")["lr"], 0.01);
+    assert_eq!(node("head")["epochs"], 2);
+}
+
+#[test]
+fn an_override_wins_over_the_file_and_its_paths_are_relative_to_the_current_folder() {
+    let project = Project::new(PIPELINE, "pipeline: p\ningest: { root: photos }\nhead: { lr: 0.1 }\n");
+    let job = project.load(&["head.lr=3e-3", "ingest.root=elsewhere", "seed=7"]).unwrap();
+    assert_eq!(job.seed, 7);
+    let node = |name: &str| job.graph.nodes().iter().find(|n| n.name == name).unwrap().params.clone();
+    assert_eq!(node("head")["lr"], 0.003);
+    let expected = std::env::current_dir().unwrap().join("elsewhere");
+    assert_eq!(node("ingest")["root"], expected.to_str().unwrap());
+}
+
+#[test]
+fn an_unknown_parameter_is_placed_with_the_known_ones_and_the_nearest() {
+    assert_eq!(
+        faults("pipeline: p\ningest: { root: photos }\nhead:       { learning_rate: 0.01 }\n"),
+        ["configs/c.yaml:3:15: unknown key `learning_rate` in stage `head`\n\
+          expected one of: batch_size, epochs, lr, momentum, weight_decay\nhint: did you mean `lr`?"]
+    );
+}
+
+#[test]
+fn a_wrong_type_and_a_wrong_range_name_the_parameter() {
+    assert_eq!(
+        faults("pipeline: p\ningest: { root: photos }\nhead: { lr: fast }\nprecompute: { size: 7 }\n"),
+        [
+            "configs/c.yaml:4:21: `precompute.size`: expected 32 to 1024 pixels, found 7",
+            "configs/c.yaml:3:13: `head.lr`: invalid type: string \"fast\", expected f64",
+        ]
+    );
+}
+
+#[test]
+fn a_missing_parameter_is_placed_at_its_stage() {
+    assert_eq!(
+        faults("pipeline: p\ningest: {}\n"),
+        ["configs/c.yaml:2:1: missing field `root` in stage `ingest`"]
+    );
+}
+
+#[test]
+fn an_unknown_top_level_key_lists_the_stages() {
+    assert_eq!(
+        faults("pipeline: p\ningest: { root: photos }\nhaed: { lr: 1 }\n"),
+        ["configs/c.yaml:3:1: unknown key `haed`: pipelines/p.yaml has no such stage\n\
+          expected one of: pipeline, seed, ingest, backbone, precompute, head\nhint: did you mean `head`?"]
+    );
+}
+
+#[test]
+fn an_unknown_architecture_is_refused_before_anything_runs() {
+    let found = faults("pipeline: p\ningest: { root: photos }\nbackbone: { arch: resnet35 }\n");
+    assert!(found[0].starts_with("configs/c.yaml:3:19: `backbone.arch`: "), "{}", found[0]);
+    assert!(found[0].contains("did you mean `resnet34`?"), "{}", found[0]);
+}
+
+#[test]
+fn a_wrong_override_is_placed_at_the_argument() {
+    let project = Project::new(PIPELINE, "pipeline: p\ningest: { root: photos }\n");
+    assert_eq!(
+        project.load(&["head.lr=-1"]).err().unwrap(),
+        ["--set head.lr=-1: `head.lr`: expected a rate above 0, found -1"]
+    );
+    assert!(
+        project.load(&["tail.lr=1"]).err().unwrap()[0].starts_with("--set tail.lr=1: unknown key `tail`")
+    );
+}
+
+#[test]
+fn a_missing_or_wrong_pipeline_or_seed_is_named() {
+    assert_eq!(
+        faults("seed: -1\n"),
+        [
+            "configs/c.yaml:1:1: missing key `pipeline`\nhint: add a line `pipeline: quick`",
+            "configs/c.yaml:1:7: expected a whole number from 0, found the number -1",
+        ]
+    );
+    assert_eq!(
+        faults("pipeline: p\nextends: base.yaml\n"),
+        [
+            "configs/c.yaml:2:1: `extends` is a reserved key that this version does not support\nhint: remove it"
+        ]
+    );
+}
+
+#[test]
+fn an_unknown_stage_kind_is_placed_in_the_pipeline() {
+    assert_eq!(
+        pipeline_faults("stages:\n  ingest: { kind: ingets }\n"),
+        ["pipelines/p.yaml:2:19: unknown stage kind `ingets`\n\
+          expected one of: ingest, backbone, precompute, head, evaluate\nhint: did you mean `ingest`?"]
+    );
+}
+
+#[test]
+fn an_unknown_input_or_upstream_and_a_cycle_are_placed_in_the_pipeline() {
+    let place = |pipeline: &str| {
+        let fault = pipeline_faults(pipeline).remove(0);
+        assert!(fault.contains("hint: ") || fault.contains("cycle"), "{fault}");
+        fault
+    };
+    let unknown_input = PIPELINE.replace("images: ingest", "image: ingest");
+    assert!(place(&unknown_input).starts_with("pipelines/p.yaml:4:"));
+    let unknown_upstream = PIPELINE.replace("images: ingest", "images: ingset");
+    let fault = place(&unknown_upstream);
+    assert!(
+        fault.starts_with("pipelines/p.yaml:4:53: ") && fault.contains("did you mean `ingest`?"),
+        "{fault}"
+    );
+    let wrong_kind = PIPELINE.replace("images: ingest", "images: backbone");
+    assert!(pipeline_faults(&wrong_kind)[0].starts_with("pipelines/p.yaml:4:53: "));
+    let itself = PIPELINE.replace("features: precompute", "features: head");
+    assert!(pipeline_faults(&itself)[0].starts_with("pipelines/p.yaml:5:"));
+}
+
+#[test]
+fn a_config_that_is_no_map_or_no_file_is_named() {
+    assert_eq!(
+        faults("- a\n- b\n"),
+        ["configs/c.yaml: expected a map with the key `pipeline`, found a list"]
+    );
+    let missing = load(Path::new("nowhere/c.yaml"), &[], STAGES).err().unwrap();
+    assert_eq!(missing[0].to_string(), "nowhere/c.yaml: no such file");
+}

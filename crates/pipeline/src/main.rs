@@ -1,0 +1,7 @@
+//! The `pipeline` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pipeline::main()
+}

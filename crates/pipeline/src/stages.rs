@@ -1,0 +1,66 @@
+//! The one list of stage kinds. To add a stage: its crate, and a line here.
+
+use pipeline_stage::AnyStage;
+
+/// Every stage kind, in the order in which a pipeline usually has them.
+pub const STAGES: &[&dyn AnyStage] = &[
+    &pipeline_ingest::Ingest,
+    &pipeline_backbone::BackboneStage,
+    &pipeline_precompute::Precompute,
+    &pipeline_head::HeadStage,
+    &pipeline_evaluate::Evaluate,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn kinds_are_unique_and_every_input_is_produced_by_some_kind() {
+        let kinds: BTreeSet<&str> = STAGES.iter().map(|s| s.kind()).collect();
+        assert_eq!(kinds.len(), STAGES.len());
+        let produced: BTreeSet<&str> = STAGES.iter().map(|s| s.produces()).collect();
+        for stage in STAGES {
+            for input in stage.inputs() {
+                assert!(produced.contains(input.accepts), "{}.{}", stage.kind(), input.name);
+                assert!(!input.reads.is_empty() && !input.doc.is_empty(), "{}.{}", stage.kind(), input.name);
+                for record in stage.records() {
+                    assert!(!input.reads_file(record), "{}: a record is no input", stage.kind());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_parameter_is_documented_and_has_a_default_or_is_required() {
+        for stage in STAGES {
+            let schema = stage.schema();
+            let required: Vec<&str> =
+                schema["required"].as_array().into_iter().flatten().filter_map(|r| r.as_str()).collect();
+            for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+                assert!(property["description"].is_string(), "{}.{name} is not documented", stage.kind());
+                let has_default = property.get("default").is_some();
+                assert!(has_default != required.contains(&name.as_str()), "{}.{name}", stage.kind());
+            }
+            for locator in stage.locators() {
+                assert!(schema["properties"].get(locator).is_some(), "{}.{locator}", stage.kind());
+            }
+        }
+    }
+
+    #[test]
+    fn every_stage_has_a_page_about_its_artifact() {
+        for stage in STAGES {
+            let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("..")
+                .join(stage.kind())
+                .join("README.md");
+            let text = fs_err::read_to_string(&page).unwrap();
+            let schema = stage.schema();
+            for name in schema["properties"].as_object().into_iter().flatten().map(|(n, _)| n) {
+                assert!(text.contains(&format!("`{name}`")), "{} does not mention `{name}`", page.display());
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! A run on a terminal: a bar for what is running, a line for what is done.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use pipeline_runner::plan::Plan;
+use pipeline_runner::{Observer, StageReport};
+use pipeline_stage::Event;
+
+use super::{Header, Screen};
+
+/// Draws a run.
+pub(super) struct Bars<'a> {
+    header: &'a Header,
+    screen: &'a Screen,
+    all: MultiProgress,
+    running: Mutex<HashMap<String, ProgressBar>>,
+}
+
+impl<'a> Bars<'a> {
+    pub(super) fn new(header: &'a Header, screen: &'a Screen) -> Self {
+        Bars { header, screen, all: MultiProgress::new(), running: Mutex::default() }
+    }
+
+    fn event(&self, name: &str, event: &Event) {
+        // A panic elsewhere does not make what is drawn here wrong.
+        let mut running = self.running.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        match event {
+            Event::Begin { what, total, unit } => {
+                if let Some(old) = running.remove(name) {
+                    old.finish_and_clear();
+                }
+                let bar = self.all.add(ProgressBar::new(total.unwrap_or(0)).with_style(style(*total, unit)));
+                bar.set_prefix(format!("{name:<width$}", width = self.header.width));
+                bar.set_message(what.clone());
+                bar.enable_steady_tick(Duration::from_millis(200));
+                running.insert(name.to_owned(), bar);
+            }
+            Event::Done(done) => {
+                if let Some(bar) = running.get(name) {
+                    bar.set_position(*done);
+                }
+            }
+            Event::Status(text) => {
+                if let Some(bar) = running.get(name) {
+                    bar.set_message(text.clone());
+                }
+            }
+            Event::Note(text) => self.line(&format!("  {name:<width$}   {text}", width = self.header.width)),
+            Event::Warning(text) => {
+                self.all.suspend(|| self.screen.error(&format!("warning: {name}: {text}")))
+            }
+        }
+    }
+
+    /// Prints a line above the bars.
+    fn line(&self, text: &str) {
+        self.all.suspend(|| self.screen.line(text));
+    }
+}
+
+/// The look of a bar; the templates are constants, so that a wrong one fails the test below.
+fn style(total: Option<u64>, unit: &str) -> ProgressStyle {
+    let template = match (total, unit) {
+        (Some(_), "bytes") => {
+            "  {prefix}   {bar:24} {percent:>3} %  {msg}  {binary_bytes_per_sec}  {eta} left"
+        }
+        (Some(_), _) => "  {prefix}   {bar:24} {percent:>3} %  {msg}  {per_sec}  {eta} left",
+        (None, _) => "  {prefix}   {spinner} {msg}  {human_pos}  {elapsed}",
+    };
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("█▉▊▋▌▍▎▏ ")
+}
+
+impl Observer for Bars<'_> {
+    fn source_event(&self, stage: &str, _source: &str, event: &Event) {
+        self.event(stage, event);
+    }
+    fn planned(&self, plan: &Plan) {
+        self.clear();
+        self.line(&self.header.line(plan));
+    }
+    fn stage_event(&self, name: &str, event: &Event) {
+        self.event(name, event);
+    }
+    fn stage_finished(&self, name: &str, report: &StageReport) {
+        let mut running = self.running.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(bar) = running.remove(name) {
+            bar.finish_and_clear();
+        }
+        drop(running);
+        self.line(&self.header.stage_line(name, report));
+    }
+    fn waiting(&self, message: &str) {
+        self.line(&format!("waiting: {message}"));
+    }
+    fn warning(&self, message: &str) {
+        self.all.suspend(|| self.screen.error(&format!("warning: {message}")));
+    }
+}
+
+impl Bars<'_> {
+    /// Takes away the bars of sources.
+    fn clear(&self) {
+        let mut running = self.running.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        for (_, bar) in running.drain() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Drop for Bars<'_> {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_templates_are_valid() {
+        for template in [
+            "{bar:24} {percent:>3} % {msg} {binary_bytes_per_sec} {eta}",
+            "{spinner} {human_pos} {elapsed} {per_sec}",
+        ] {
+            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! A run as plain lines: one when a stage is done, and now and then one about how far it is.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use pipeline_runner::plan::Plan;
+use pipeline_runner::{Observer, StageReport};
+use pipeline_stage::Event;
+
+use super::{Header, Screen, words};
+
+/// How often a running stage says how far it is.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// Prints a run as lines.
+pub(super) struct Lines<'a> {
+    header: &'a Header,
+    screen: &'a Screen,
+    work: Mutex<HashMap<String, Work>>,
+}
+
+/// A piece of work that was begun.
+struct Work {
+    what: String,
+    total: Option<u64>,
+    unit: &'static str,
+    started: Instant,
+    said: Instant,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(header: &'a Header, screen: &'a Screen) -> Self {
+        Lines { header, screen, work: Mutex::default() }
+    }
+
+    /// Says how far `name` is, if it has not done so for a while.
+    fn event(&self, name: &str, event: &Event) {
+        // A panic elsewhere does not make what is printed here wrong.
+        let mut work = self.work.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        match event {
+            Event::Begin { what, total, unit } => {
+                let now = Instant::now();
+                let begun = Work { what: what.clone(), total: *total, unit, started: now, said: now };
+                work.insert(name.to_owned(), begun);
+            }
+            Event::Done(done) => {
+                if let Some(work) = work.get_mut(name)
+                    && work.said.elapsed() >= EVERY
+                {
+                    work.said = Instant::now();
+                    self.screen.error(&format!(
+                        "  {name:<width$}   {}",
+                        work.line(*done),
+                        width = self.header.width
+                    ));
+                }
+            }
+            Event::Status(_) => {}
+            Event::Note(text) => {
+                self.screen.error(&format!("  {name:<width$}   {text}", width = self.header.width))
+            }
+            Event::Warning(text) => self.screen.error(&format!("warning: {name}: {text}")),
+        }
+    }
+}
+
+impl Work {
+    /// `decode and run the trunk: 512 of 5,000 photos, 46 photos/s, 1m 37 s left`
+    fn line(&self, done: u64) -> String {
+        let rate = done as f64 / self.started.elapsed().as_secs_f64().max(1e-9);
+        let (of, left) = match self.total {
+            Some(total) => {
+                let left = words::duration(total.saturating_sub(done) as f64 / rate.max(1e-9));
+                (format!(" of {}", words::count(total)), format!(", {left} left"))
+            }
+            None => (String::new(), String::new()),
+        };
+        let (done, unit) = (words::count(done), self.unit);
+        format!("{}: {done}{of} {unit}, {rate:.0} {unit}/s{left}", self.what)
+    }
+}
+
+impl Observer for Lines<'_> {
+    fn source_event(&self, stage: &str, _source: &str, event: &Event) {
+        self.event(stage, event);
+    }
+    fn planned(&self, plan: &Plan) {
+        self.screen.line(&self.header.line(plan));
+    }
+    fn stage_event(&self, name: &str, event: &Event) {
+        self.event(name, event);
+    }
+    fn stage_finished(&self, name: &str, report: &StageReport) {
+        self.screen.line(&self.header.stage_line(name, report));
+    }
+    fn waiting(&self, message: &str) {
+        self.screen.error(&format!("waiting: {message}"));
+    }
+    fn warning(&self, message: &str) {
+        self.screen.error(&format!("warning: {message}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_says_how_far_how_fast_and_how_long() {
+        let started = Instant::now() - Duration::from_secs(10);
+        let mut work =
+            Work { what: "look".into(), total: Some(5_000), unit: "photos", started, said: started };
+        assert_eq!(work.line(1_000), "look: 1,000 of 5,000 photos, 100 photos/s, 40.0 s left");
+        work.total = None;
+        assert_eq!(work.line(1_000), "look: 1,000 photos, 100 photos/s");
+    }
+}

@@ -1,0 +1,72 @@
+//! What can go wrong in the `precompute` stage beyond reading and writing tables and weights.
+
+use pipeline_stage::Hint;
+
+/// An error of the `precompute` stage.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The upstream stage did not say where its photos are.
+    #[error("the input `images` has no source `photos`: expected the artifact of an ingest stage")]
+    NoPhotoFolder,
+    /// A photo of the table cannot be read any more.
+    #[error("cannot read photo `{id}`: {source}")]
+    Unreadable {
+        /// Its id.
+        id: String,
+        /// What the file system says.
+        source: std::io::Error,
+    },
+    /// A photo has other content than when it was ingested.
+    #[error("photo `{id}` changed since it was ingested")]
+    Changed {
+        /// Its id.
+        id: String,
+    },
+    /// A photo that ingest could decode cannot be decoded.
+    #[error("cannot decode photo `{id}`: {why}")]
+    Undecodable {
+        /// Its id.
+        id: String,
+        /// The decoder's reason.
+        why: String,
+    },
+    /// The preprocessing cannot be written as JSON.
+    #[error("cannot write the preprocessing as JSON: {0}")]
+    Preprocessing(serde_json::Error),
+    /// libtorch did not hand over the features.
+    #[error("cannot read the features of a batch: {0}")]
+    Features(String),
+}
+
+impl Error {
+    pub(crate) fn features(error: impl std::fmt::Display) -> Self {
+        // libtorch's messages carry a C++ backtrace after the first line.
+        Error::Features(error.to_string().lines().next().unwrap_or_default().to_owned())
+    }
+}
+
+impl Hint for Error {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::NoPhotoFolder => Some("connect `images` to a stage of kind ingest".to_owned()),
+            Error::Unreadable { .. } | Error::Changed { .. } => {
+                Some("run again: ingest will look at the folder anew".to_owned())
+            }
+            Error::Undecodable { .. } => Some("run again with --force ingest".to_owned()),
+            Error::Preprocessing(_) => None,
+            Error::Features(_) => Some("if memory ran out, lower `batch_size`".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_message_names_the_photo_and_the_way_out() {
+        let changed = Error::Changed { id: "train/cats/a.jpg".to_owned() };
+        assert_eq!(changed.to_string(), "photo `train/cats/a.jpg` changed since it was ingested");
+        assert_eq!(changed.hint().as_deref(), Some("run again: ingest will look at the folder anew"));
+    }
+}

@@ -1,0 +1,99 @@
+//! One lane: a batch of rows in, their features out.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use pipeline_nn::{Device, Kind, Mode, Tensor, Trunk, concat_pool, device, no_grad};
+use pipeline_photo::{Limits, Preprocessing, Resizer};
+use pipeline_stage::{Digest, Failure};
+use pipeline_table::ImageRow;
+
+use crate::error::Error;
+
+/// What a lane returns for a batch.
+pub(crate) struct Batch {
+    /// The photos.
+    pub(crate) rows: Vec<ImageRow>,
+    /// `[rows, 2·C]`, row-major.
+    pub(crate) features: Vec<f32>,
+}
+
+/// A copy of the trunk (sharing its weights) with buffers of its own.
+pub(crate) struct Lane {
+    trunk: Trunk,
+    preprocessing: Preprocessing,
+    photos: PathBuf,
+    device: Device,
+    limits: Limits,
+    resizer: Resizer,
+    /// `[batch_size, 3, size, size]`, normalised.
+    pixels_nchw: Vec<f32>,
+    batch_size: usize,
+}
+
+impl Lane {
+    pub(crate) fn new(
+        trunk: Trunk,
+        preprocessing: Preprocessing,
+        photos: PathBuf,
+        batch_size: usize,
+        device: Device,
+    ) -> Self {
+        let side = preprocessing.size as usize;
+        Lane {
+            trunk,
+            photos,
+            device,
+            limits: Limits::default(),
+            resizer: Resizer::new(),
+            pixels_nchw: vec![0.0; batch_size * 3 * side * side],
+            batch_size,
+            preprocessing,
+        }
+    }
+
+    /// Decodes the photos of `rows` (at most the batch size) and runs the trunk on them.
+    pub(crate) fn run(&mut self, rows: Vec<ImageRow>) -> Result<Batch, Failure> {
+        let side = i64::from(self.preprocessing.size);
+        let photo_len = 3 * (side * side) as usize;
+        for (row, pixels) in rows.iter().zip(self.pixels_nchw.chunks_exact_mut(photo_len)) {
+            load(&self.photos, row, &self.limits, &self.preprocessing, &mut self.resizer, pixels)?;
+        }
+        // What a short batch leaves over is computed and dropped: batches of one size give equal bits.
+        self.pixels_nchw[rows.len() * photo_len..].fill(0.0);
+
+        // A new thread inherits the last count set anywhere, so each lane sets its own, each time.
+        device::set_threads(NonZeroUsize::MIN);
+        let features = no_grad(|| {
+            let x = Tensor::from_slice(&self.pixels_nchw)
+                .view([self.batch_size as i64, 3, side, side])
+                .to_device(self.device); // [N, 3, S, S]
+            let map = self.trunk.forward(&x, [Mode::Eval, Mode::Eval])?; // [N, C, h, w]
+            concat_pool(&map) // [N, 2·C]
+        })?;
+        let features = features.narrow(0, 0, rows.len() as i64).to_device(Device::Cpu).to_kind(Kind::Float);
+        let features = Vec::<f32>::try_from(&features.contiguous().view(-1)).map_err(Error::features)?;
+        Ok(Batch { rows, features })
+    }
+}
+
+/// Reads, decodes and prepares one photo into `pixels`, `[3, size, size]`.
+fn load(
+    photos: &Path,
+    row: &ImageRow,
+    limits: &Limits,
+    preprocessing: &Preprocessing,
+    resizer: &mut Resizer,
+    pixels: &mut [f32],
+) -> Result<(), Error> {
+    let path = photos.join(&row.id);
+    let bytes = fs_err::read(&path).map_err(|source| Error::Unreadable { id: row.id.clone(), source })?;
+    if Digest::of(&bytes).to_string() != row.digest {
+        return Err(Error::Changed { id: row.id.clone() });
+    }
+    let photo = pipeline_photo::decode(&bytes, limits)
+        .map_err(|rejected| Error::Undecodable { id: row.id.clone(), why: rejected.to_string() })?;
+    let square = preprocessing.crop(&photo.pixels, resizer);
+    preprocessing.normalise_chw(&square, pixels);
+    Ok(())
+}

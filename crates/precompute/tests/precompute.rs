@@ -1,0 +1,160 @@
+//! The `precompute` stage on small pictures and a made-up trunk.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use image::{Rgb, RgbImage};
+use pipeline_nn::artifact::BackboneRecord;
+use pipeline_nn::{Device, Mode, Tensor, backbones, no_grad, weights};
+use pipeline_photo::{Limits, Preprocessing, Resizer};
+use pipeline_precompute::Precompute;
+use pipeline_stage::{Artifact, Digest, Failure};
+use pipeline_table::{FeaturesReader, ImageRow, ImagesWriter, Split, Verdict, classes};
+use pipeline_testkit::StageBench;
+use serde_json::json;
+
+/// The smallest architecture.
+const ARCH: &str = "efficientnet_lite0";
+
+/// Photos of unequal sides, one of them bad, one of a split that is not asked for.
+fn images(dir: &Path, count: u32) -> Artifact {
+    let photos = dir.join("photos");
+    let artifact = dir.join("ingest");
+    fs_err::create_dir_all(&artifact).unwrap();
+    let mut writer = ImagesWriter::create(&artifact.join("images.parquet")).unwrap();
+    let names = (0..count).map(|i| {
+        let split = [Split::Test, Split::Train, Split::Valid][i as usize % 3];
+        (format!("{split}/{i:03}.png"), split, i)
+    });
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    for (id, split, i) in names {
+        let (width, height) = (40 + 3 * i, 37 + i);
+        let picture =
+            RgbImage::from_fn(width, height, |x, y| Rgb([(7 * x + i) as u8, (5 * y) as u8, (x * y) as u8]));
+        let path = photos.join(&id);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        picture.save(&path).unwrap();
+        let bytes = fs_err::read(&path).unwrap();
+        let bad = i == 4;
+        let row = ImageRow {
+            id,
+            split,
+            label: Some(["cats", "dogs"][i as usize % 2].to_owned()),
+            label_id: Some(i % 2),
+            width: (!bad).then_some(width),
+            height: (!bad).then_some(height),
+            format: Some("png".to_owned()),
+            orientation: Some(1),
+            bytes: bytes.len() as u64,
+            digest: Digest::of(&bytes).to_string(),
+            verdict: if bad { Verdict::Bad } else { Verdict::Ok },
+            reason: bad.then(|| "truncated".to_owned()),
+        };
+        writer.write(&row).unwrap();
+    }
+    writer.finish().unwrap();
+    classes::write(&artifact.join("classes.json"), &["cats".to_owned(), "dogs".to_owned()]).unwrap();
+    let sources = [("photos".to_owned(), photos)].into();
+    Artifact { stage: "ingest".to_owned(), dir: artifact, files: BTreeMap::new(), sources }
+}
+
+fn backbone(dir: &Path) -> Artifact {
+    let dir = dir.join("backbone");
+    fs_err::create_dir_all(&dir).unwrap();
+    let file = dir.join("trunk.safetensors");
+    let backbone = backbones::find(ARCH).unwrap();
+    let trunk = backbone.load(&backbone.random_weights(1).unwrap(), Device::Cpu).unwrap();
+    weights::write_safetensors(&file, trunk.named_tensors(), &BTreeMap::new()).unwrap();
+    BackboneRecord::new(backbone, "00", false).write(&dir.join("backbone.json")).unwrap();
+    let files = [("trunk.safetensors".to_owned(), Digest::of(&fs_err::read(&file).unwrap()))].into();
+    Artifact { stage: "backbone".to_owned(), dir, files, sources: BTreeMap::new() }
+}
+
+#[test]
+fn each_usable_photo_of_the_asked_splits_has_the_row_that_a_plain_loop_computes() {
+    let bench = StageBench::default();
+    let (images, backbone) = (images(bench.dir(), 9), backbone(bench.dir()));
+    let inputs = [("images", vec![&images]), ("backbone", vec![&backbone])];
+    let made = bench.run(&Precompute, &json!({"size": 36, "batch_size": 4}), &inputs, &[]).unwrap();
+
+    let reader = FeaturesReader::open(&made.artifact.path("features")).unwrap();
+    assert_eq!(reader.meta().dim, 2 * 1280);
+    assert_eq!(reader.meta().classes, ["cats", "dogs"]);
+    assert_eq!(reader.meta().weights, backbone.files["trunk.safetensors"].to_string());
+    let ids: Vec<String> = reader.rows().unwrap().into_iter().map(|row| row.id).collect();
+    // 000, 003 and 006 are test photos, 004 is bad.
+    assert_eq!(ids, ["train/001.png", "train/007.png", "valid/002.png", "valid/005.png", "valid/008.png"]);
+
+    let trunk = backbones::find(ARCH)
+        .unwrap()
+        .load(&weights::read(&backbone.path("trunk.safetensors")).unwrap(), Device::Cpu)
+        .unwrap();
+    let preprocessing = Preprocessing::new(36, [127.0 / 255.0; 3], [128.0 / 255.0; 3]);
+    assert_eq!(reader.meta().preprocessing, serde_json::to_value(preprocessing).unwrap());
+    let valid = reader.load(Split::Valid).unwrap();
+    assert_ne!(valid.of(0), valid.of(1), "different photos have different features");
+    for (i, row) in valid.rows.iter().enumerate() {
+        let bytes = fs_err::read(images.sources["photos"].join(&row.id)).unwrap();
+        let photo = pipeline_photo::decode(&bytes, &Limits::default()).unwrap();
+        let square = preprocessing.crop(&photo.pixels, &mut Resizer::new());
+        let mut pixels = vec![0f32; 3 * 36 * 36];
+        preprocessing.normalise_chw(&square, &mut pixels);
+        let map = no_grad(|| {
+            let x = Tensor::from_slice(&pixels).view([1, 3, 36, 36]);
+            trunk.forward(&x, [Mode::Eval, Mode::Eval]).unwrap()
+        });
+        let max: Vec<f32> = map.amax([2, 3], false).view(-1).try_into().unwrap();
+        let mean: Vec<f32> = map.mean_dim([2i64, 3].as_slice(), false, None).view(-1).try_into().unwrap();
+        let expected: Vec<f32> = max.into_iter().chain(mean).collect();
+        let worst = valid.of(i).iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+        let scale = expected.iter().fold(0f32, |a, b| a.max(b.abs()));
+        assert!(scale > 0.1 && worst < 1e-4 * scale, "{}: off by {worst} of {scale}", row.id);
+    }
+}
+
+#[test]
+fn the_table_has_the_same_bytes_for_any_number_of_threads() {
+    let mut bench = StageBench::default();
+    let (images, backbone) = (images(bench.dir(), 31), backbone(bench.dir()));
+    let inputs = [("images", vec![&images]), ("backbone", vec![&backbone])];
+    let mut files = vec![];
+    for threads in [1, 2, 3] {
+        bench.threads = threads;
+        let made = bench.run(&Precompute, &json!({"size": 36, "batch_size": 4}), &inputs, &[]).unwrap();
+        assert!(made.summary.line.starts_with("19 × 2,560, float32, "), "{}", made.summary.line);
+        files.push(made.artifact.files);
+    }
+    assert_eq!(files[0], files[1]);
+    assert_eq!(files[0], files[2]);
+}
+
+#[test]
+fn a_photo_that_changed_or_went_since_ingest_is_named() {
+    let bench = StageBench::default();
+    let (images, backbone) = (images(bench.dir(), 9), backbone(bench.dir()));
+    let inputs = [("images", vec![&images]), ("backbone", vec![&backbone])];
+    let run = || match bench.run(&Precompute, &json!({"size": 36}), &inputs, &[]).unwrap_err() {
+        Failure::Failed { message, hint } => (message, hint.unwrap()),
+        Failure::Cancelled => panic!("cancelled"),
+    };
+    let photo = images.sources["photos"].join("valid/005.png");
+    fs_err::write(&photo, b"another").unwrap();
+    let (message, hint) = run();
+    assert_eq!(message, "photo `valid/005.png` changed since it was ingested");
+    assert_eq!(hint, "run again: ingest will look at the folder anew");
+    fs_err::remove_file(&photo).unwrap();
+    assert!(run().0.starts_with("cannot read photo `valid/005.png`: "));
+}
+
+#[test]
+fn it_stops_when_cancelled() {
+    let bench = StageBench::default();
+    let (images, backbone) = (images(bench.dir(), 9), backbone(bench.dir()));
+    let inputs = [("images", vec![&images]), ("backbone", vec![&backbone])];
+    bench.cancel.cancel();
+    let failure = bench.run(&Precompute, &json!({"size": 36}), &inputs, &[]).unwrap_err();
+    assert!(matches!(failure, Failure::Cancelled), "{failure}");
+}

@@ -1,0 +1,193 @@
+//! [`Attempt`]: one stage, from its lock to its artifact in the store.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use pipeline_stage::manifest::{MANIFEST_FORMAT, Made};
+use pipeline_stage::{Artifact, Cancel, Context, Event, Failure, KeyParts, Manifest, Report, Summary};
+
+use crate::clock;
+use crate::draft::Draft;
+use crate::error::Error;
+use crate::graph::Node;
+use crate::lock::{Claim, Exclusive, host_name};
+use crate::observer::Observer;
+use crate::options::RunOptions;
+use crate::plan::Lookup;
+use crate::report::StageReport;
+use crate::store::{Published, Store};
+
+/// A stage that is about to run.
+pub(crate) struct Attempt<'a> {
+    pub(crate) options: &'a RunOptions,
+    pub(crate) store: &'a Store,
+    pub(crate) cancel: &'a Cancel,
+    pub(crate) observer: &'a dyn Observer,
+    pub(crate) node: &'a Node,
+    pub(crate) parts: KeyParts,
+    pub(crate) inputs: BTreeMap<String, Vec<Artifact>>,
+    pub(crate) sources: BTreeMap<String, PathBuf>,
+    /// Whether it runs although its artifact is there.
+    pub(crate) forced: bool,
+    pub(crate) reason: &'a str,
+}
+
+/// How an attempt ended.
+pub(crate) enum Ended {
+    /// The stage ran, and this is its artifact.
+    Made(Arc<Manifest>),
+    /// Another process made the artifact while we waited for the lock.
+    MadeElsewhere(Arc<Manifest>),
+    /// The stage stopped on request.
+    Cancelled,
+    /// The stage did not succeed.
+    Failed { message: String, hint: Option<String> },
+}
+
+impl Attempt<'_> {
+    /// Runs the stage and publishes its artifact. Notes and warnings go into `report`.
+    ///
+    /// # Errors
+    /// When the lock is held, or the disk says no around the stage.
+    pub(crate) fn make(mut self, report: &mut StageReport) -> Result<Ended, Error> {
+        let kind = self.node.stage.kind();
+        let key = self.parts.key();
+        let claim = Claim {
+            command: &self.options.command,
+            wait: self.options.wait_lock,
+            cancel: self.cancel,
+            observer: self.observer,
+        };
+        let lock = self.store.lock_stage(&self.node.name, kind, &key, &claim)?;
+        match self.store.lookup(kind, &key) {
+            Lookup::Hit(manifest) if !self.forced => return Ok(Ended::MadeElsewhere(manifest)),
+            Lookup::Damaged(reason) => {
+                let place = self.store.move_aside(kind, &key)?;
+                let place = self.options.shown(&place);
+                self.warn(report, format!("its artifact was damaged ({reason}) and is moved to {place}"));
+            }
+            _ => {}
+        }
+
+        self.observer.stage_started(&self.node.name, self.reason);
+        let draft = self.store.draft()?;
+        let partial = self.store.partial_dir(kind, &key);
+        fs_err::create_dir_all(&partial).map_err(Error::io("make a folder for checkpoints", &partial))?;
+        let (unix_seconds, started) = (clock::unix_seconds(), Instant::now());
+        let summary = match self.run(&draft, &partial, report) {
+            Ok(summary) => summary,
+            Err(Failure::Cancelled) => return Ok(Ended::Cancelled),
+            Err(Failure::Failed { message, hint }) => {
+                let hint = hint.or_else(|| full_disk_hint(&message));
+                return Ok(Ended::Failed { message, hint });
+            }
+        };
+        let made = Made {
+            unix_seconds,
+            wall_seconds: started.elapsed().as_secs_f64(),
+            host: host_name(),
+            seed: self.options.seed,
+            threads: self.options.threads.get(),
+            device: self.options.device.clone(),
+            pipeline_version: self.options.pipeline_version.clone(),
+        };
+        let manifest = self.publish(draft, summary, made, &lock, report)?;
+        // What is left of it is removed by gc; the artifact is there.
+        let _ = fs_err::remove_dir_all(&partial);
+        Ok(Ended::Made(manifest))
+    }
+
+    /// Calls the stage. A panic in it is a failure like any other.
+    fn run(&mut self, draft: &Draft, partial: &Path, report: &mut StageReport) -> Result<Summary, Failure> {
+        let teller = Teller { name: &self.node.name, observer: self.observer, said: Mutex::default() };
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let context = Context {
+            stage: self.node.name.clone(),
+            out: absolute(&draft.out()),
+            partial: absolute(partial),
+            inputs: self.inputs.clone(),
+            sources: self.sources.clone(),
+            seed: self.options.seed,
+            threads: self.options.threads,
+            report: &teller,
+            cancel: self.cancel,
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.node.stage.run(&self.node.params, &context)));
+        drop(context);
+        let (notes, warnings) = teller.said.into_inner().unwrap_or_else(|e| e.into_inner());
+        report.notes.extend(notes);
+        report.warnings.extend(warnings);
+        outcome.unwrap_or_else(|panic| {
+            let message = format!("the stage broke off: {}", panic_text(panic.as_ref()));
+            Err(Failure::new(message, Some("this is a fault of the program; please report it".to_owned())))
+        })
+    }
+
+    fn publish(
+        &self,
+        draft: Draft,
+        summary: Summary,
+        made: Made,
+        lock: &Exclusive,
+        report: &mut StageReport,
+    ) -> Result<Arc<Manifest>, Error> {
+        let inputs: Vec<&Artifact> = self.inputs.values().flatten().collect();
+        let files = draft.seal(&inputs)?;
+        let key = self.parts.key();
+        let manifest = Manifest { format: MANIFEST_FORMAT, key, parts: self.parts.clone(), files, summary, made };
+        match self.store.publish(draft, &manifest, self.node.stage.records(), lock)? {
+            Published::New => Ok(Arc::new(manifest)),
+            Published::Replaced(file) => {
+                self.warn(report, format!("not deterministic: {file} differs from the last time, with equal inputs"));
+                Ok(Arc::new(manifest))
+            }
+            // The old one stays, with its own record of how it was made.
+            Published::Same => match self.store.lookup(self.node.stage.kind(), &key) {
+                Lookup::Hit(old) => Ok(old),
+                _ => Ok(Arc::new(manifest)),
+            },
+        }
+    }
+
+    fn warn(&self, report: &mut StageReport, message: String) {
+        self.observer.stage_event(&self.node.name, &Event::Warning(message.clone()));
+        report.warnings.push(message);
+    }
+}
+
+/// Passes a stage's events on, and keeps its notes and warnings.
+struct Teller<'a> {
+    name: &'a str,
+    observer: &'a dyn Observer,
+    said: Mutex<(Vec<String>, Vec<String>)>,
+}
+
+impl Report for Teller<'_> {
+    fn emit(&self, event: Event) {
+        let mut said = self.said.lock().unwrap_or_else(|e| e.into_inner());
+        match &event {
+            Event::Note(text) => said.0.push(text.clone()),
+            Event::Warning(text) => said.1.push(text.clone()),
+            _ => {}
+        }
+        drop(said);
+        self.observer.stage_event(self.name, &event);
+    }
+}
+
+/// The message of a panic, where it has one.
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|t| (*t).to_owned())).unwrap_or_else(|| "no message".to_owned())
+}
+
+/// The way out of a full disk, which stages meet deep inside libraries that hand on nothing but a message.
+fn full_disk_hint(message: &str) -> Option<String> {
+    message
+        .contains("No space left on device")
+        .then(|| "free some space, or put the store on another disk with --store, and run again".to_owned())
+}

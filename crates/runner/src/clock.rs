@@ -1,0 +1,50 @@
+//! Times as they are written: UTC in records and names of runs, the local time of day in messages.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// Seconds since 1970-01-01 UTC; 0 for a clock that is set before that.
+pub(crate) fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
+}
+
+/// Nanoseconds since 1970-01-01 UTC; 0 for a clock that is set before that.
+pub(crate) fn unix_nanoseconds() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// `20261125T045500Z`: sorts by time, and is a file name everywhere.
+pub(crate) fn stamp(unix_seconds: u64) -> String {
+    format(unix_seconds, "%Y%m%dT%H%M%SZ", TimeZone::UTC)
+}
+
+/// `14:02:11`, in the machine's time zone.
+pub(crate) fn time_of_day(unix_seconds: u64) -> String {
+    format(unix_seconds, "%H:%M:%S", TimeZone::system())
+}
+
+/// `2026-11-25T04:55:00Z`.
+pub(crate) fn rfc3339(unix_seconds: u64) -> String {
+    format(unix_seconds, "%Y-%m-%dT%H:%M:%SZ", TimeZone::UTC)
+}
+
+fn format(unix_seconds: u64, form: &str, zone: TimeZone) -> String {
+    let seconds = i64::try_from(unix_seconds).unwrap_or(i64::MAX);
+    let time = Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
+    time.to_zoned(zone).strftime(form).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_in_utc() {
+        // `date -u -d @1795582500 +%FT%TZ`
+        assert_eq!(rfc3339(1_795_582_500), "2026-11-25T04:55:00Z");
+        assert_eq!(stamp(1_795_582_500), "20261125T045500Z");
+    }
+}

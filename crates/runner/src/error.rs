@@ -1,0 +1,217 @@
+//! [`Error`]: why a run or a plan could not be made. A stage that fails is not an `Error` but an
+//! [`Outcome`](crate::Outcome) in the report.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use pipeline_stage::{Hint, Problem};
+
+/// Why a graph could not be planned or run. Nothing was published.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An option names a stage that the pipeline does not have.
+    #[error("unknown stage `{stage}` for `{option}`, expected one of: {}", known.join(", "))]
+    UnknownStage {
+        /// `--only`, `--from`, `--until` or `--force`.
+        option: &'static str,
+        /// The name as given.
+        stage: String,
+        /// The nearest name.
+        suggestion: Option<String>,
+        /// The stages of the pipeline.
+        known: Vec<String>,
+    },
+    /// The options together leave no stage.
+    #[error("the selection leaves no stage: `--only`, `--from` and `--until` together mean their intersection")]
+    NothingSelected,
+    /// `--force` names a stage that the other options leave out.
+    #[error("`--force {stage}` has no effect: `{stage}` is not among the selected stages")]
+    ForceNotSelected {
+        /// The stage.
+        stage: String,
+    },
+    /// A selected stage reads one that is neither fresh nor selected.
+    #[error("`{stage}` cannot run alone: `{upstream}`, which it reads, is {state}")]
+    UpstreamNotFresh {
+        /// The selected stage.
+        stage: String,
+        /// The stage that it reads.
+        upstream: String,
+        /// What that one is: `stale (lr 0.01 → 0.003)`.
+        state: String,
+    },
+    /// Parameters that do not parse, although they were resolved.
+    #[error("stage `{stage}`: {}", problems.iter().map(|p| p.message.as_str()).collect::<Vec<_>>().join("; "))]
+    Parameters {
+        /// The stage.
+        stage: String,
+        /// What is wrong.
+        problems: Vec<Problem>,
+    },
+    /// A source is not there, and there is nowhere to fetch it from.
+    #[error("{stage}: {what} not found at {path}")]
+    SourceMissing {
+        /// The stage.
+        stage: String,
+        /// `file` or `folder`.
+        what: &'static str,
+        /// Where it was looked for.
+        path: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A source is there but is not what it should be.
+    #[error("{stage}: {path} is {found}, expected {expected}")]
+    SourceShape {
+        /// The stage.
+        stage: String,
+        /// Where.
+        path: String,
+        /// `a folder`.
+        found: &'static str,
+        /// `a file`.
+        expected: &'static str,
+        /// What to do.
+        hint: String,
+    },
+    /// A download did not succeed. What was received stays beside as `<file>.part`.
+    #[error("{stage}: cannot fetch {file}: {reason}")]
+    Fetch {
+        /// The stage.
+        stage: String,
+        /// The file's name.
+        file: String,
+        /// What happened: `no route to host`.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A file has another SHA-256 than it must have.
+    #[error("{stage}: {path} has sha256 {found}, expected {expected}")]
+    WrongDigest {
+        /// The stage.
+        stage: String,
+        /// The file.
+        path: String,
+        /// Its SHA-256, as many digits as were expected.
+        found: String,
+        /// The first digits that it must have.
+        expected: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A zip that cannot be unpacked, or should not be.
+    #[error("{stage}: cannot unpack {path}: {reason}")]
+    Unpack {
+        /// The stage.
+        stage: String,
+        /// The zip.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Another process holds a lock.
+    #[error("{what} is in use by {holder}")]
+    Locked {
+        /// `the store .pipeline`, `stage head`.
+        what: String,
+        /// `pid 4711 on host atlas (pipeline run configs/a.yaml, since 14:02:11)`.
+        holder: String,
+    },
+    /// The store was made by a command that writes it differently.
+    #[error("the store {} has format {found}, this command reads and writes format {expected}", path.display())]
+    StoreFormat {
+        /// The store.
+        path: PathBuf,
+        /// What its `format` file says.
+        found: String,
+        /// Ours.
+        expected: u32,
+    },
+    /// The file system is full.
+    #[error("cannot {doing}: no space left on the disk of {}; nothing was published", path.display())]
+    DiskFull {
+        /// What was being done: `publish the artifact`.
+        doing: &'static str,
+        /// A path on that disk.
+        path: PathBuf,
+    },
+    /// The disk said no.
+    #[error("cannot {doing}")]
+    Io {
+        /// What was being done: `open the store`.
+        doing: &'static str,
+        /// The system's error, which names the path.
+        #[source]
+        source: io::Error,
+    },
+    /// A stage left something in its folder that cannot be published.
+    #[error("cannot publish `{file}`: {reason}")]
+    Unpublishable {
+        /// Path in the artifact.
+        file: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Something that is not a link is where a link to an artifact belongs.
+    #[error("cannot link {} to the artifact: a file or folder is in the way", path.display())]
+    LinkBlocked {
+        /// Where.
+        path: PathBuf,
+    },
+    /// The run was asked to stop before its first stage.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl From<pipeline_stage::Cancelled> for Error {
+    fn from(_: pipeline_stage::Cancelled) -> Self {
+        Error::Cancelled
+    }
+}
+
+impl Hint for Error {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::UnknownStage { suggestion, .. } => suggestion.as_ref().map(|n| format!("did you mean `{n}`?")),
+            Error::NothingSelected => Some("give one of them only, or stages that lie between them".to_owned()),
+            Error::ForceNotSelected { stage } => Some(format!("add `--only {stage}`, or select it otherwise")),
+            Error::UpstreamNotFresh { stage, .. } => {
+                Some(format!("run it with what it reads: `--until {stage}` instead of `--only {stage}`"))
+            }
+            Error::Parameters { problems, .. } => problems.iter().find_map(|p| p.hint.clone()),
+            Error::SourceMissing { hint, .. }
+            | Error::SourceShape { hint, .. }
+            | Error::Fetch { hint, .. }
+            | Error::WrongDigest { hint, .. } => Some(hint.clone()),
+            Error::Unpack { .. } => Some("get the zip again, or unpack it by hand and name the folder".to_owned()),
+            Error::Locked { .. } => Some("wait for it with --wait-lock 600, or use another --store".to_owned()),
+            Error::StoreFormat { .. } => Some("use another --store, or the command that made this one".to_owned()),
+            Error::DiskFull { .. } => {
+                Some("free some space, or put the store on another disk with --store, and run again".to_owned())
+            }
+            Error::Unpublishable { .. } => Some("this is a fault of the stage; please report it".to_owned()),
+            Error::LinkBlocked { path } => Some(format!("move {} away, or use another --out", path.display())),
+            Error::Io { .. } | Error::Cancelled => None,
+        }
+    }
+}
+
+impl Error {
+    /// For `map_err`: `doing` (`open the store`) failed, near `path`. A full disk gets its own message.
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+        move |source| {
+            if is_disk_full(&source) {
+                Error::DiskFull { doing, path: path.to_owned() }
+            } else {
+                Error::Io { doing, source }
+            }
+        }
+    }
+}
+
+/// Whether the cause is a full disk or an exhausted quota. Looks through wrappers that add a path.
+fn is_disk_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}

@@ -1,0 +1,277 @@
+//! [`run`] and [`plan`]: the two calls that do everything.
+//!
+//! A run finds the sources, plans, and then takes the stages in order: a fresh one is linked; any other is
+//! locked, looked up once more (another run may have made it meanwhile), run, published and linked. After
+//! each stage the next is planned anew, so that an equal result stops the wave. How a stage itself is
+//! carried out is in [`crate::attempt`].
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use pipeline_stage::{Cancel, Digest, Manifest};
+
+use crate::attempt::{Attempt, Ended};
+use crate::error::Error;
+use crate::graph::Graph;
+use crate::link;
+use crate::lock::Claim;
+use crate::observer::Observer;
+use crate::options::RunOptions;
+use crate::plan::{Lookup, Lookups, Plan, Planner, Settled, State};
+use crate::record::Recorder;
+use crate::report::{Outcome, RunReport, StageReport};
+use crate::selection::Chosen;
+use crate::source::{Finder, Found};
+use crate::store::Store;
+
+/// What every stage is now, and what [`run`] would do. Writes nothing but remembered digests, and fetches
+/// nothing.
+///
+/// # Errors
+/// When the selection makes no sense, or a source or the store cannot be read.
+pub fn plan(
+    graph: &Graph,
+    options: &RunOptions,
+    cancel: &Cancel,
+    observer: &dyn Observer,
+) -> Result<Plan, Error> {
+    let chosen = options.selection.resolve(graph)?;
+    let store = Store::at(&options.store)?;
+    let finder = Finder { options, store: &store, cancel, observer, may_fetch: &|_| false };
+    let found = finder.find_all(graph)?;
+    let lookups = Known { store: &store, options };
+    Ok(Planner { graph, sources: &found.states, lookups: &lookups, seed: options.seed }.plan(&chosen))
+}
+
+/// Runs what is not fresh of the selected stages.
+///
+/// # Errors
+/// When no stage could be tried: the selection makes no sense, a source cannot be had, the store is locked
+/// or cannot be written. A stage that fails is an outcome in the report.
+pub fn run(
+    graph: &Graph,
+    options: &RunOptions,
+    cancel: &Cancel,
+    observer: &dyn Observer,
+) -> Result<RunReport, Error> {
+    let started = Instant::now();
+    let chosen = options.selection.resolve(graph)?;
+    let store = Store::open(&options.store)?;
+    let claim = Claim { command: &options.command, wait: options.wait_lock, cancel, observer };
+    let _shared = store.lock_shared(&options.shown(&options.store), &claim)?;
+    store.clean_tmp()?;
+
+    let may_fetch = |place: usize| chosen.may_run.contains(&place);
+    let found = Finder { options, store: &store, cancel, observer, may_fetch: &may_fetch }.find_all(graph)?;
+    let lookups = Known { store: &store, options };
+    let planner = Planner { graph, sources: &found.states, lookups: &lookups, seed: options.seed };
+    let plan = planner.plan(&chosen);
+    if let Some((stage, upstream)) = plan.blocked(graph) {
+        let (stage, upstream_name) = (stage.name.clone(), upstream.name.clone());
+        let reason = upstream.state.reason();
+        let state = format!("{} ({reason})", upstream.state.word());
+        return Err(Error::UpstreamNotFresh { stage, upstream: upstream_name, state });
+    }
+
+    let recorder = Recorder::begin(&store.runs_dir(), options, observer);
+    recorder.planned(&plan);
+    let mut run = Run {
+        graph,
+        options,
+        cancel,
+        store: &store,
+        found: &found,
+        planner: &planner,
+        chosen: &chosen,
+        observer: &recorder,
+        settled: vec![None; graph.nodes().len()],
+        warnings: vec![],
+    };
+    let mut stages: Vec<StageReport> = Vec::new();
+    for place in 0..graph.nodes().len() {
+        let report = run.stage(place, &stages);
+        recorder.stage_finished(&report.name, &report);
+        stages.push(report);
+    }
+    let report = RunReport {
+        run: recorder.name(),
+        dir: recorder.dir().to_owned(),
+        stages,
+        wall_seconds: started.elapsed().as_secs_f64(),
+        warnings: run.warnings,
+    };
+    recorder.finish(&report);
+    Ok(report)
+}
+
+/// What the store and the links know.
+struct Known<'a> {
+    store: &'a Store,
+    options: &'a RunOptions,
+}
+
+impl Lookups for Known<'_> {
+    fn lookup(&self, kind: &str, key: &Digest) -> Lookup {
+        self.store.lookup(kind, key)
+    }
+
+    fn current(&self, name: &str) -> Option<Arc<Manifest>> {
+        let path = self.options.link(name).join(pipeline_stage::manifest::MANIFEST_FILE);
+        serde_json::from_slice(&fs_err::read(path).ok()?).ok().map(Arc::new)
+    }
+}
+
+/// A run on its way.
+struct Run<'a> {
+    graph: &'a Graph,
+    options: &'a RunOptions,
+    cancel: &'a Cancel,
+    store: &'a Store,
+    found: &'a Found,
+    planner: &'a Planner<'a>,
+    chosen: &'a Chosen,
+    observer: &'a Recorder<'a>,
+    settled: Settled,
+    warnings: Vec<String>,
+}
+
+impl Run<'_> {
+    /// Does with a stage what the plan says, now that all before it are done.
+    fn stage(&mut self, place: usize, before: &[StageReport]) -> StageReport {
+        let node = &self.graph.nodes()[place];
+        let mut report = StageReport {
+            name: node.name.clone(),
+            kind: node.stage.kind().to_owned(),
+            outcome: Outcome::NotSelected,
+            wall_seconds: 0.0,
+            key: None,
+            size_bytes: None,
+            path: None,
+            summary: None,
+            warnings: vec![],
+            notes: vec![],
+        };
+        let state = self.planner.state(place, &self.settled);
+        report.key = state.key();
+        if !self.chosen.may_run.contains(&place) {
+            if let State::Fresh { manifest, .. } = state {
+                self.settled[place] = Some(manifest);
+            }
+            return report;
+        }
+        if let State::Depends { on } = &state {
+            report.outcome = Outcome::NotRun { because: because(on, before) };
+            return report;
+        }
+        if let State::Unknown { .. } = &state {
+            report.outcome = Outcome::Failed { message: state.reason(), hint: None };
+            return report;
+        }
+        if self.cancel.is_cancelled() {
+            report.outcome = Outcome::Cancelled;
+            return report;
+        }
+        let forced = self.chosen.force.contains(&place);
+        if let (State::Fresh { manifest, .. }, false) = (&state, forced) {
+            self.finish(place, &mut report, Outcome::Fresh, manifest.clone());
+            return report;
+        }
+
+        let reason = if forced && matches!(state, State::Fresh { .. }) { "forced".to_owned() } else { state.reason() };
+        let started = Instant::now();
+        let attempt = Attempt {
+            options: self.options,
+            store: self.store,
+            cancel: self.cancel,
+            observer: self.observer,
+            node,
+            parts: self.planner.parts(place, &self.settled),
+            inputs: self.inputs(place),
+            sources: self.found.paths[place].clone(),
+            forced,
+            reason: &reason,
+        };
+        let ended = attempt.make(&mut report);
+        match ended {
+            Ok(Ended::Made(manifest)) => {
+                report.wall_seconds = started.elapsed().as_secs_f64();
+                self.finish(place, &mut report, Outcome::Ran { reason }, manifest);
+            }
+            Ok(Ended::MadeElsewhere(manifest)) => self.finish(place, &mut report, Outcome::Fresh, manifest),
+            Ok(Ended::Cancelled) => {
+                report.wall_seconds = started.elapsed().as_secs_f64();
+                report.outcome = Outcome::Cancelled;
+            }
+            Ok(Ended::Failed { message, hint }) => {
+                report.wall_seconds = started.elapsed().as_secs_f64();
+                report.outcome = Outcome::Failed { message, hint };
+            }
+            Err(Error::Cancelled) => report.outcome = Outcome::Cancelled,
+            Err(error) => report.outcome = outcome(&error),
+        }
+        report
+    }
+
+    /// Notes the artifact of a stage and points its link to it.
+    fn finish(&mut self, place: usize, report: &mut StageReport, outcome: Outcome, manifest: Arc<Manifest>) {
+        let link = self.options.link(&report.name);
+        report.size_bytes = Some(manifest.size_bytes());
+        report.summary = Some(manifest.summary.clone());
+        report.outcome = outcome;
+        let artifact = self.store.artifact_dir(&report.kind, &manifest.key);
+        match link::point(&link, &artifact) {
+            Ok(()) => report.path = Some(link),
+            // The artifact is whole; only its plain name is not. Failing says so, and the next run links it.
+            Err(error) => {
+                report.path = Some(artifact);
+                report.outcome = self::outcome(&error);
+            }
+        }
+        self.settled[place] = Some(manifest);
+    }
+
+    /// The artifacts that the stage at `place` reads, by input.
+    fn inputs(&self, place: usize) -> std::collections::BTreeMap<String, Vec<pipeline_stage::Artifact>> {
+        let node = &self.graph.nodes()[place];
+        let artifact = |name: &String| {
+            let upstream = self.graph.place(name)?;
+            let manifest = self.settled[upstream].as_ref()?;
+            let kind = self.graph.nodes()[upstream].stage.kind();
+            Some(pipeline_stage::Artifact {
+                stage: name.clone(),
+                dir: absolute(&self.store.artifact_dir(kind, &manifest.key)),
+                files: manifest.digests(),
+                sources: self.found.paths[upstream].clone(),
+            })
+        };
+        let inputs = node.inputs.iter();
+        inputs.map(|(input, names)| (input.clone(), names.iter().filter_map(artifact).collect())).collect()
+    }
+}
+
+fn absolute(path: &Path) -> std::path::PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Why a stage whose upstream stages `on` have no artifact is not run.
+fn because(on: &[String], before: &[StageReport]) -> String {
+    let words = on.iter().map(|name| {
+        let word = before.iter().find(|report| report.name == *name).map_or("not run", |r| r.outcome.word());
+        match word {
+            "failed" => format!("{name} failed"),
+            word => format!("{name} is {word}"),
+        }
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// An error around a stage as that stage's outcome.
+fn outcome(error: &Error) -> Outcome {
+    let message = pipeline_stage::failure::full_message(error);
+    let hint = pipeline_stage::Hint::hint(error);
+    match error {
+        Error::Locked { .. } => Outcome::Locked { message, hint },
+        _ => Outcome::Failed { message, hint },
+    }
+}

@@ -1,0 +1,154 @@
+//! Against a server on loopback that breaks off, resumes and lies as it is told.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+
+use pipeline_stage::progress::Silent;
+
+use super::*;
+
+/// How the server answers one request.
+#[derive(Clone, Copy)]
+enum Answer {
+    /// The rest of the content from the range that was asked for.
+    Whole,
+    /// That, but the connection ends after so many bytes.
+    Cut(usize),
+    /// The whole content, whatever was asked for.
+    IgnoreRange,
+    /// A status.
+    Status(u16),
+}
+
+/// A server for as many requests as there are answers. Returns its address and the `Range` of each request.
+fn serve(content: &'static [u8], answers: Vec<Answer>) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/photos.zip", listener.local_addr().unwrap());
+    let asked = Arc::new(Mutex::new(vec![]));
+    let ranges = asked.clone();
+    std::thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut range = String::new();
+            for line in BufReader::new(stream.try_clone().unwrap()).lines() {
+                let line = line.unwrap().to_ascii_lowercase();
+                if let Some(value) = line.strip_prefix("range: ") {
+                    range = value.to_owned();
+                }
+                if line.is_empty() {
+                    break;
+                }
+            }
+            let from: usize = range
+                .strip_prefix("bytes=")
+                .and_then(|r| r.strip_suffix('-'))
+                .and_then(|r| r.parse().ok())
+                .unwrap_or(0);
+            ranges.lock().unwrap().push(range.clone());
+            let (status, body): (u16, &[u8]) = match answer {
+                Answer::Status(status) => (status, b""),
+                Answer::IgnoreRange => (200, content),
+                _ if from >= content.len() && from > 0 => (416, b""),
+                _ => (if from > 0 { 206 } else { 200 }, &content[from..]),
+            };
+            let head = format!(
+                "HTTP/1.1 {status} x\r\nContent-Length: {}\r\nETag: \"v1\"\r\nConnection: close\r\n\r\n",
+                body.len()
+            );
+            let sent = if let Answer::Cut(at) = answer { at.min(body.len()) } else { body.len() };
+            // The client may have gone; that is its affair.
+            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body[..sent]));
+        }
+    });
+    (address, asked)
+}
+
+const CONTENT: &[u8] = b"the photos of the lesson, two of them in train and one in valid";
+
+fn sha256(content: &[u8]) -> String {
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn get(url: &str, sha256: Option<String>, target: &Path) -> Result<(), String> {
+    let remote = Remote { url: url.to_owned(), sha256 };
+    fetch(&remote, target, &Silent, &Cancel::default()).map_err(|e| format!("{e:?}"))
+}
+
+#[test]
+fn a_connection_that_breaks_is_resumed_where_it_broke() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("data/photos.zip");
+    let (url, asked) = serve(CONTENT, vec![Answer::Cut(10), Answer::Cut(20), Answer::Whole]);
+    get(&url, Some(sha256(CONTENT)), &target).unwrap();
+    assert_eq!(fs_err::read(&target).unwrap(), CONTENT);
+    assert_eq!(*asked.lock().unwrap(), ["", "bytes=10-", "bytes=30-"]);
+    let left: Vec<_> = fs_err::read_dir(target.parent().unwrap()).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}
+
+#[test]
+fn what_arrived_before_a_failure_is_kept_for_the_next_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("photos.zip");
+    let (url, asked) = serve(CONTENT, vec![Answer::Cut(10), Answer::Status(503), Answer::Whole]);
+    let error = get(&url, Some(sha256(CONTENT)), &target).unwrap_err();
+    assert_eq!(error, r#"Remote("the server answered with status 503")"#);
+    assert!(!target.exists());
+    get(&url, Some(sha256(CONTENT)), &target).unwrap();
+    assert_eq!(fs_err::read(&target).unwrap(), CONTENT);
+    assert_eq!(asked.lock().unwrap()[2], "bytes=10-");
+}
+
+#[test]
+fn a_server_that_knows_no_ranges_sends_it_all_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("photos.zip");
+    let (url, _) = serve(CONTENT, vec![Answer::Cut(10), Answer::IgnoreRange]);
+    get(&url, Some(sha256(CONTENT)), &target).unwrap();
+    assert_eq!(fs_err::read(&target).unwrap(), CONTENT);
+}
+
+#[test]
+fn a_part_that_is_too_long_is_begun_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("photos.zip");
+    fs_err::write(dir.path().join("photos.zip.part"), [0; 500]).unwrap();
+    let (url, _) = serve(CONTENT, vec![Answer::Whole, Answer::Whole]);
+    get(&url, Some(sha256(CONTENT)), &target).unwrap();
+    assert_eq!(fs_err::read(&target).unwrap(), CONTENT);
+}
+
+#[test]
+fn content_with_another_digest_is_deleted_and_both_digests_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("photos.zip");
+    let (url, _) = serve(CONTENT, vec![Answer::Whole]);
+    let error = get(&url, Some("0123456789".to_owned()), &target).unwrap_err();
+    assert_eq!(error, format!(r#"WrongDigest("{}", "0123456789")"#, &sha256(CONTENT)[..10]));
+    assert_eq!(fs_err::read_dir(dir.path()).unwrap().filter(|e| !e.as_ref().unwrap().path().ends_with("photos.zip.part.tag")).count(), 0);
+}
+
+#[test]
+fn a_first_fetch_without_a_digest_records_it_and_the_next_must_have_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("photos.zip");
+    let (url, _) = serve(CONTENT, vec![Answer::Whole]);
+    get(&url, None, &target).unwrap();
+    let record = dir.path().join("photos.zip.sha256");
+    assert_eq!(fs_err::read_to_string(&record).unwrap().trim(), sha256(CONTENT));
+    fs_err::remove_file(&target).unwrap();
+    let (url, _) = serve(b"something else", vec![Answer::Whole]);
+    assert!(get(&url, None, &target).unwrap_err().starts_with("WrongDigest"));
+}
+
+#[test]
+fn a_server_that_is_not_there_and_a_page_that_is_not_there_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("photos.zip");
+    let (url, _) = serve(CONTENT, vec![Answer::Status(404)]);
+    assert_eq!(get(&url, None, &target).unwrap_err(), r#"Remote("the server answered with status 404")"#);
+    let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error = get(&format!("http://{unused}/x"), None, &target).unwrap_err();
+    assert!(error.to_lowercase().contains("refused"), "{error}");
+}

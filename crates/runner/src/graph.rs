@@ -1,0 +1,393 @@
+//! [`Graph`]: the stages of one pipeline with their resolved parameters, and what must hold between them.
+//!
+//! The command reads YAML and makes [`Node`]s; here they are checked against what each stage kind
+//! declares and put in the order in which they run. Nothing here touches the disk.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pipeline_stage::suggest::nearest;
+use pipeline_stage::{AnyStage, Hint, Input};
+use serde_json::Value;
+
+/// One stage of a pipeline.
+#[derive(Clone)]
+pub struct Node {
+    /// Its name in the pipeline; several stages may be of one kind.
+    pub name: String,
+    /// Its kind.
+    pub stage: &'static dyn AnyStage,
+    /// Its parameters as [`AnyStage::resolve`] gave them: checked, every default filled in.
+    pub params: Value,
+    /// The stages that each named input takes its artifacts from, in the order of the file.
+    pub inputs: BTreeMap<String, Vec<String>>,
+}
+
+/// A checked pipeline: every input is connected to an artifact that it accepts, and there is no cycle.
+pub struct Graph {
+    /// In the order in which they run: each after what it reads, else as in the file.
+    nodes: Vec<Node>,
+    /// For each node, the positions of the stages that it reads, without repetition, ascending.
+    upstream: Vec<Vec<usize>>,
+}
+
+impl Graph {
+    /// Checks `nodes` (in the order of the file) and puts them in the order in which they run.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, in the order of the file.
+    pub fn new(nodes: Vec<Node>) -> Result<Graph, GraphError> {
+        let mut place = BTreeMap::new();
+        for (index, node) in nodes.iter().enumerate() {
+            if place.insert(node.name.as_str(), index).is_some() {
+                return Err(GraphError::DuplicateStage { stage: node.name.clone() });
+            }
+        }
+        for node in &nodes {
+            check_inputs(node, &nodes, &place)?;
+        }
+        let upstream: Vec<BTreeSet<usize>> = nodes
+            .iter()
+            .map(|n| n.inputs.values().flatten().map(|name| place[name.as_str()]).collect())
+            .collect();
+        let order = order(&nodes, &upstream)?;
+
+        let mut new_place = vec![0; nodes.len()];
+        for (new, old) in order.iter().enumerate() {
+            new_place[*old] = new;
+        }
+        let upstream = order
+            .iter()
+            .map(|old| {
+                let mut places: Vec<usize> = upstream[*old].iter().map(|up| new_place[*up]).collect();
+                places.sort_unstable();
+                places
+            })
+            .collect();
+        let mut slots: Vec<Option<Node>> = nodes.into_iter().map(Some).collect();
+        let nodes = order.iter().filter_map(|old| slots[*old].take()).collect();
+        Ok(Graph { nodes, upstream })
+    }
+
+    /// The stages in the order in which they run: each after what it reads, else as in the file.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The names in the order in which they run.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.nodes.iter().map(|n| n.name.as_str())
+    }
+
+    /// The stage of this name.
+    pub fn node(&self, name: &str) -> Option<&Node> {
+        self.nodes.iter().find(|n| n.name == name)
+    }
+
+    /// The place of the stage `name` in [`Graph::nodes`].
+    pub(crate) fn place(&self, name: &str) -> Option<usize> {
+        self.nodes.iter().position(|n| n.name == name)
+    }
+
+    /// The places of the stages that the one at `place` reads.
+    pub(crate) fn upstream(&self, place: usize) -> &[usize] {
+        &self.upstream[place]
+    }
+
+    /// `from` and everything that they read, directly or not.
+    pub(crate) fn ancestors(&self, from: &BTreeSet<usize>) -> BTreeSet<usize> {
+        let mut found = from.clone();
+        for place in (0..self.nodes.len()).rev() {
+            if found.contains(&place) {
+                found.extend(self.upstream[place].iter().copied());
+            }
+        }
+        found
+    }
+
+    /// `from` and everything that reads them, directly or not.
+    pub(crate) fn descendants(&self, from: &BTreeSet<usize>) -> BTreeSet<usize> {
+        let mut found = from.clone();
+        for place in 0..self.nodes.len() {
+            if self.upstream[place].iter().any(|up| found.contains(up)) {
+                found.insert(place);
+            }
+        }
+        found
+    }
+}
+
+fn check_inputs(node: &Node, nodes: &[Node], place: &BTreeMap<&str, usize>) -> Result<(), GraphError> {
+    let declared = node.stage.inputs();
+    for (input, upstreams) in &node.inputs {
+        let Some(spec) = declared.iter().find(|d| d.name == input) else {
+            return Err(GraphError::UnknownInput {
+                stage: node.name.clone(),
+                kind: node.stage.kind(),
+                input: input.clone(),
+                known: declared.iter().map(|d| d.name).collect(),
+            });
+        };
+        check_upstreams(node, spec, upstreams, nodes, place)?;
+    }
+    match declared.iter().find(|d| !d.optional && !node.inputs.contains_key(d.name)) {
+        None => Ok(()),
+        Some(spec) => Err(GraphError::MissingInput {
+            stage: node.name.clone(),
+            input: spec.name.to_owned(),
+            accepts: spec.accepts,
+            candidates: producers(nodes, spec.accepts),
+        }),
+    }
+}
+
+fn check_upstreams(
+    node: &Node,
+    spec: &Input,
+    upstreams: &[String],
+    nodes: &[Node],
+    place: &BTreeMap<&str, usize>,
+) -> Result<(), GraphError> {
+    let (stage, input) = (node.name.clone(), spec.name.to_owned());
+    if upstreams.is_empty() {
+        return Err(GraphError::EmptyInput { stage, input });
+    }
+    if !spec.many && upstreams.len() > 1 {
+        return Err(GraphError::TooManyStages { stage, input, found: upstreams.len() });
+    }
+    for (index, upstream) in upstreams.iter().enumerate() {
+        let Some(found) = place.get(upstream.as_str()) else {
+            let known: Vec<String> = nodes.iter().map(|n| n.name.clone()).collect();
+            let suggestion = nearest(upstream, known.iter().map(String::as_str)).map(str::to_owned);
+            return Err(GraphError::UnknownUpstream {
+                stage,
+                input,
+                upstream: upstream.clone(),
+                suggestion,
+                known,
+            });
+        };
+        let produces = nodes[*found].stage.produces();
+        if produces != spec.accepts {
+            return Err(GraphError::WrongArtifact {
+                stage,
+                input,
+                upstream: upstream.clone(),
+                found: produces,
+                expected: spec.accepts,
+                candidates: producers(nodes, spec.accepts),
+            });
+        }
+        if upstreams[..index].contains(upstream) {
+            return Err(GraphError::RepeatedUpstream { stage, input, upstream: upstream.clone() });
+        }
+    }
+    Ok(())
+}
+
+fn producers(nodes: &[Node], artifact: &str) -> Vec<String> {
+    nodes.iter().filter(|n| n.stage.produces() == artifact).map(|n| n.name.clone()).collect()
+}
+
+/// Places in the order of running: of those whose upstream is done, always the first in the file.
+fn order(nodes: &[Node], upstream: &[BTreeSet<usize>]) -> Result<Vec<usize>, GraphError> {
+    let mut done = BTreeSet::new();
+    let mut order = Vec::with_capacity(nodes.len());
+    while order.len() < nodes.len() {
+        let next = (0..nodes.len()).find(|i| !done.contains(i) && upstream[*i].is_subset(&done));
+        let Some(next) = next else {
+            return Err(GraphError::Cycle { stages: cycle(nodes, upstream, &done) });
+        };
+        done.insert(next);
+        order.push(next);
+    }
+    Ok(order)
+}
+
+/// The names along one cycle among the stages that are not `done`, the first one repeated at the end.
+fn cycle(nodes: &[Node], upstream: &[BTreeSet<usize>], done: &BTreeSet<usize>) -> Vec<String> {
+    // Every stage left has an upstream that is left, so walking upstream must meet itself.
+    let mut path: Vec<usize> = Vec::new();
+    let mut at = (0..nodes.len()).find(|i| !done.contains(i));
+    while let Some(place) = at {
+        if let Some(start) = path.iter().position(|p| *p == place) {
+            path.drain(..start);
+            break;
+        }
+        path.push(place);
+        at = upstream[place].iter().copied().find(|up| !done.contains(up));
+    }
+    // The walk went against the flow of data; people read with it.
+    path.reverse();
+    path.extend(path.first().copied());
+    path.into_iter().map(|p| nodes[p].name.clone()).collect()
+}
+
+/// What is wrong with a pipeline. [`GraphError::stage`] and [`GraphError::input`] say where, so that the
+/// command can add file, line and column.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GraphError {
+    /// Two stages have one name.
+    #[error("two stages are named `{stage}`")]
+    DuplicateStage {
+        /// The name.
+        stage: String,
+    },
+    /// An input that the stage kind does not have.
+    #[error("stage `{stage}` has no input `{input}`: {}", inputs_of(kind, known))]
+    UnknownInput {
+        /// The stage.
+        stage: String,
+        /// Its kind.
+        kind: &'static str,
+        /// The input as written.
+        input: String,
+        /// The inputs that the kind has.
+        known: Vec<&'static str>,
+    },
+    /// A required input that is not given.
+    #[error("stage `{stage}` needs an input `{input}` (a stage that produces `{accepts}`), and none is given")]
+    MissingInput {
+        /// The stage.
+        stage: String,
+        /// The input.
+        input: String,
+        /// The artifact that it accepts.
+        accepts: &'static str,
+        /// The stages of the pipeline that produce it.
+        candidates: Vec<String>,
+    },
+    /// An input that names no stage.
+    #[error("input `{input}` of stage `{stage}` is an empty list, expected at least one stage")]
+    EmptyInput {
+        /// The stage.
+        stage: String,
+        /// The input.
+        input: String,
+    },
+    /// A list where one stage is expected.
+    #[error("input `{input}` of stage `{stage}` takes one stage, found {found}")]
+    TooManyStages {
+        /// The stage.
+        stage: String,
+        /// The input.
+        input: String,
+        /// How many were given.
+        found: usize,
+    },
+    /// An input from a stage that the pipeline does not have.
+    #[error(
+        "input `{input}` of stage `{stage}` names an unknown stage `{upstream}`, expected one of: {}",
+        known.join(", ")
+    )]
+    UnknownUpstream {
+        /// The stage.
+        stage: String,
+        /// The input.
+        input: String,
+        /// The name as written.
+        upstream: String,
+        /// The nearest name.
+        suggestion: Option<String>,
+        /// The stages of the pipeline.
+        known: Vec<String>,
+    },
+    /// An input from a stage whose artifact it cannot read.
+    #[error("input `{input}` of stage `{stage}` expects `{expected}`, but `{upstream}` produces `{found}`")]
+    WrongArtifact {
+        /// The stage.
+        stage: String,
+        /// The input.
+        input: String,
+        /// The stage that it names.
+        upstream: String,
+        /// What that one produces.
+        found: &'static str,
+        /// What the input accepts.
+        expected: &'static str,
+        /// The stages of the pipeline that produce it.
+        candidates: Vec<String>,
+    },
+    /// A list that names one stage twice.
+    #[error("input `{input}` of stage `{stage}` names `{upstream}` twice")]
+    RepeatedUpstream {
+        /// The stage.
+        stage: String,
+        /// The input.
+        input: String,
+        /// The stage that it names.
+        upstream: String,
+    },
+    /// Stages that read each other in a circle.
+    #[error("the stages form a cycle: {}", stages.join(" → "))]
+    Cycle {
+        /// Along the flow of data; the first one again at the end.
+        stages: Vec<String>,
+    },
+}
+
+fn inputs_of(kind: &str, known: &[&str]) -> String {
+    if known.is_empty() {
+        format!("`{kind}` takes none")
+    } else {
+        format!("`{kind}` takes {}", known.join(", "))
+    }
+}
+
+impl GraphError {
+    /// The stage whose entry is wrong.
+    pub fn stage(&self) -> &str {
+        match self {
+            GraphError::DuplicateStage { stage }
+            | GraphError::UnknownInput { stage, .. }
+            | GraphError::MissingInput { stage, .. }
+            | GraphError::EmptyInput { stage, .. }
+            | GraphError::TooManyStages { stage, .. }
+            | GraphError::UnknownUpstream { stage, .. }
+            | GraphError::WrongArtifact { stage, .. }
+            | GraphError::RepeatedUpstream { stage, .. } => stage,
+            GraphError::Cycle { stages } => stages.first().map_or("", String::as_str),
+        }
+    }
+
+    /// The input that is wrong, where it is written in the file.
+    pub fn input(&self) -> Option<&str> {
+        match self {
+            GraphError::UnknownInput { input, .. }
+            | GraphError::EmptyInput { input, .. }
+            | GraphError::TooManyStages { input, .. }
+            | GraphError::UnknownUpstream { input, .. }
+            | GraphError::WrongArtifact { input, .. }
+            | GraphError::RepeatedUpstream { input, .. } => Some(input),
+            GraphError::DuplicateStage { .. }
+            | GraphError::MissingInput { .. }
+            | GraphError::Cycle { .. } => None,
+        }
+    }
+}
+
+impl Hint for GraphError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            GraphError::DuplicateStage { .. } => {
+                Some("rename one of them; several stages may be of one `kind`".to_owned())
+            }
+            GraphError::UnknownInput { input, known, .. } => {
+                nearest(input, known.iter().copied()).map(|n| format!("did you mean `{n}`?"))
+            }
+            GraphError::MissingInput { input, accepts, candidates, .. }
+            | GraphError::WrongArtifact { input, expected: accepts, candidates, .. } => Some(if candidates.is_empty() {
+                format!("add a stage that produces `{accepts}` to the pipeline")
+            } else {
+                format!("connect it with `inputs: {{ {input}: {} }}`", candidates.join(" or "))
+            }),
+            GraphError::EmptyInput { .. } => Some("name a stage, or leave the input out if it is optional".to_owned()),
+            GraphError::TooManyStages { .. } => Some("name one stage, without brackets".to_owned()),
+            GraphError::UnknownUpstream { suggestion, .. } => {
+                suggestion.as_ref().map(|n| format!("did you mean `{n}`?"))
+            }
+            GraphError::RepeatedUpstream { .. } => Some("name it once".to_owned()),
+            GraphError::Cycle { .. } => Some("remove one of these inputs".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Links `out/<config>/<stage>` to current artifacts: plain names for people and other tools.
+
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use crate::error::Error;
+
+/// Makes `link` a link to the folder `target`, in one step where there was one before. Relative, so that a
+/// project can be moved as a whole.
+pub(crate) fn point(link: &Path, target: &Path) -> Result<(), Error> {
+    match fs_err::symlink_metadata(link) {
+        Ok(metadata) if !metadata.is_symlink() => return Err(Error::LinkBlocked { path: link.to_owned() }),
+        Ok(_) => {}
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(Error::io(DOING, link)(e)),
+    }
+    let make = || -> io::Result<()> {
+        let folder = link.parent().unwrap_or(Path::new("."));
+        fs_err::create_dir_all(folder)?;
+        let to = relative(&fs_err::canonicalize(folder)?, &fs_err::canonicalize(target)?);
+        if fs_err::read_link(link).is_ok_and(|now| now == to) {
+            return Ok(());
+        }
+        let name = link.file_name().unwrap_or_default().to_string_lossy();
+        let new = link.with_file_name(format!(".{name}.{}", std::process::id()));
+        let _ = fs_err::remove_file(&new);
+        fs_err::os::unix::fs::symlink(&to, &new)?;
+        fs_err::rename(&new, link)
+    };
+    make().map_err(Error::io(DOING, link))
+}
+
+const DOING: &str = "link the artifact";
+
+/// The way from the folder `from` to `to`, both absolute and without links.
+fn relative(from: &Path, to: &Path) -> PathBuf {
+    let (from, to): (Vec<Component<'_>>, Vec<Component<'_>>) = (from.components().collect(), to.components().collect());
+    let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
+    let up = from[common..].iter().map(|_| Component::ParentDir);
+    up.chain(to[common..].iter().copied()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_goes_up_to_the_common_folder_and_down_again() {
+        let way = |from: &str, to: &str| relative(Path::new(from), Path::new(to)).display().to_string();
+        assert_eq!(way("/p/out/c", "/p/.pipeline/store/k"), "../../.pipeline/store/k");
+        assert_eq!(way("/p/out", "/q"), "../../q");
+    }
+
+    #[test]
+    fn a_link_is_replaced_and_anything_else_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        for name in ["a", "b"] {
+            fs_err::create_dir(path(name)).unwrap();
+            fs_err::write(path(name).join("name"), name).unwrap();
+        }
+        let link = path("out/c/stage");
+        point(&link, &path("a")).unwrap();
+        point(&link, &path("b")).unwrap();
+        assert_eq!(fs_err::read_to_string(link.join("name")).unwrap(), "b");
+        assert_eq!(fs_err::read_dir(path("out/c")).unwrap().count(), 1, "no litter");
+        let error = point(&path("a"), &path("b")).unwrap_err();
+        assert!(matches!(error, Error::LinkBlocked { .. }), "{error}");
+    }
+}

@@ -1,0 +1,47 @@
+//! [`RunOptions`]: everything about a run that is not in the graph. None of it but the seed is ever
+//! part of a key.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::selection::Selection;
+
+/// How and where to run or plan a graph.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// The project's folder: relative paths of sources start here.
+    pub root: PathBuf,
+    /// The store's folder, usually `<root>/.pipeline`. Made when it is not there.
+    pub store: PathBuf,
+    /// The folder of links to the current artifacts, usually `<root>/out`.
+    pub out: PathBuf,
+    /// Name of the config: the links are `<out>/<config>/<stage>`.
+    pub config: String,
+    /// The run's seed. Part of the keys of stages that draw random numbers, and of no others.
+    pub seed: u64,
+    /// How many threads a stage may keep busy.
+    pub threads: NonZeroUsize,
+    /// What computes, for the record: `cpu`, `cuda:0`.
+    pub device: String,
+    /// Version of the `pipeline` command, for the record.
+    pub pipeline_version: String,
+    /// Which stages.
+    pub selection: Selection,
+    /// How long to wait for a lock that another process holds; `None` fails at once.
+    pub wait_lock: Option<Duration>,
+    /// The command line, for the record and for whoever meets our locks.
+    pub command: String,
+}
+
+impl RunOptions {
+    /// The link to the current artifact of the stage `name`.
+    pub fn link(&self, name: &str) -> PathBuf {
+        self.out.join(&self.config).join(name)
+    }
+
+    /// `path` as people know it: relative to the project where it is inside.
+    pub fn shown(&self, path: &Path) -> String {
+        path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
+    }
+}

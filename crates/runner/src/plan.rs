@@ -1,0 +1,339 @@
+//! [`Plan`]: what each stage of a graph is, and what a run will do. The one planner behind run, dry run
+//! and status.
+//!
+//! Planning is a pure function of the graph, the digests of the sources, what the store says about a key
+//! ([`Lookups`]), and the selection. A stage whose inputs are all there has a key, and is [`Fresh`](State::Fresh)
+//! exactly if the store has a whole artifact of that key. A stage that reads one which must run first has no
+//! key yet, and is said to depend on it: whether it runs shows when that one is done.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use pipeline_stage::key::{Change, InputPart};
+use pipeline_stage::{Digest, KeyParts, Manifest};
+
+use crate::graph::{Graph, Node};
+use crate::selection::Chosen;
+
+/// What each stage of a graph is, in the order of running.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Every stage of the graph, also those not selected.
+    pub stages: Vec<PlannedStage>,
+}
+
+/// What a stage is and what a run would do with it.
+#[derive(Debug, Clone)]
+pub struct PlannedStage {
+    /// Name in the pipeline.
+    pub name: String,
+    /// Stage kind.
+    pub kind: &'static str,
+    /// What it is.
+    pub state: State,
+    /// Whether it is among the stages asked for.
+    pub selected: bool,
+    /// What a run does with it.
+    pub action: Action,
+}
+
+/// What a run does with a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Takes the artifact that is there.
+    Use,
+    /// Runs it.
+    Run,
+    /// Runs it although it is fresh (`--force`).
+    Rerun,
+    /// Decides when what it depends on is done.
+    Decide,
+    /// Nothing: it is not selected, and not needed.
+    Skip,
+}
+
+/// What a stage is.
+#[derive(Debug, Clone)]
+pub enum State {
+    /// Its artifact is in the store.
+    Fresh {
+        /// The key.
+        key: Digest,
+        /// The artifact's manifest.
+        manifest: Arc<Manifest>,
+    },
+    /// The current artifact was made from something else.
+    Stale {
+        /// The key that it should have.
+        key: Digest,
+        /// What differs, the most telling first; never empty.
+        changes: Vec<Change>,
+    },
+    /// There is no current artifact.
+    Missing {
+        /// The key that it should have.
+        key: Digest,
+    },
+    /// The artifact is there, but not whole.
+    Damaged {
+        /// The key.
+        key: Digest,
+        /// What is wrong with it: `model.json is missing`.
+        reason: String,
+    },
+    /// It reads stages that must run first.
+    Depends {
+        /// Their names, of those that it reads directly.
+        on: Vec<String>,
+    },
+    /// A source of it is not ready, so that its key is not known.
+    Unknown {
+        /// Name of the source.
+        source: String,
+        /// Why: [`Unready::NotFetched`], ...
+        why: Unready,
+    },
+}
+
+/// Why the digest of a source is not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unready {
+    /// It has an address and has not been fetched. A run fetches it.
+    NotFetched,
+    /// It is a zip that has not been unpacked. A run unpacks it.
+    NotUnpacked,
+    /// It is not there, or not what it should be. A run fails.
+    Missing {
+        /// The message of the error that a run gives.
+        message: String,
+        /// The way out.
+        hint: Option<String>,
+    },
+}
+
+/// What the planner asks the store.
+pub trait Lookups {
+    /// What the store has under `key`.
+    fn lookup(&self, kind: &str, key: &Digest) -> Lookup;
+    /// The manifest of the artifact that the stage `name` had last in this config, whole or not.
+    fn current(&self, name: &str) -> Option<Arc<Manifest>>;
+}
+
+/// What the store has under a key.
+#[derive(Debug, Clone)]
+pub enum Lookup {
+    /// A whole artifact: its manifest, and every file there with its recorded size.
+    Hit(Arc<Manifest>),
+    /// An artifact that is not whole, and why.
+    Damaged(String),
+    /// Nothing.
+    Absent,
+}
+
+/// What is known of a source of a stage before the stage runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Located {
+    /// It is there: the digest of its content.
+    Ready(Digest),
+    /// It is not.
+    Unready(Unready),
+}
+
+/// The state of the sources of each stage, by place in the graph and by name.
+pub(crate) type Sources = Vec<BTreeMap<String, Located>>;
+
+/// All that a plan is made from.
+pub(crate) struct Planner<'a> {
+    pub(crate) graph: &'a Graph,
+    pub(crate) sources: &'a Sources,
+    pub(crate) lookups: &'a dyn Lookups,
+    pub(crate) seed: u64,
+}
+
+/// The artifacts of the stages that are done, by place in the graph.
+pub(crate) type Settled = Vec<Option<Arc<Manifest>>>;
+
+impl Planner<'_> {
+    /// What every stage is now, and what a run of the stages `chosen` would do.
+    pub(crate) fn plan(&self, chosen: &Chosen) -> Plan {
+        let mut settled: Settled = vec![None; self.graph.nodes().len()];
+        let mut stages = Vec::with_capacity(settled.len());
+        for (place, node) in self.graph.nodes().iter().enumerate() {
+            let state = self.state(place, &settled);
+            let forced = chosen.force.contains(&place);
+            let action = match &state {
+                _ if !chosen.may_run.contains(&place) => Action::Skip,
+                State::Fresh { .. } if forced => Action::Rerun,
+                State::Fresh { .. } => Action::Use,
+                State::Depends { .. } | State::Unknown { .. } if !forced => Action::Decide,
+                _ => Action::Run,
+            };
+            if let State::Fresh { manifest, .. } = &state
+                && action != Action::Rerun
+            {
+                settled[place] = Some(manifest.clone());
+            }
+            let selected = chosen.goals.contains(&place);
+            stages.push(PlannedStage { name: node.name.clone(), kind: node.stage.kind(), state, selected, action });
+        }
+        Plan { stages }
+    }
+
+    /// What the stage at `place` is, when the stages before it are as `settled` says.
+    pub(crate) fn state(&self, place: usize, settled: &Settled) -> State {
+        let node = &self.graph.nodes()[place];
+        for (name, located) in &self.sources[place] {
+            if let Located::Unready(why) = located {
+                return State::Unknown { source: name.clone(), why: why.clone() };
+            }
+        }
+        let unsettled = self.graph.upstream(place).iter().filter(|up| settled[**up].is_none());
+        let on: Vec<String> = unsettled.map(|up| self.graph.nodes()[*up].name.clone()).collect();
+        if !on.is_empty() {
+            return State::Depends { on };
+        }
+        let parts = self.parts(place, settled);
+        let key = parts.key();
+        match self.lookups.lookup(node.stage.kind(), &key) {
+            Lookup::Hit(manifest) => State::Fresh { key, manifest },
+            Lookup::Damaged(reason) => State::Damaged { key, reason },
+            Lookup::Absent => {
+                let current = self.lookups.current(&node.name).filter(|m| m.parts.kind == parts.kind);
+                match current.map(|m| parts.changes_since(&m.parts)) {
+                    Some(changes) if !changes.is_empty() => State::Stale { key, changes },
+                    _ => State::Missing { key },
+                }
+            }
+        }
+    }
+
+    /// The parts of the key of the stage at `place`, all of whose sources are ready and whose inputs are
+    /// settled.
+    pub(crate) fn parts(&self, place: usize, settled: &Settled) -> KeyParts {
+        let node = &self.graph.nodes()[place];
+        let sources = self.sources[place].iter().filter_map(|(name, located)| match located {
+            Located::Ready(digest) => Some((name.clone(), *digest)),
+            Located::Unready(_) => None,
+        });
+        KeyParts {
+            kind: node.stage.kind().to_owned(),
+            version: node.stage.version(),
+            params: params_in_key(node),
+            seed: node.stage.uses_seed().then_some(self.seed),
+            sources: sources.collect(),
+            inputs: self.inputs_in_key(node, settled),
+        }
+    }
+
+    fn inputs_in_key(&self, node: &Node, settled: &Settled) -> BTreeMap<String, Vec<InputPart>> {
+        let mut parts = BTreeMap::new();
+        for spec in node.stage.inputs() {
+            let Some(upstreams) = node.inputs.get(spec.name) else { continue };
+            let read = |name: &String| {
+                let manifest = self.graph.place(name).and_then(|place| settled[place].as_ref())?;
+                let files = manifest.files.iter().filter(|f| spec.reads_file(&f.path));
+                Some(InputPart {
+                    stage: spec.many.then(|| name.clone()),
+                    files: files.map(|f| (f.path.clone(), f.blake3)).collect(),
+                })
+            };
+            parts.insert(spec.name.to_owned(), upstreams.iter().filter_map(read).collect());
+        }
+        parts
+    }
+}
+
+/// The resolved parameters but for those that only locate sources.
+fn params_in_key(node: &Node) -> BTreeMap<String, serde_json::Value> {
+    let locators = node.stage.locators();
+    let all = node.params.as_object().into_iter().flatten();
+    all.filter(|(name, _)| !locators.contains(&name.as_str())).map(|(n, v)| (n.clone(), v.clone())).collect()
+}
+
+impl Plan {
+    /// The stage `name`.
+    pub fn stage(&self, name: &str) -> Option<&PlannedStage> {
+        self.stages.iter().find(|s| s.name == name)
+    }
+
+    /// How many stages a run would use as they are.
+    pub fn fresh(&self) -> usize {
+        self.stages.iter().filter(|s| s.action == Action::Use).count()
+    }
+
+    /// How many stages a run would run, those counted that it has yet to decide on.
+    pub fn to_run(&self) -> usize {
+        self.stages.iter().filter(|s| s.runs()).count()
+    }
+
+    /// The first stage that would have to run but reads one that may not, with that one.
+    pub(crate) fn blocked(&self, graph: &Graph) -> Option<(&PlannedStage, &PlannedStage)> {
+        self.stages.iter().enumerate().filter(|(_, stage)| stage.runs()).find_map(|(place, stage)| {
+            let mut upstream = graph.upstream(place).iter().map(|up| &self.stages[*up]);
+            let unmet = |up: &&PlannedStage| up.action == Action::Skip && !matches!(up.state, State::Fresh { .. });
+            upstream.find(unmet).map(|up| (stage, up))
+        })
+    }
+}
+
+impl PlannedStage {
+    /// Whether a run would run it, or may have to.
+    pub fn runs(&self) -> bool {
+        matches!(self.action, Action::Run | Action::Rerun | Action::Decide)
+    }
+
+    /// Why it is what it is, in words: `lr 0.01 → 0.003`. Empty for a fresh stage that is not forced.
+    pub fn reason(&self) -> String {
+        if self.action == Action::Rerun { "forced".to_owned() } else { self.state.reason() }
+    }
+}
+
+impl State {
+    /// One word: `fresh`, `stale`, `missing`, `damaged`, `depends`, `unknown`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            State::Fresh { .. } => "fresh",
+            State::Stale { .. } => "stale",
+            State::Missing { .. } => "missing",
+            State::Damaged { .. } => "damaged",
+            State::Depends { .. } => "depends",
+            State::Unknown { .. } => "unknown",
+        }
+    }
+
+    /// The first reason, in words. Empty when fresh.
+    pub fn reason(&self) -> String {
+        match self {
+            State::Fresh { .. } => String::new(),
+            State::Stale { changes, .. } => changes.first().map_or_else(String::new, ToString::to_string),
+            State::Missing { .. } => "no artifact yet".to_owned(),
+            State::Damaged { reason, .. } => reason.clone(),
+            State::Depends { on } => format!("depends on {}", on.join(", ")),
+            State::Unknown { source, why: Unready::NotFetched } => format!("source {source} is not fetched yet"),
+            State::Unknown { source, why: Unready::NotUnpacked } => format!("source {source} is not unpacked yet"),
+            State::Unknown { why: Unready::Missing { message, .. }, .. } => message.clone(),
+        }
+    }
+
+    /// The key, where it is known.
+    pub fn key(&self) -> Option<Digest> {
+        match self {
+            State::Fresh { key, .. }
+            | State::Stale { key, .. }
+            | State::Missing { key }
+            | State::Damaged { key, .. } => Some(*key),
+            State::Depends { .. } | State::Unknown { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for State {
+    /// The word, and the reason in brackets: `stale (lr 0.01 → 0.003)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.reason() {
+            reason if reason.is_empty() => f.write_str(self.word()),
+            reason => write!(f, "{} ({reason})", self.word()),
+        }
+    }
+}

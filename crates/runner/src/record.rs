@@ -1,0 +1,164 @@
+//! [`Recorder`]: the record of a run under `<store>/runs/<time>-<id>/`.
+//!
+//! `run.json` says what ran and how it ended, `events.jsonl` has a line per event as it happens, and
+//! `<stage>.log` what each stage said. A record that cannot be written is no reason to stop a run: it is
+//! reported once, and the run goes on.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use fs_err::{File, OpenOptions};
+use pipeline_stage::Event;
+use serde_json::{Value, json};
+
+use crate::clock;
+use crate::lock::host_name;
+use crate::observer::Observer;
+use crate::options::RunOptions;
+use crate::plan::Plan;
+use crate::report::{RunReport, StageReport};
+use crate::store::write_atomically;
+
+/// Passes everything on to another observer, and writes it down.
+pub(crate) struct Recorder<'a> {
+    inner: &'a dyn Observer,
+    dir: PathBuf,
+    started: Value,
+    events: Mutex<Option<File>>,
+    failed: AtomicBool,
+}
+
+impl<'a> Recorder<'a> {
+    /// Begins a record in `runs`.
+    pub(crate) fn begin(runs: &Path, options: &RunOptions, inner: &'a dyn Observer) -> Self {
+        let now = clock::unix_seconds();
+        // Two runs may begin in one second, and in one process.
+        let id = format!("{:08x}", clock::unix_nanoseconds() as u32 ^ std::process::id().rotate_left(16));
+        let dir = runs.join(format!("{}-{id}", clock::stamp(now)));
+        let started = json!({
+            "config": options.config,
+            "command": options.command,
+            "started": clock::rfc3339(now),
+            "host": host_name(),
+            "pid": std::process::id(),
+            "seed": options.seed,
+            "threads": options.threads,
+            "device": options.device,
+            "pipeline_version": options.pipeline_version,
+        });
+        let recorder = Recorder { inner, dir, started, events: Mutex::new(None), failed: AtomicBool::new(false) };
+        let made = fs_err::create_dir_all(&recorder.dir)
+            .and_then(|()| OpenOptions::new().create(true).append(true).open(recorder.dir.join("events.jsonl")));
+        recorder.check(made.map(|file| *recorder.events.lock().unwrap_or_else(|e| e.into_inner()) = Some(file)));
+        recorder.write_run(&json!({"outcome": "running"}));
+        recorder
+    }
+
+    /// Name of the run.
+    pub(crate) fn name(&self) -> String {
+        self.dir.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// The record's folder.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Ends the record.
+    pub(crate) fn finish(&self, report: &RunReport) {
+        let outcome = match () {
+            () if report.succeeded() => "succeeded",
+            () if report.cancelled() => "cancelled",
+            () => "failed",
+        };
+        self.write_run(&json!({
+            "outcome": outcome,
+            "finished": clock::rfc3339(clock::unix_seconds()),
+            "wall_seconds": report.wall_seconds,
+            "warnings": report.warnings,
+            "stages": report.stages,
+        }));
+    }
+
+    fn write_run(&self, more: &Value) {
+        let mut run = self.started.clone();
+        if let (Some(run), Some(more)) = (run.as_object_mut(), more.as_object()) {
+            run.extend(more.clone());
+        }
+        let text = format!("{run:#}\n");
+        self.check(write_atomically(&self.dir.join("run.json"), text.as_bytes()));
+    }
+
+    fn event(&self, value: &Value) {
+        let mut events = self.events.lock().unwrap_or_else(|e| e.into_inner());
+        if let Some(file) = events.as_mut() {
+            let written = writeln!(file, "{value}");
+            drop(events);
+            self.check(written);
+        }
+    }
+
+    fn log(&self, stage: &str, text: &str) {
+        let path = self.dir.join(format!("{stage}.log"));
+        let line = format!("{} {text}\n", clock::rfc3339(clock::unix_seconds()));
+        let file = OpenOptions::new().create(true).append(true).open(path);
+        self.check(file.and_then(|mut file| file.write_all(line.as_bytes())));
+    }
+
+    fn check(&self, written: std::io::Result<()>) {
+        if let Err(error) = written
+            && !self.failed.swap(true, Ordering::Relaxed)
+        {
+            self.inner.warning(&format!("the record of this run is not complete: {error}"));
+        }
+    }
+}
+
+impl Observer for Recorder<'_> {
+    fn source_event(&self, stage: &str, source: &str, event: &Event) {
+        self.inner.source_event(stage, source, event);
+    }
+    fn planned(&self, plan: &Plan) {
+        let stages: Vec<Value> = plan
+            .stages
+            .iter()
+            .map(|s| json!({"stage": s.name, "state": s.state.word(), "reason": s.reason(), "runs": s.runs()}))
+            .collect();
+        self.event(&json!({"event": "planned", "stages": stages}));
+        self.inner.planned(plan);
+    }
+    fn stage_started(&self, name: &str, reason: &str) {
+        self.event(&json!({"event": "stage_started", "stage": name, "reason": reason}));
+        self.log(name, &format!("started: {reason}"));
+        self.inner.stage_started(name, reason);
+    }
+    fn stage_event(&self, name: &str, event: &Event) {
+        match event {
+            Event::Begin { what, total, unit } => {
+                self.log(name, &format!("{what}: {} {unit}", total.map_or("?".to_owned(), |n| n.to_string())));
+            }
+            Event::Note(text) => self.log(name, text),
+            Event::Warning(text) => self.log(name, &format!("warning: {text}")),
+            // Too many to keep.
+            Event::Done(_) | Event::Status(_) => {}
+        }
+        self.inner.stage_event(name, event);
+    }
+    fn stage_finished(&self, name: &str, report: &StageReport) {
+        self.event(&json!({"event": "stage_finished", "stage": name, "report": report}));
+        if report.wall_seconds > 0.0 {
+            self.log(name, &format!("{} after {:.1} s", report.outcome.word(), report.wall_seconds));
+        }
+        self.inner.stage_finished(name, report);
+    }
+    fn waiting(&self, message: &str) {
+        self.event(&json!({"event": "waiting", "message": message}));
+        self.inner.waiting(message);
+    }
+    fn warning(&self, message: &str) {
+        self.event(&json!({"event": "warning", "message": message}));
+        self.inner.warning(message);
+    }
+}

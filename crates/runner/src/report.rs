@@ -1,0 +1,116 @@
+//! [`RunReport`]: what came of a run, stage by stage. An outcome is a value; nothing here prints or exits.
+
+use std::path::PathBuf;
+
+use pipeline_stage::{Digest, Summary};
+use serde::Serialize;
+
+/// What came of a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunReport {
+    /// Name of the run: its folder under `<store>/runs/`.
+    pub run: String,
+    /// The run's record: `run.json`, `events.jsonl`, a log per stage.
+    pub dir: PathBuf,
+    /// Every stage of the graph in the order of running, also those not selected.
+    pub stages: Vec<StageReport>,
+    /// Duration of the whole run.
+    pub wall_seconds: f64,
+    /// Warnings that belong to no stage.
+    pub warnings: Vec<String>,
+}
+
+/// What came of one stage.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StageReport {
+    /// Name in the pipeline.
+    pub name: String,
+    /// Stage kind.
+    pub kind: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Seconds that it ran; 0 where it did not. The artifact's own are in its manifest.
+    pub wall_seconds: f64,
+    /// The key of its artifact, where it is known.
+    pub key: Option<Digest>,
+    /// Size of its artifact in bytes, where there is one.
+    pub size_bytes: Option<u64>,
+    /// The link to its artifact, `<out>/<config>/<stage>`, where there is one.
+    pub path: Option<PathBuf>,
+    /// What the stage said about its result; for a fresh stage, when it ran.
+    pub summary: Option<Summary>,
+    /// Things worth acting on, said while it ran or by the runner.
+    pub warnings: Vec<String>,
+    /// Things worth knowing, said while it ran.
+    pub notes: Vec<String>,
+}
+
+/// How a stage ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Its artifact was there.
+    Fresh,
+    /// It ran, for this reason, and its artifact is published.
+    Ran {
+        /// Why: `lr 0.01 → 0.003`.
+        reason: String,
+    },
+    /// It ran and did not succeed, or its artifact could not be published.
+    Failed {
+        /// What happened.
+        message: String,
+        /// The way out.
+        hint: Option<String>,
+    },
+    /// Another process is running it, and was not waited for, or for too long.
+    Locked {
+        /// Who holds the lock.
+        message: String,
+        /// The way out.
+        hint: Option<String>,
+    },
+    /// It was stopped on request. Its checkpoints stay.
+    Cancelled,
+    /// It was not run.
+    NotRun {
+        /// Why: `head failed`.
+        because: String,
+    },
+    /// It is not among the selected stages.
+    NotSelected,
+}
+
+impl Outcome {
+    /// One word for tables: `fresh`, `ran`, `failed`, `locked`, `cancelled`, `not run`, `not selected`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Outcome::Fresh => "fresh",
+            Outcome::Ran { .. } => "ran",
+            Outcome::Failed { .. } => "failed",
+            Outcome::Locked { .. } => "locked",
+            Outcome::Cancelled => "cancelled",
+            Outcome::NotRun { .. } => "not run",
+            Outcome::NotSelected => "not selected",
+        }
+    }
+}
+
+impl RunReport {
+    /// The report on the stage `name`.
+    pub fn stage(&self, name: &str) -> Option<&StageReport> {
+        self.stages.iter().find(|s| s.name == name)
+    }
+
+    /// Whether every selected stage has its artifact now.
+    pub fn succeeded(&self) -> bool {
+        self.stages
+            .iter()
+            .all(|s| matches!(s.outcome, Outcome::Fresh | Outcome::Ran { .. } | Outcome::NotSelected))
+    }
+
+    /// Whether the run was stopped on request.
+    pub fn cancelled(&self) -> bool {
+        self.stages.iter().any(|s| s.outcome == Outcome::Cancelled)
+    }
+}

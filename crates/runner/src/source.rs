@@ -1,0 +1,269 @@
+//! What stages need from outside, before planning: found, fetched, unpacked, digested.
+//!
+//! A plan only looks; a run also fetches and unpacks, for the stages that it may run.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use pipeline_stage::source::{Remote, Shape, Source};
+use pipeline_stage::{Cancel, Digest, Event, Progress, Report};
+
+use crate::error::Error;
+use crate::fetch::{self, Unfetched};
+use crate::graph::Graph;
+use crate::lock::Claim;
+use crate::observer::Observer;
+use crate::options::RunOptions;
+use crate::plan::{Located, Sources, Unready};
+use crate::store::Store;
+use crate::tree::{digest_file, digest_tree};
+use crate::unpack::{self, Refused};
+
+/// The sources of every stage, by place in the graph.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// What the planner is told.
+    pub(crate) states: Sources,
+    /// Real paths of the sources that are ready, by name.
+    pub(crate) paths: Vec<BTreeMap<String, PathBuf>>,
+}
+
+/// Looks for sources.
+pub(crate) struct Finder<'a> {
+    pub(crate) options: &'a RunOptions,
+    pub(crate) store: &'a Store,
+    pub(crate) cancel: &'a Cancel,
+    pub(crate) observer: &'a dyn Observer,
+    /// Whether what is missing is fetched and unpacked, for the stage at a place in the graph.
+    pub(crate) may_fetch: &'a (dyn Fn(usize) -> bool + Sync),
+}
+
+impl Finder<'_> {
+    /// Finds the sources of all stages.
+    ///
+    /// # Errors
+    /// When a source of a stage that may fetch cannot be had, and when one cannot be read.
+    pub(crate) fn find_all(&self, graph: &Graph) -> Result<Found, Error> {
+        let mut found = Found::default();
+        for (place, node) in graph.nodes().iter().enumerate() {
+            let sources = node
+                .stage
+                .sources(&node.params)
+                .map_err(|problems| Error::Parameters { stage: node.name.clone(), problems })?;
+            let (mut states, mut paths) = (BTreeMap::new(), BTreeMap::new());
+            for source in sources {
+                let name = source.name.to_owned();
+                match self.find(&node.name, &source, (self.may_fetch)(place))? {
+                    Place::Ready(path, digest) => {
+                        states.insert(name.clone(), Located::Ready(digest));
+                        paths.insert(name, path);
+                    }
+                    Place::Unready(why) => drop(states.insert(name, Located::Unready(why))),
+                }
+            }
+            found.states.push(states);
+            found.paths.push(paths);
+        }
+        Ok(found)
+    }
+
+    fn find(&self, stage: &str, source: &Source, may_fetch: bool) -> Result<Place, Error> {
+        let path = self.options.root.join(&source.path);
+        let one = One { finder: self, stage, source, path: &path, may_fetch };
+        match fs_err::metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => one.folder(),
+            Ok(metadata) if metadata.is_file() => one.file(),
+            Ok(_) => Err(one.wrong_shape("neither a file nor a folder")),
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => one.missing(),
+            Err(e) => Err(Error::io("look for a source", &path)(e)),
+        }
+    }
+}
+
+/// Where a source is, or why it is not.
+enum Place {
+    Ready(PathBuf, Digest),
+    Unready(Unready),
+}
+
+/// One source that is being looked for.
+struct One<'a> {
+    finder: &'a Finder<'a>,
+    stage: &'a str,
+    source: &'a Source,
+    path: &'a Path,
+    may_fetch: bool,
+}
+
+impl One<'_> {
+    fn folder(&self) -> Result<Place, Error> {
+        if self.source.shape == Shape::File {
+            return Err(self.wrong_shape("a folder"));
+        }
+        self.tree(self.path)
+    }
+
+    fn file(&self) -> Result<Place, Error> {
+        if self.source.shape == Shape::File {
+            let progress = self.progress("hash files", "files");
+            let digest = digest_file(self.path, self.memo(self.path).as_deref(), &progress)?;
+            return Ok(Place::Ready(self.path.to_owned(), digest));
+        }
+        if !unpack::is_zip(self.path).map_err(Error::io("look for a source", self.path))? {
+            return Err(self.wrong_shape("a file that is no zip"));
+        }
+        let zip = digest_file(self.path, self.memo(self.path).as_deref(), &self.progress("hash files", "files"))?;
+        let unpacked = self.finder.store.unpacked_dir(&zip);
+        if !unpacked.exists() {
+            if !self.may_fetch {
+                return Ok(Place::Unready(Unready::NotUnpacked));
+            }
+            let claim = self.claim();
+            let _lock = self.finder.store.lock_named(&format!("unpack-{zip}"), &self.shown(), &claim)?;
+            if !unpacked.exists() {
+                let draft = self.finder.store.draft()?;
+                self.unpack(self.path, &draft.out())?;
+                fs_err::rename(draft.out(), &unpacked).map_err(Error::io("unpack a source", &unpacked))?;
+            }
+        }
+        self.tree(&unpacked)
+    }
+
+    fn missing(&self) -> Result<Place, Error> {
+        let error = match (&self.source.fetch, self.may_fetch) {
+            (Some(remote), true) => return self.fetch(remote),
+            (Some(_), false) => return Ok(Place::Unready(Unready::NotFetched)),
+            (None, may_fetch) => {
+                let error = Error::SourceMissing {
+                    stage: self.stage.to_owned(),
+                    what: if self.source.shape == Shape::File { "file" } else { "folder" },
+                    path: self.shown(),
+                    hint: self.source.missing_hint.clone(),
+                };
+                if may_fetch {
+                    return Err(error);
+                }
+                error
+            }
+        };
+        let hint = pipeline_stage::Hint::hint(&error);
+        Ok(Place::Unready(Unready::Missing { message: error.to_string(), hint }))
+    }
+
+    fn fetch(&self, remote: &Remote) -> Result<Place, Error> {
+        let claim = self.claim();
+        let name = Digest::of(self.path.as_os_str().as_encoded_bytes());
+        let _lock = self.finder.store.lock_named(&format!("fetch-{name}"), &self.shown(), &claim)?;
+        let target = match self.source.shape {
+            Shape::File => self.path.to_owned(),
+            Shape::Tree => with_ending(self.path, "zip"),
+        };
+        // Another run may have fetched it while we waited for the lock.
+        if !target.exists() && !self.path.exists() {
+            fetch::fetch(remote, &target, self, self.finder.cancel).map_err(|e| self.unfetched(e, &target))?;
+        }
+        if self.source.shape == Shape::File {
+            return self.file();
+        }
+        if !self.path.exists() {
+            // Beside its place, so that it can be renamed to it; what an earlier try left is removed.
+            let draft = hidden(self.path, "unpacking");
+            let io = |e| Error::io("unpack a source", self.path)(e);
+            if draft.exists() {
+                fs_err::remove_dir_all(&draft).map_err(io)?;
+            }
+            fs_err::create_dir_all(&draft).map_err(io)?;
+            self.unpack(&target, &draft)?;
+            fs_err::rename(&draft, self.path).map_err(io)?;
+        }
+        self.folder()
+    }
+
+    fn tree(&self, root: &Path) -> Result<Place, Error> {
+        let progress = self.progress("hash photos", "files");
+        let digest = digest_tree(root, self.memo(root).as_deref(), &progress)?;
+        Ok(Place::Ready(root.to_owned(), digest))
+    }
+
+    fn unpack(&self, zip: &Path, out: &Path) -> Result<(), Error> {
+        let progress = self.progress("unpack", "files");
+        unpack::unpack(zip, out, &progress).map_err(|refused| match refused {
+            Refused::Zip(reason) => {
+                Error::Unpack { stage: self.stage.to_owned(), path: self.finder.options.shown(zip), reason }
+            }
+            Refused::Io(error) => Error::io("unpack a source", out)(error),
+            Refused::Cancelled => Error::Cancelled,
+        })
+    }
+
+    fn unfetched(&self, unfetched: Unfetched, target: &Path) -> Error {
+        let file = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match unfetched {
+            Unfetched::Remote(reason) => {
+                Error::Fetch { stage: self.stage.to_owned(), file, reason, hint: self.source.missing_hint.clone() }
+            }
+            Unfetched::WrongDigest(found, expected) => Error::WrongDigest {
+                stage: self.stage.to_owned(),
+                path: file,
+                found,
+                expected,
+                hint: format!("fetch it again; if it is meant to have changed, correct its digest (or {})", {
+                    let record = with_ending(target, "sha256");
+                    format!("remove {}", self.finder.options.shown(&record))
+                }),
+            },
+            Unfetched::Io(error) => Error::io("fetch a source", target)(error),
+            Unfetched::Cancelled => Error::Cancelled,
+        }
+    }
+
+    fn wrong_shape(&self, found: &'static str) -> Error {
+        Error::SourceShape {
+            stage: self.stage.to_owned(),
+            path: self.shown(),
+            found,
+            expected: if self.source.shape == Shape::File { "a file" } else { "a folder or a zip" },
+            hint: self.source.missing_hint.clone(),
+        }
+    }
+
+    fn shown(&self) -> String {
+        self.finder.options.shown(self.path)
+    }
+
+    /// Where digests are remembered; nowhere when there is no store yet, which a plan does not make.
+    fn memo(&self, path: &Path) -> Option<PathBuf> {
+        let file = self.finder.store.memo_file(path, self.source.name);
+        file.parent().is_some_and(Path::is_dir).then_some(file)
+    }
+
+    fn claim(&self) -> Claim<'_> {
+        let Finder { options, cancel, observer, .. } = self.finder;
+        Claim { command: &options.command, wait: options.wait_lock, cancel, observer: *observer }
+    }
+
+    fn progress(&self, what: &str, unit: &'static str) -> Progress<'_> {
+        Progress::begin(self, self.finder.cancel, what, None, unit)
+    }
+}
+
+impl Report for One<'_> {
+    fn emit(&self, event: Event) {
+        self.finder.observer.source_event(self.stage, self.source.name, &event);
+    }
+}
+
+/// `<path>.<ending>`.
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(ending);
+    name.into()
+}
+
+/// `.<name>.<ending>` beside `path`.
+fn hidden(path: &Path, ending: &str) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{ending}"))
+}

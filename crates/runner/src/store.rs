@@ -1,0 +1,289 @@
+//! [`Store`]: the folder of artifacts. What it looks like on disk, looking an artifact up, and putting one in.
+//!
+//! ```text
+//! .pipeline/
+//!   store/<kind>/<key>/      one artifact: complete and read-only, or absent; artifact.json is its manifest
+//!   partial/<kind>/<key>/    checkpoints of a stage that is not done
+//!   sources/<blake3>/        what the zip of that digest holds
+//!   memo/                    digests of files outside, by size, times and inode
+//!   tmp/<id>/, <id>.owner    being written; removed when the owner, who locks the second file, is gone
+//!   locks/                   see `lock`
+//!   damaged/                 artifacts that were found not whole, moved aside
+//!   runs/<time>-<id>/        records of runs
+//!   format                   version of all this
+//!   CACHEDIR.TAG, .gitignore keep backups and git out
+//! ```
+//!
+//! An artifact appears by one rename, after everything in it has reached the disk; before, the next run
+//! finds only a folder in `tmp/` without an owner. So a manifest that is there and whose files have
+//! their recorded sizes is a hit. How a stage's folder is made ready for that is in [`crate::draft`].
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fs_err::File;
+use pipeline_stage::manifest::{MANIFEST_FILE, MANIFEST_FORMAT};
+use pipeline_stage::{Digest, Manifest};
+
+use crate::draft::Draft;
+use crate::error::Error;
+use crate::lock::{Claim, Exclusive, Shared};
+use crate::plan::Lookup;
+
+/// Version of the store's layout. Raised when an older command would misread it.
+const FORMAT: u32 = 1;
+
+/// The first line is the signature that the specification asks for (bford.info/cachedir).
+const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
+    # Artifacts of `pipeline`. They can be made again, so backups may leave them out.\n";
+
+const PUBLISH: &str = "publish the artifact";
+
+/// The folder of artifacts of one or more projects.
+#[derive(Debug, Clone)]
+pub struct Store {
+    dir: PathBuf,
+}
+
+/// What came of publishing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Published {
+    /// The artifact is new.
+    New,
+    /// An artifact of this key was there, with the same content; the old one stays.
+    Same,
+    /// An artifact of this key was there, with other content in this file; the new one replaced it.
+    Replaced(String),
+}
+
+impl Store {
+    /// The store at `dir`, for looking: nothing is written, and it need not be there.
+    ///
+    /// # Errors
+    /// [`Error::StoreFormat`].
+    pub fn at(dir: &Path) -> Result<Store, Error> {
+        let path = dir.join("format");
+        match fs_err::read_to_string(&path) {
+            Ok(text) if text.trim() == FORMAT.to_string() => {}
+            Ok(text) => {
+                let found = text.trim().to_owned();
+                return Err(Error::StoreFormat { path: dir.to_owned(), found, expected: FORMAT });
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(Error::io("open the store", dir)(e)),
+        }
+        Ok(Store { dir: dir.to_owned() })
+    }
+
+    /// The store at `dir`, for writing: made if it is not there.
+    ///
+    /// # Errors
+    /// As [`Store::at`], and when it cannot be made.
+    pub fn open(dir: &Path) -> Result<Store, Error> {
+        let store = Store::at(dir)?;
+        let make = || -> io::Result<()> {
+            for folder in ["store", "partial", "sources", "memo", "tmp", "locks", "runs"] {
+                fs_err::create_dir_all(dir.join(folder))?;
+            }
+            for (name, text) in
+                [("CACHEDIR.TAG", CACHEDIR_TAG), (".gitignore", "*\n"), ("format", &format!("{FORMAT}\n"))]
+            {
+                if !dir.join(name).exists() {
+                    write_atomically(&dir.join(name), text.as_bytes())?;
+                }
+            }
+            Ok(())
+        };
+        make().map_err(Error::io("open the store", dir))?;
+        Ok(store)
+    }
+
+    /// The store's folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where the artifact of `key` is or will be.
+    pub fn artifact_dir(&self, kind: &str, key: &Digest) -> PathBuf {
+        self.dir.join("store").join(kind).join(key.to_string())
+    }
+
+    /// Where a stage that is not done keeps its checkpoints.
+    pub fn partial_dir(&self, kind: &str, key: &Digest) -> PathBuf {
+        self.dir.join("partial").join(kind).join(key.to_string())
+    }
+
+    /// Where the content of the zip with the digest `zip` is or will be.
+    pub(crate) fn unpacked_dir(&self, zip: &Digest) -> PathBuf {
+        self.dir.join("sources").join(zip.to_string())
+    }
+
+    /// Where the digests of what is at `path` are remembered.
+    pub(crate) fn memo_file(&self, path: &Path, purpose: &str) -> PathBuf {
+        let name = Digest::of(format!("{purpose}\0{}", path.display()).as_bytes());
+        self.dir.join("memo").join(&name.to_string()[..32])
+    }
+
+    /// Where the records of runs are.
+    pub fn runs_dir(&self) -> PathBuf {
+        self.dir.join("runs")
+    }
+
+    /// Looks an artifact up. It is a hit when its manifest is there and every file has its recorded size;
+    /// the content is not read.
+    pub fn lookup(&self, kind: &str, key: &Digest) -> Lookup {
+        let dir = self.artifact_dir(kind, key);
+        if !dir.exists() {
+            return Lookup::Absent;
+        }
+        match check(&dir, key) {
+            Ok(manifest) => Lookup::Hit(Arc::new(manifest)),
+            Err(reason) => Lookup::Damaged(reason),
+        }
+    }
+
+    /// Takes part in the store's lock, as every run does.
+    pub(crate) fn lock_shared(&self, shown: &str, claim: &Claim<'_>) -> Result<Shared, Error> {
+        Shared::acquire(&self.dir.join("locks/store.lock"), &format!("the store {shown}"), claim)
+    }
+
+    /// The lock of one stage key, without which nothing is written under that key.
+    pub(crate) fn lock_stage(
+        &self,
+        name: &str,
+        kind: &str,
+        key: &Digest,
+        claim: &Claim<'_>,
+    ) -> Result<Exclusive, Error> {
+        self.lock_named(&format!("{kind}-{key}"), &format!("stage `{name}`"), claim)
+    }
+
+    /// A lock of this name; `what` is for the message.
+    pub(crate) fn lock_named(&self, name: &str, what: &str, claim: &Claim<'_>) -> Result<Exclusive, Error> {
+        Exclusive::acquire(&self.dir.join("locks").join(format!("{name}.lock")), what, claim)
+    }
+
+    /// A folder of our own in `tmp/`.
+    pub(crate) fn draft(&self) -> Result<Draft, Error> {
+        Draft::new(&self.dir.join("tmp")).map_err(Error::io("make a temporary folder", &self.dir))
+    }
+
+    /// Removes from `tmp/` what owners that are gone have left. Returns how many folders.
+    pub(crate) fn clean_tmp(&self) -> Result<usize, Error> {
+        let tmp = self.dir.join("tmp");
+        crate::draft::clean(&tmp).map_err(Error::io("clean the store", &tmp))
+    }
+
+    /// Puts a sealed draft into the store. `records` are the files that differ from run to run and do not
+    /// count when the artifact is compared with one that is there. Asks for the stage's lock, so that
+    /// nobody else writes under this key.
+    ///
+    /// # Errors
+    /// When the disk says no. Then the store is as it was, or (between the two renames of a replacement)
+    /// without an artifact of this key.
+    pub(crate) fn publish(
+        &self,
+        draft: Draft,
+        manifest: &Manifest,
+        records: &[&str],
+        _lock: &Exclusive,
+    ) -> Result<Published, Error> {
+        let (kind, key) = (&manifest.parts.kind, &manifest.key);
+        let target = self.artifact_dir(kind, key);
+        let io = |e| Error::io(PUBLISH, &self.dir)(e);
+
+        let mut published = Published::New;
+        match self.lookup(kind, key) {
+            Lookup::Hit(old) => match first_difference(&old, manifest, records) {
+                None => return Ok(Published::Same),
+                Some(file) => {
+                    published = Published::Replaced(file);
+                    fs_err::rename(&target, draft.dir().join("replaced")).map_err(io)?;
+                }
+            },
+            Lookup::Damaged(_) => drop(self.move_aside(kind, key)?),
+            Lookup::Absent => {}
+        }
+        let json = serde_json::to_vec_pretty(manifest).map_err(|e| io(e.into()))?;
+        draft.write_manifest(&json).map_err(io)?;
+
+        let parent = self.dir.join("store").join(kind);
+        if !parent.exists() {
+            fs_err::create_dir_all(&parent).map_err(io)?;
+            sync_dir(&self.dir.join("store")).map_err(io)?;
+        }
+        fs_err::rename(draft.out(), &target).map_err(io)?;
+        sync_dir(&parent).map_err(io)?;
+        Ok(published)
+    }
+
+    /// Moves an artifact that is not whole to `damaged/`, where nothing looks, and returns its new place.
+    pub(crate) fn move_aside(&self, kind: &str, key: &Digest) -> Result<PathBuf, Error> {
+        let folder = self.dir.join("damaged");
+        let io = |e| Error::io("move the damaged artifact aside", &self.dir)(e);
+        fs_err::create_dir_all(&folder).map_err(io)?;
+        let name = format!("{kind}-{}", &key.to_string()[..16]);
+        let free = (1..).map(|n| folder.join(format!("{name}-{n}"))).find(|p| !p.exists());
+        let place = free.unwrap_or_else(|| folder.join(name));
+        fs_err::rename(self.artifact_dir(kind, key), &place).map_err(io)?;
+        Ok(place)
+    }
+}
+
+/// Reads the manifest in `dir` and compares it with what is there.
+fn check(dir: &Path, key: &Digest) -> Result<Manifest, String> {
+    let text = match fs_err::read(dir.join(MANIFEST_FILE)) {
+        Ok(text) => text,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(format!("{MANIFEST_FILE} is missing")),
+        Err(e) => return Err(e.to_string()),
+    };
+    let manifest: Manifest =
+        serde_json::from_slice(&text).map_err(|e| format!("{MANIFEST_FILE} cannot be read: {e}"))?;
+    if manifest.format != MANIFEST_FORMAT {
+        return Err(format!("{MANIFEST_FILE} has format {}, expected {MANIFEST_FORMAT}", manifest.format));
+    }
+    if manifest.key != *key {
+        return Err(format!("{MANIFEST_FILE} is of another artifact, {}", manifest.key.short()));
+    }
+    for file in &manifest.files {
+        let found = match fs_err::symlink_metadata(dir.join(&file.path)) {
+            Ok(found) => found,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(format!("{} is missing", file.path)),
+            Err(e) => return Err(e.to_string()),
+        };
+        if !found.is_file() {
+            return Err(format!("{} is not a file", file.path));
+        }
+        if found.len() != file.size_bytes {
+            return Err(format!("{} has {} bytes, expected {}", file.path, found.len(), file.size_bytes));
+        }
+    }
+    Ok(manifest)
+}
+
+/// The first file, by path, that only one has or whose content differs; `records` do not count.
+fn first_difference(old: &Manifest, new: &Manifest, records: &[&str]) -> Option<String> {
+    let content = |manifest: &Manifest| {
+        let mut digests = manifest.digests();
+        digests.retain(|path, _| !records.contains(&path.as_str()));
+        digests
+    };
+    let (old, new) = (content(old), content(new));
+    let paths: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    paths.into_iter().find(|path| old.get(*path) != new.get(*path)).cloned()
+}
+
+/// Makes what a folder lists reach the disk.
+pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// Writes a file so that there is all of it or what was there before.
+pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    io::Write::write_all(&mut file, content)?;
+    file.persist(path)?;
+    Ok(())
+}

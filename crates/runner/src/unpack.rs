@@ -1,0 +1,237 @@
+//! [`unpack`]: a zip from a stranger becomes a folder, or nothing.
+//!
+//! No entry leaves the folder, links are refused, and what a zip may hold is bounded. One folder that holds
+//! everything else is looked through, as the lesson's `dogscats/`.
+
+use std::io::{self, Read};
+use std::path::{Component, Path, PathBuf};
+
+use fs_err::File;
+use pipeline_stage::source::is_clutter;
+use pipeline_stage::{Cancelled, Progress};
+use zip::ZipArchive;
+use zip::result::ZipError;
+
+/// Most entries of a zip.
+const MAX_ENTRIES: usize = 50_000_000;
+/// Most bytes that a zip may unpack to per byte of its own. Photos are compressed already; deflate reaches
+/// 1,032 on zeros.
+const MAX_RATIO: u64 = 100;
+/// Bytes that any zip may unpack to, so that a small one with text beside the photos is not refused.
+const FREE_BYTES: u64 = 64 << 20;
+
+/// Why a zip was not unpacked.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// Something is wrong with the zip.
+    Zip(String),
+    /// The disk said no.
+    Io(io::Error),
+    /// The run was asked to stop.
+    Cancelled,
+}
+
+impl From<io::Error> for Refused {
+    fn from(error: io::Error) -> Self {
+        Refused::Io(error)
+    }
+}
+
+impl From<Cancelled> for Refused {
+    fn from(_: Cancelled) -> Self {
+        Refused::Cancelled
+    }
+}
+
+impl From<ZipError> for Refused {
+    fn from(error: ZipError) -> Self {
+        Refused::Zip(error.to_string())
+    }
+}
+
+/// Whether the file begins like a zip.
+pub(crate) fn is_zip(path: &Path) -> io::Result<bool> {
+    let mut start = Vec::new();
+    File::open(path)?.take(4).read_to_end(&mut start)?;
+    Ok(matches!(start.as_slice(), b"PK\x03\x04" | b"PK\x05\x06"))
+}
+
+/// Unpacks the zip at `zip` into the empty folder `out`. On a failure the folder holds a part of it.
+pub(crate) fn unpack(zip: &Path, out: &Path, progress: &Progress<'_>) -> Result<(), Refused> {
+    let zip_bytes = fs_err::metadata(zip)?.len();
+    let mut archive = ZipArchive::new(File::open(zip)?)?;
+    if archive.len() > MAX_ENTRIES {
+        return Err(Refused::Zip(format!("it has {} entries, the limit is {MAX_ENTRIES}", archive.len())));
+    }
+    let mut allowed = FREE_BYTES.saturating_add(zip_bytes.saturating_mul(MAX_RATIO));
+    let top = common_top(&mut archive)?;
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index)?;
+        let name = entry.name()?.into_owned();
+        let relative = inside(&name)?;
+        if entry.is_symlink() {
+            return Err(Refused::Zip(format!("`{name}` is a link")));
+        }
+        if entry.encrypted() {
+            return Err(Refused::Zip(format!("`{name}` is encrypted")));
+        }
+        let relative = match &top {
+            Some(top) => relative.strip_prefix(top).unwrap_or(&relative).to_owned(),
+            None => relative,
+        };
+        if relative.as_os_str().is_empty() || has_clutter(&relative) {
+            continue;
+        }
+        let target = out.join(&relative);
+        if entry.is_dir() {
+            fs_err::create_dir_all(&target)?;
+            continue;
+        }
+        if let Some(folder) = target.parent() {
+            fs_err::create_dir_all(folder)?;
+        }
+        // The declared size is a claim; what comes out is counted.
+        let mut file = fs_err::OpenOptions::new().write(true).create_new(true).open(&target).map_err(|e| {
+            match e.kind() {
+                io::ErrorKind::AlreadyExists => Refused::Zip(format!("`{name}` is there twice")),
+                _ => Refused::Io(e),
+            }
+        })?;
+        let written = io::copy(&mut (&mut entry).take(allowed + 1), &mut file).map_err(|e| match e.kind() {
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof => {
+                Refused::Zip(format!("`{name}` is damaged: {e}"))
+            }
+            _ => Refused::Io(e),
+        })?;
+        allowed = allowed.checked_sub(written).ok_or_else(|| {
+            Refused::Zip(format!("it unpacks to more than {MAX_RATIO} times its size, like a zip bomb"))
+        })?;
+        progress.add(1)?;
+    }
+    Ok(())
+}
+
+/// The folder that holds every entry but clutter, if there is one.
+fn common_top(archive: &mut ZipArchive<File>) -> Result<Option<PathBuf>, Refused> {
+    let mut top: Option<PathBuf> = None;
+    for index in 0..archive.len() {
+        let entry = archive.by_index_raw(index)?;
+        let relative = inside(&entry.name()?)?;
+        if has_clutter(&relative) {
+            continue;
+        }
+        let mut parts = relative.components();
+        let first = parts.next().map(|c| PathBuf::from(c.as_os_str())).unwrap_or_default();
+        let is_deeper = parts.next().is_some();
+        match &top {
+            _ if !is_deeper && !entry.is_dir() => return Ok(None),
+            Some(top) if *top != first => return Ok(None),
+            _ => top = Some(first),
+        }
+    }
+    Ok(top)
+}
+
+fn has_clutter(relative: &Path) -> bool {
+    relative.components().any(|part| is_clutter(&part.as_os_str().to_string_lossy()))
+}
+
+/// An entry's name as a path that stays inside.
+fn inside(name: &str) -> Result<PathBuf, Refused> {
+    let path = Path::new(name);
+    let stays = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if !stays || name.contains('\0') || name.contains('\\') {
+        return Err(Refused::Zip(format!("`{}` leads outside", name.escape_debug())));
+    }
+    Ok(path.components().filter(|part| matches!(part, Component::Normal(_))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use pipeline_stage::Cancel;
+    use pipeline_stage::progress::Silent;
+    use zip::write::SimpleFileOptions;
+
+    use super::*;
+
+    /// A zip with these entries; a name that ends in `/` is a folder.
+    fn zip_of(path: &Path, entries: &[(&str, &[u8])]) {
+        let mut zip = zip::ZipWriter::new(File::create(path).unwrap());
+        for (name, content) in entries {
+            zip.start_file(*name, SimpleFileOptions::default()).unwrap();
+            zip.write_all(content).unwrap();
+        }
+        zip.finish().unwrap();
+    }
+
+    fn unpacked(entries: &[(&str, &[u8])]) -> Result<Vec<String>, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let (zip, out) = (dir.path().join("a.zip"), dir.path().join("out"));
+        zip_of(&zip, entries);
+        assert!(is_zip(&zip).unwrap());
+        fs_err::create_dir(&out).unwrap();
+        let cancel = Cancel::default();
+        let progress = Progress::begin(&Silent, &cancel, "test", None, "files");
+        unpack(&zip, &out, &progress).map_err(|refused| format!("{refused:?}"))?;
+        let mut found = vec![];
+        let mut folders = vec![out.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs_err::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let content = fs_err::read_to_string(&path).unwrap();
+                    found.push(format!("{}={content}", path.strip_prefix(&out).unwrap().display()));
+                }
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    #[test]
+    fn one_folder_that_holds_everything_is_looked_through_and_clutter_is_left_out() {
+        let entries: [(&str, &[u8]); 4] = [
+            ("dogscats/train/a.jpg", b"1"),
+            ("dogscats/valid/b.jpg", b"2"),
+            ("__MACOSX/dogscats/train/._a.jpg", b"x"),
+            ("dogscats/.DS_Store", b"x"),
+        ];
+        assert_eq!(unpacked(&entries).unwrap(), ["train/a.jpg=1", "valid/b.jpg=2"]);
+        let two: [(&str, &[u8]); 2] = [("train/a.jpg", b"1"), ("valid/b.jpg", b"2")];
+        assert_eq!(unpacked(&two).unwrap(), ["train/a.jpg=1", "valid/b.jpg=2"]);
+    }
+
+    #[test]
+    fn entries_that_lead_outside_are_refused() {
+        for name in ["../a", "train/../../a", "/etc/a", "a\\..\\b"] {
+            let refused = unpacked(&[("train/b.jpg", b"1"), (name, b"2")]).unwrap_err();
+            assert!(refused.contains("leads outside"), "{name}: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_zip_bomb_is_refused() {
+        let zeros = vec![0u8; (FREE_BYTES + (16 << 20)) as usize];
+        let refused = unpacked(&[("a/zeros", &zeros), ("b/x", b"1")]).unwrap_err();
+        assert!(refused.contains("like a zip bomb"), "{refused}");
+    }
+
+    #[test]
+    fn a_damaged_zip_is_refused_and_something_else_is_no_zip() {
+        let dir = tempfile::tempdir().unwrap();
+        let (zip, out) = (dir.path().join("a.zip"), dir.path().join("out"));
+        zip_of(&zip, &[("train/a.jpg", b"123456")]);
+        let bytes = fs_err::read(&zip).unwrap();
+        fs_err::write(&zip, &bytes[..bytes.len() / 2]).unwrap();
+        fs_err::create_dir(&out).unwrap();
+        let cancel = Cancel::default();
+        let progress = Progress::begin(&Silent, &cancel, "test", None, "files");
+        assert!(matches!(unpack(&zip, &out, &progress), Err(Refused::Zip(_))));
+        fs_err::write(&zip, "text").unwrap();
+        assert!(!is_zip(&zip).unwrap());
+    }
+}

@@ -1,0 +1,83 @@
+//! What a running stage is given: [`Context`], and the finished [`Artifact`]s that are its inputs.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use crate::digest::Digest;
+use crate::progress::{Cancel, Progress, Report};
+
+/// Everything a stage may look at while it runs. Made by the runner (or by a test).
+pub struct Context<'a> {
+    /// Name of the stage in the pipeline, for messages only: it must not change the result.
+    pub stage: String,
+    /// Empty folder to write the artifact into.
+    pub out: PathBuf,
+    /// Folder for checkpoints and finished shards; survives a kill, removed when the artifact is published.
+    pub partial: PathBuf,
+    /// Inputs by name; one artifact each unless [`Input::many`](crate::Input::many).
+    pub inputs: BTreeMap<String, Vec<Artifact>>,
+    /// Real paths of the stage's own sources by name.
+    pub sources: BTreeMap<String, PathBuf>,
+    /// The run's seed. Only for stages with [`Stage::USES_SEED`](crate::Stage::USES_SEED).
+    pub seed: u64,
+    /// How many threads the stage may keep busy.
+    pub threads: NonZeroUsize,
+    /// Receives progress and notes.
+    pub report: &'a dyn Report,
+    /// Set when the stage should stop.
+    pub cancel: &'a Cancel,
+}
+
+/// A finished artifact, read-only.
+#[derive(Debug, Clone)]
+pub struct Artifact {
+    /// Name of the stage that made it.
+    pub stage: String,
+    /// Its folder.
+    pub dir: PathBuf,
+    /// Digest of each file, by path relative to `dir` with `/`.
+    pub files: BTreeMap<String, Digest>,
+    /// Real paths of the sources of the stage that made it, by name: where its photos are.
+    pub sources: BTreeMap<String, PathBuf>,
+}
+
+impl Context<'_> {
+    /// The one artifact of the input `name`.
+    ///
+    /// # Panics
+    /// When the stage did not declare the input as required; the runner supplies all that are.
+    pub fn input(&self, name: &str) -> &Artifact {
+        self.optional_input(name).unwrap_or_else(|| panic!("stage declared no required input `{name}`"))
+    }
+
+    /// The one artifact of the optional input `name`.
+    pub fn optional_input(&self, name: &str) -> Option<&Artifact> {
+        self.inputs(name).first()
+    }
+
+    /// All artifacts of the input `name`, in the order of the pipeline file.
+    pub fn inputs(&self, name: &str) -> &[Artifact] {
+        self.inputs.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The real path of the stage's own source `name`.
+    ///
+    /// # Panics
+    /// When the stage did not declare it.
+    pub fn source(&self, name: &str) -> &Path {
+        self.sources.get(name).unwrap_or_else(|| panic!("stage declared no source `{name}`"))
+    }
+
+    /// Begins a piece of work of `total` items of `unit`.
+    pub fn progress(&self, what: &str, total: Option<u64>, unit: &'static str) -> Progress<'_> {
+        Progress::begin(self.report, self.cancel, what, total, unit)
+    }
+}
+
+impl Artifact {
+    /// The path of one of its files.
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.dir.join(relative)
+    }
+}

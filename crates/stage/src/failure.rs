@@ -1,0 +1,102 @@
+//! How a stage fails: with an error that names the thing, and a hint that names the way out.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::params::Problem;
+use crate::progress::Cancelled;
+
+/// An error that may know the way out. Each crate's `Error` implements it.
+///
+/// `Display` says what was being done, to which thing, what was found and what was expected:
+/// lower case, no full stop.
+pub trait Hint: Error + Send + Sync + 'static {
+    /// What the user can do about it, as one imperative sentence without a full stop.
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Why [`Stage::run`](crate::Stage::run) did not succeed.
+#[derive(Debug)]
+pub enum Failure {
+    /// Ctrl-C or SIGTERM: the stage stopped because it was asked to.
+    Cancelled,
+    /// Anything else.
+    Failed {
+        /// What happened; its sources are part of the message.
+        message: String,
+        /// The way out.
+        hint: Option<String>,
+    },
+}
+
+impl Failure {
+    /// A failure with a message and a hint.
+    pub fn new(message: impl Into<String>, hint: Option<String>) -> Self {
+        Failure::Failed { message: message.into(), hint }
+    }
+
+    pub(crate) fn from_problems(problems: Vec<Problem>) -> Self {
+        let texts: Vec<String> =
+            problems.iter().map(|p| format!("`{}`: {}", p.path.join("."), p.message)).collect();
+        Failure::new(texts.join("; "), problems.into_iter().find_map(|p| p.hint))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Cancelled => f.write_str("cancelled"),
+            Failure::Failed { message, .. } => f.write_str(message),
+        }
+    }
+}
+
+impl<E: Hint> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Failure::new(full_message(&error), error.hint())
+    }
+}
+
+impl From<Cancelled> for Failure {
+    fn from(_: Cancelled) -> Self {
+        Failure::Cancelled
+    }
+}
+
+/// The error's message followed by those of its sources, unless already contained in it.
+pub fn full_message(error: &dyn Error) -> String {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !message.contains(&text) {
+            message.push_str(": ");
+            message.push_str(&text);
+        }
+        source = cause.source();
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot read `a.jpg`")]
+    struct Unreadable(#[source] std::io::Error);
+    impl Hint for Unreadable {
+        fn hint(&self) -> Option<String> {
+            Some("check its permissions".to_owned())
+        }
+    }
+
+    #[test]
+    fn a_failure_holds_the_whole_chain_and_the_hint() {
+        let failure = Failure::from(Unreadable(std::io::Error::other("no such device")));
+        assert_eq!(failure.to_string(), "cannot read `a.jpg`: no such device");
+        assert!(matches!(failure, Failure::Failed { hint: Some(h), .. } if h == "check its permissions"));
+    }
+}

@@ -1,0 +1,498 @@
+//! The `features` table: the features of each view of each photo, in part files of about 256 MiB.
+//!
+//! | column | type | |
+//! |---|---|---|
+//! | `id` | string | the photo; rows ascend by it, then by `view`, also from part to part |
+//! | `split` | string | `train`, `valid`, `test` |
+//! | `label`, `label_id` | string, uint32 | class and its number; null where unlabelled |
+//! | `view` | uint32 | 0 is the plain view |
+//! | `emb` | `FixedSizeList<float32>[D]` | the features |
+//!
+//! The metadata of every part says what made them: [`pipeline.arch`](crate::metadata::ARCH),
+//! [`pipeline.weights`](crate::metadata::WEIGHTS), [`pipeline.preprocessing`](crate::metadata::PREPROCESSING),
+//! [`pipeline.dim`](crate::metadata::DIM), [`pipeline.dtype`](crate::metadata::DTYPE).
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, UInt32Type};
+use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, StringArray, UInt32Array};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use parquet::arrow::arrow_reader::RowSelection;
+use pipeline_stage::digest::canonical_json;
+use rayon::prelude::*;
+
+use crate::columns::{Columns, number_at, text_at};
+use crate::order::Order;
+use crate::reader::{Batches, Slice, TableFile};
+use crate::split::Split;
+use crate::writer::{
+    BATCH_ROWS, PAGE_ROWS, ROW_GROUP_ROWS, TableWriter, check_label, check_vector, vector_element,
+    vector_type,
+};
+use crate::{Error, Result, metadata};
+
+const TABLE: &str = "features";
+
+/// Size of the floats in a part file, before compression.
+const PART_BYTES: usize = 256 << 20;
+
+/// What made the features of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeaturesMeta {
+    /// Name of the backbone.
+    pub arch: String,
+    /// Digest of the trunk's weights, 64 hexadecimal digits.
+    pub weights: String,
+    /// Class names in order of their numbers.
+    pub classes: Vec<String>,
+    /// How photos became input of the trunk. Stored as canonical JSON.
+    pub preprocessing: serde_json::Value,
+    /// Length D of a row's features, at least 1.
+    pub dim: usize,
+    /// Numeric format in which the trunk computed: `float32` or `bfloat16`.
+    pub dtype: String,
+}
+
+impl FeaturesMeta {
+    fn pairs(&self) -> [(&'static str, String); 6] {
+        [
+            (metadata::ARCH, self.arch.clone()),
+            (metadata::WEIGHTS, self.weights.clone()),
+            (metadata::CLASSES, serde_json::Value::from(self.classes.clone()).to_string()),
+            (metadata::PREPROCESSING, canonical_json(&self.preprocessing)),
+            (metadata::DIM, self.dim.to_string()),
+            (metadata::DTYPE, self.dtype.clone()),
+        ]
+    }
+
+    fn read(file: &TableFile) -> Result<Self> {
+        let text = |key, expected| file.required_metadata(key, expected).map(str::to_owned);
+        let preprocessing = text(metadata::PREPROCESSING, "JSON")?;
+        let classes = text(metadata::CLASSES, "a JSON list of names")?;
+        let dim = text(metadata::DIM, "a number")?;
+        Ok(FeaturesMeta {
+            arch: text(metadata::ARCH, "the name of a backbone")?,
+            weights: text(metadata::WEIGHTS, "a digest")?,
+            classes: serde_json::from_str(&classes)
+                .map_err(|_| file.unexpected(metadata::CLASSES, "a JSON list of names".to_owned()))?,
+            preprocessing: serde_json::from_str(&preprocessing)
+                .map_err(|_| file.unexpected(metadata::PREPROCESSING, "JSON".to_owned()))?,
+            dim: dim.parse().map_err(|_| file.unexpected(metadata::DIM, "a number".to_owned()))?,
+            dtype: text(metadata::DTYPE, "a numeric format")?,
+        })
+    }
+}
+
+/// Whose features a row has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeatureRow {
+    /// Path of the photo relative to the data root.
+    pub id: String,
+    /// Part of the data set.
+    pub split: Split,
+    /// Class; `None` where unlabelled.
+    pub label: Option<String>,
+    /// Number of the class; `None` where unlabelled.
+    pub label_id: Option<u32>,
+    /// View of the photo; 0 is the plain one.
+    pub view: u32,
+}
+
+/// Rows with their features, in memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Features {
+    /// Length D of a row's features.
+    pub dim: usize,
+    /// N rows.
+    pub rows: Vec<FeatureRow>,
+    /// `[N, D]`, row-major, finite.
+    pub emb: Vec<f32>,
+}
+
+impl Features {
+    /// The features of one row: `[D]`.
+    pub fn of(&self, row: usize) -> &[f32] {
+        &self.emb[row * self.dim..(row + 1) * self.dim]
+    }
+}
+
+/// Name of a part file.
+pub fn part_name(part: usize) -> String {
+    format!("part-{part:05}.parquet")
+}
+
+/// Rows in each part file but the last: as many whole row groups as hold about 256 MiB of floats. A function
+/// of `dim` alone, so that the cut does not depend on how rows arrive.
+pub fn rows_per_part(dim: usize) -> usize {
+    let group_bytes = ROW_GROUP_ROWS.saturating_mul(dim).saturating_mul(size_of::<f32>()).max(1);
+    let groups = (PART_BYTES + group_bytes / 2) / group_bytes; // rounded to the nearest
+    groups.clamp(1, PART_BYTES / (ROW_GROUP_ROWS * size_of::<f32>())) * ROW_GROUP_ROWS
+}
+
+/// Writes the part files of a features table. The same rows give the same bytes.
+pub struct FeaturesWriter {
+    dir: PathBuf,
+    meta: FeaturesMeta,
+    schema: SchemaRef,
+    rows_per_part: usize,
+    order: Order,
+    rows: Vec<FeatureRow>,
+    emb: Vec<f32>,
+    part: Option<TableWriter>,
+    parts: usize,
+    rows_in_part: usize,
+}
+
+impl FeaturesWriter {
+    /// Creates the folder `dir` where it is not there yet.
+    ///
+    /// # Errors
+    /// The folder cannot be made or has part files already; `meta.dim` is 0 or more than 2^31 - 1.
+    pub fn create(dir: &Path, meta: FeaturesMeta) -> Result<Self> {
+        let rows_per_part = rows_per_part(meta.dim);
+        Self::with_rows_per_part(dir, meta, rows_per_part)
+    }
+
+    fn with_rows_per_part(dir: &Path, meta: FeaturesMeta, rows_per_part: usize) -> Result<Self> {
+        let schema = schema(vector_type(dir, meta.dim)?);
+        fs_err::create_dir_all(dir)?;
+        if let Some(found) = part_files(dir)?.into_iter().next() {
+            return Err(Error::NotEmpty { dir: dir.to_owned(), found });
+        }
+        Ok(FeaturesWriter {
+            dir: dir.to_owned(),
+            schema,
+            rows_per_part,
+            order: Order::default(),
+            rows: Vec::with_capacity(BATCH_ROWS),
+            emb: Vec::with_capacity(BATCH_ROWS * meta.dim),
+            meta,
+            part: None,
+            parts: 0,
+            rows_in_part: 0,
+        })
+    }
+
+    /// Appends a row with its features, `[D]`.
+    ///
+    /// # Errors
+    /// A row that is not greater, by (id, view), than the one before; features of another length than D; NaN
+    /// or an infinity; a label without number or the reverse; a full disk.
+    pub fn write(&mut self, row: &FeatureRow, emb: &[f32]) -> Result<()> {
+        check_vector(&self.dir, &row.id, "emb", emb, self.meta.dim)?;
+        check_label(&self.dir, &row.id, row.label.as_deref(), row.label_id)?;
+        self.order.next(&self.dir, &row.id, row.view)?;
+        self.rows.push(row.clone());
+        self.emb.extend_from_slice(emb);
+        if self.rows.len() == BATCH_ROWS { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes what is left. A table of no rows has one part without rows.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn finish(mut self) -> Result<()> {
+        if !self.rows.is_empty() || self.parts == 0 {
+            self.flush()?;
+        }
+        self.close_part()
+    }
+
+    /// Writes the collected rows. [`BATCH_ROWS`] divides the rows of a part, so they never span two.
+    fn flush(&mut self) -> Result<()> {
+        let mut part = match self.part.take() {
+            Some(part) => part,
+            None => self.next_part()?,
+        };
+        let emb = std::mem::replace(&mut self.emb, Vec::with_capacity(BATCH_ROWS * self.meta.dim));
+        part.write(encode(&self.rows, emb, &self.dir, self.meta.dim)?)?;
+        self.part = Some(part);
+        self.rows_in_part += self.rows.len();
+        self.rows.clear();
+        if self.rows_in_part == self.rows_per_part { self.close_part() } else { Ok(()) }
+    }
+
+    fn next_part(&mut self) -> Result<TableWriter> {
+        let path = self.dir.join(part_name(self.parts));
+        self.parts += 1;
+        self.rows_in_part = 0;
+        TableWriter::create(&path, TABLE, Arc::clone(&self.schema), &self.meta.pairs(), &["id", "view"])
+    }
+
+    fn close_part(&mut self) -> Result<()> {
+        self.part.take().map_or(Ok(()), TableWriter::finish)
+    }
+}
+
+/// A features table, opened: metadata and footers are in memory, rows are not.
+pub struct FeaturesReader {
+    meta: FeaturesMeta,
+    schema: SchemaRef,
+    parts: Vec<TableFile>,
+}
+
+impl FeaturesReader {
+    /// Opens all parts in the folder `dir`.
+    ///
+    /// # Errors
+    /// The folder cannot be read or lacks a part; a part is cut short or damaged, is no features table or
+    /// one of another version, has other columns, or was made in another way than the first.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let names = part_files(dir)?;
+        let mut parts = Vec::with_capacity(names.len());
+        for number in 0..names.len().max(1) {
+            let expected = part_name(number);
+            if names.get(number) != Some(&expected) {
+                return Err(Error::MissingPart { dir: dir.to_owned(), expected });
+            }
+            parts.push(TableFile::open(&dir.join(expected), TABLE)?);
+        }
+        let meta = FeaturesMeta::read(&parts[0])?;
+        let schema = schema(vector_type(&parts[0].path, meta.dim)?);
+        for part in &parts {
+            for (key, value) in meta.pairs() {
+                if part.metadata(key) != Some(value.as_str()) {
+                    return Err(Error::PartsDiffer { path: part.path.clone(), key });
+                }
+            }
+            part.check_columns(&schema)?;
+        }
+        Ok(FeaturesReader { meta, schema, parts })
+    }
+
+    /// What made the features.
+    pub fn meta(&self) -> &FeaturesMeta {
+        &self.meta
+    }
+
+    /// Number of rows in all parts.
+    pub fn len(&self) -> usize {
+        self.parts.iter().flat_map(TableFile::row_groups).sum()
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All rows in order, at most `rows` (at least 1) at a time and in memory. A batch does not span parts.
+    pub fn batches(&self, rows: usize) -> FeatureBatches<'_> {
+        FeatureBatches { table: self, rows: rows.max(1), next_part: 0, current: None }
+    }
+
+    /// Whose features the rows are, without the features, in order.
+    ///
+    /// # Errors
+    /// A part that cannot be read.
+    pub fn rows(&self) -> Result<Vec<FeatureRow>> {
+        let mut rows = Vec::with_capacity(self.len());
+        for part in &self.parts {
+            let mut batches = part.batches(&self.key_columns(), Slice::default(), ROW_GROUP_ROWS)?;
+            while let Some(batch) = batches.next(decode_rows) {
+                rows.append(&mut batch?);
+            }
+        }
+        Ok(rows)
+    }
+
+    /// The rows of one split in order, with their features, in memory; none where the table has none. Uses
+    /// the current rayon threads.
+    ///
+    /// # Errors
+    /// A part that cannot be read.
+    pub fn load(&self, split: Split) -> Result<Features> {
+        let dim = self.meta.dim;
+        let all = self.rows()?;
+        let pieces = self.pieces(|row| all[row].split == split);
+        let rows: Vec<FeatureRow> = all.into_iter().filter(|row| row.split == split).collect();
+
+        let mut emb = vec![0.0; rows.len() * dim]; // [N, D]
+        let mut rest = emb.as_mut_slice();
+        let mut jobs = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            let (own, others) = rest.split_at_mut(piece.rows * dim);
+            jobs.push((piece, own));
+            rest = others;
+        }
+        jobs.into_par_iter().try_for_each(|(piece, own)| self.read_piece(piece, own))?;
+        Ok(Features { dim, rows, emb })
+    }
+
+    /// The wanted rows, cut where a reader can start without decoding the rows before: at pages.
+    fn pieces(&self, wanted: impl Fn(usize) -> bool) -> Vec<Piece<'_>> {
+        let mut pieces = Vec::new();
+        let mut before = 0; // rows in earlier groups and parts
+        for part in &self.parts {
+            for (row_group, group_rows) in part.row_groups().enumerate() {
+                for start in (0..group_rows).step_by(PAGE_ROWS) {
+                    let end = (start + PAGE_ROWS).min(group_rows);
+                    let runs = runs((start..end).filter(|row| wanted(before + row)));
+                    let rows = runs.iter().map(Range::len).sum();
+                    if rows > 0 {
+                        let selection = RowSelection::from_consecutive_ranges(runs.into_iter(), group_rows);
+                        pieces.push(Piece { part, row_group, selection, rows });
+                    }
+                }
+                before += group_rows;
+            }
+        }
+        pieces
+    }
+
+    fn read_piece(&self, piece: Piece<'_>, mut emb: &mut [f32]) -> Result<()> {
+        let slice = Slice { row_group: Some(piece.row_group), rows: Some(piece.selection) };
+        let mut batches = piece.part.batches(&self.emb_column(), slice, PAGE_ROWS)?;
+        while let Some(copied) = batches.next(|columns| {
+            let values = emb_values(columns)?;
+            let Some((own, others)) = std::mem::take(&mut emb).split_at_mut_checked(values.len()) else {
+                return Err(piece.part.miscounted());
+            };
+            own.copy_from_slice(values);
+            emb = others;
+            Ok(())
+        }) {
+            copied?;
+        }
+        if emb.is_empty() { Ok(()) } else { Err(piece.part.miscounted()) }
+    }
+
+    fn key_columns(&self) -> Schema {
+        Schema::new(self.schema.fields().iter().filter(|f| f.name() != "emb").cloned().collect::<Vec<_>>())
+    }
+
+    fn emb_column(&self) -> Schema {
+        Schema::new(self.schema.fields().iter().filter(|f| f.name() == "emb").cloned().collect::<Vec<_>>())
+    }
+}
+
+/// Rows that one thread reads.
+struct Piece<'a> {
+    part: &'a TableFile,
+    row_group: usize,
+    /// Within the row group.
+    selection: RowSelection,
+    rows: usize,
+}
+
+/// Ascending numbers as runs of neighbours.
+fn runs(numbers: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for number in numbers {
+        match runs.last_mut() {
+            Some(last) if last.end == number => last.end += 1,
+            _ => runs.push(number..number + 1),
+        }
+    }
+    runs
+}
+
+/// The rows of a features table in order, one batch in memory at a time. After an error there are no more.
+pub struct FeatureBatches<'a> {
+    table: &'a FeaturesReader,
+    rows: usize,
+    next_part: usize,
+    current: Option<Batches>,
+}
+
+impl Iterator for FeatureBatches<'_> {
+    type Item = Result<Features>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let dim = self.table.meta.dim;
+        loop {
+            let decode = |columns: Columns<'_>| {
+                Ok(Features { dim, rows: decode_rows(columns)?, emb: emb_values(columns)?.to_vec() })
+            };
+            let next = match &mut self.current {
+                Some(batches) => batches.next(decode),
+                None => None,
+            };
+            if let Some(batch) = next {
+                if batch.is_err() {
+                    self.stop();
+                }
+                return Some(batch);
+            }
+            let part = self.table.parts.get(self.next_part)?;
+            self.next_part += 1;
+            match part.batches(&self.table.schema, Slice::default(), self.rows) {
+                Ok(batches) => self.current = Some(batches),
+                Err(error) => {
+                    self.stop();
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+}
+
+impl FeatureBatches<'_> {
+    fn stop(&mut self) {
+        self.next_part = self.table.parts.len();
+        self.current = None;
+    }
+}
+
+/// Names of the part files in a folder, sorted.
+fn part_files(dir: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs_err::read_dir(dir)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.starts_with("part-") && name.ends_with(".parquet") {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn schema(emb: DataType) -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("id", DataType::Utf8, false),
+        Field::new("split", DataType::Utf8, false),
+        Field::new("label", DataType::Utf8, true),
+        Field::new("label_id", DataType::UInt32, true),
+        Field::new("view", DataType::UInt32, false),
+        Field::new("emb", emb, false),
+    ]))
+}
+
+fn encode(rows: &[FeatureRow], emb: Vec<f32>, dir: &Path, dim: usize) -> Result<Vec<ArrayRef>> {
+    let emb = Arc::new(Float32Array::from(emb));
+    let emb = FixedSizeListArray::try_new(vector_element(), dim as i32, emb, None)
+        .map_err(|source| Error::Layout { path: dir.to_owned(), source })?;
+    Ok(vec![
+        Arc::new(StringArray::from_iter_values(rows.iter().map(|r| &r.id))),
+        Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.split.as_str()))),
+        Arc::new(StringArray::from_iter(rows.iter().map(|r| r.label.as_deref()))),
+        Arc::new(UInt32Array::from_iter(rows.iter().map(|r| r.label_id))),
+        Arc::new(UInt32Array::from_iter_values(rows.iter().map(|r| r.view))),
+        Arc::new(emb),
+    ])
+}
+
+fn decode_rows(columns: Columns<'_>) -> Result<Vec<FeatureRow>> {
+    let id = columns.text("id")?;
+    let split = columns.text("split")?;
+    let label = columns.text("label")?;
+    let label_id = columns.numbers::<UInt32Type>("label_id")?;
+    let view = columns.numbers::<UInt32Type>("view")?;
+    let row = |row: usize| {
+        Ok(FeatureRow {
+            id: id.value(row).to_owned(),
+            split: Split::from_word(split.value(row), columns.path)?,
+            label: text_at(label, row),
+            label_id: number_at(label_id, row),
+            view: view.value(row),
+        })
+    };
+    (0..columns.rows()).map(row).collect()
+}
+
+/// `[rows, D]`, row-major.
+fn emb_values<'a>(columns: Columns<'a>) -> Result<&'a [f32]> {
+    Ok(columns.vectors("emb")?.values().as_primitive::<Float32Type>().values())
+}

@@ -1,0 +1,38 @@
+//! The Parquet tables that cross a stage border, and that people open in DuckDB, polars or pandas.
+//! Called by every stage that writes or reads rows. Beside them
+//! [`classes`], the names of the label numbers. Not here: other JSON files (each stage's own), photos, tensors.
+//!
+//! | table | file | one row |
+//! |---|---|---|
+//! | `images` | [`images`] | a photo of the data set and the verdict on it |
+//! | `features` | [`features`] | the features of one view of a photo |
+//! | `predictions` | [`predictions`] | what one model says of a photo |
+//! | `history` | [`history`] | one epoch or step of a training |
+//!
+//! All files: zstd level 1, rows in a checked order, row groups of 8,192 rows, and a function of the rows
+//! alone: no time, host, path or version of a library is in them. How a file is laid out is in one place,
+//! `writer`, and how it is checked when opened in another, `reader`. The key-value metadata is named in
+//! [`metadata`].
+
+pub mod classes;
+mod columns;
+mod error;
+pub mod features;
+pub mod history;
+pub mod images;
+pub mod metadata;
+mod order;
+pub mod predictions;
+mod reader;
+pub mod split;
+mod writer;
+
+pub use error::Error;
+pub use features::{FeatureRow, Features, FeaturesMeta, FeaturesReader, FeaturesWriter};
+pub use history::{HistoryReader, HistoryRow, HistoryWriter};
+pub use images::{ImageRow, ImagesReader, ImagesWriter, Verdict};
+pub use predictions::{Mode, PredictionRow, PredictionsReader, PredictionsWriter};
+pub use split::Split;
+
+/// What functions of this crate return.
+pub type Result<T> = std::result::Result<T, Error>;

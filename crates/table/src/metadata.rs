@@ -1,0 +1,38 @@
+//! Keys of the key-value metadata in a table's Parquet footer. Every value is content: text that follows
+//! from the rows' making, never a time, host or path.
+//!
+//! Arrow adds `ARROW:schema`, the columns' arrow types in its own encoding: from it polars and pandas know
+//! that a vector has a fixed length. It is a function of the columns, so it is content too; readers that do
+//! not know it see a plain list.
+
+/// Which table the file holds: `images`, `features`, `predictions` or `history`.
+pub const TABLE: &str = "pipeline.table";
+
+/// Version of the table's columns and metadata, [`SCHEMA_VERSION`].
+pub const SCHEMA: &str = "pipeline.schema";
+
+/// The version that this crate writes. Raised when an older reader could not use the table; a new column or
+/// key does not raise it.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Features: the backbone's name, for example `resnet34`.
+pub const ARCH: &str = "pipeline.arch";
+
+/// Features: digest of the trunk's weights, 64 hexadecimal digits.
+pub const WEIGHTS: &str = "pipeline.weights";
+
+/// Features: how photos became input of the trunk, as canonical JSON.
+pub const PREPROCESSING: &str = "pipeline.preprocessing";
+
+/// Features: length of `emb`.
+pub const DIM: &str = "pipeline.dim";
+
+/// Features: numeric format in which the trunk computed, `float32` or `bfloat16`. `emb` is float32 always.
+pub const DTYPE: &str = "pipeline.dtype";
+
+/// Features and predictions: class names in order of their numbers (which is that of `probs`), as a JSON list.
+pub const CLASSES: &str = "pipeline.classes";
+
+/// Written as the file's `created_by` in place of the library's name and version, so that another version
+/// of the library does not by itself give another file.
+pub const CREATED_BY: &str = "pipeline-table version 1.0.0";

@@ -1,0 +1,11 @@
+//! What tests share: temporary projects with the built command, and stages run alone.
+//!
+//! Tests only; nothing here is part of the product, and nothing links libtorch.
+
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a helper that fails fails its test, and a skip must be seen")]
+
+mod project;
+mod stage_bench;
+
+pub use project::{Project, Ran, shared};
+pub use stage_bench::{Made, StageBench};

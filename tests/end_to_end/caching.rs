@@ -1,0 +1,86 @@
+//! What runs again and what does not.
+
+use crate::small_project;
+
+fn states(stages: &[&str]) -> Vec<String> {
+    stages.iter().map(|s| (*s).to_owned()).collect()
+}
+
+#[test]
+fn the_second_run_finds_everything_and_a_changed_number_runs_only_what_depends_on_it() {
+    let project = small_project();
+    let ran = ["ingest ran", "backbone ran", "precompute ran", "head ran", "evaluate ran"];
+    assert_eq!(project.outcomes(&["run", "configs/c.yaml"]), states(&ran));
+    let fresh = ["ingest fresh", "backbone fresh", "precompute fresh", "head fresh", "evaluate fresh"];
+    assert_eq!(project.outcomes(&["run", "configs/c.yaml"]), states(&fresh));
+    let changed = ["ingest fresh", "backbone fresh", "precompute fresh", "head ran", "evaluate ran"];
+    assert_eq!(project.outcomes(&["run", "configs/c.yaml", "--set", "head.lr=0.003"]), states(&changed));
+    // Back to the first number: its artifact is still there.
+    assert_eq!(project.outcomes(&["run", "configs/c.yaml"]), states(&fresh));
+    // The seed decides about the head alone.
+    assert_eq!(project.outcomes(&["run", "configs/c.yaml", "--set", "seed=7"]), states(&changed));
+}
+
+#[test]
+fn status_says_what_the_run_will_do_and_why() {
+    let project = small_project();
+    let status = |more: &[&str]| {
+        let ran = project.succeed(&[["status", "configs/c.yaml"].as_slice(), more].concat());
+        ran.stdout
+            .lines()
+            .map(|l| l.split_whitespace().take(5).collect::<Vec<_>>().join(" "))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        status(&[]),
+        [
+            "ingest missing no artifact yet",
+            "backbone missing no artifact yet",
+            "precompute depends depends on ingest,",
+            "head depends depends on backbone,",
+            "evaluate depends depends on precompute,"
+        ]
+        .map(|line| line.to_owned())
+    );
+    project.succeed(&["run", "configs/c.yaml"]);
+    assert!(status(&[]).iter().all(|line| line.contains(" fresh ")), "{:?}", status(&[]));
+    let changed = status(&["--set", "head.lr=0.003"]);
+    assert_eq!(changed[3], "head stale lr 0.01 →");
+    assert_eq!(changed[4], "evaluate depends depends on head");
+}
+
+#[test]
+fn a_touched_photo_is_fresh_and_a_changed_one_of_the_same_size_is_not() {
+    let project = small_project();
+    project.succeed(&["run", "configs/c.yaml"]);
+    let photo = project.path("photos/train/cats/cat.1.jpg");
+    let bytes = fs_err::read(&photo).unwrap();
+    fs_err::write(&photo, &bytes).unwrap();
+    assert_eq!(project.outcomes(&["run", "configs/c.yaml", "--only", "ingest"])[0], "ingest fresh");
+
+    let other = fs_err::read(project.path("photos/train/dogs/dog.1.jpg")).unwrap();
+    fs_err::write(&photo, &other).unwrap();
+    let outcomes = project.outcomes(&["run", "configs/c.yaml"]);
+    assert_eq!(
+        outcomes,
+        states(&["ingest ran", "backbone fresh", "precompute ran", "head ran", "evaluate ran"])
+    );
+}
+
+#[test]
+fn stages_can_be_chosen_and_forced() {
+    let project = small_project();
+    let error = project.fail(2, &["run", "configs/c.yaml", "--only", "head"]);
+    assert!(error.contains("--until head"), "{error}");
+    let outcomes = project.outcomes(&["run", "configs/c.yaml", "--until", "precompute"]);
+    assert!(outcomes.contains(&"precompute ran".to_owned()), "{outcomes:?}");
+    assert!(!project.path("out/c/head").exists());
+    project.succeed(&["run", "configs/c.yaml"]);
+    let outcomes = project.outcomes(&["run", "configs/c.yaml", "--only", "head", "--force", "head"]);
+    assert!(outcomes.contains(&"head ran".to_owned()), "{outcomes:?}");
+    // The same result: evaluate has nothing to do.
+    let outcomes = project.outcomes(&["run", "configs/c.yaml", "--from", "head"]);
+    assert!(outcomes.contains(&"evaluate fresh".to_owned()), "{outcomes:?}");
+    let error = project.fail(2, &["run", "configs/c.yaml", "--only", "haed"]);
+    assert!(error.contains("haed") && error.contains("head"), "{error}");
+}

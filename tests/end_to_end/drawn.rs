@@ -1,0 +1,77 @@
+//! The whole path on drawn pictures.
+
+use pipeline_evaluate::Metrics;
+use pipeline_nn::artifact::ModelRecord;
+use pipeline_table::{FeaturesReader, ImagesReader, PredictionsReader};
+
+use crate::small_project;
+
+#[test]
+fn one_command_goes_from_pictures_to_metrics_and_shows_them() {
+    let project = small_project();
+    let ran = project.succeed(&["run", "configs/c.yaml"]);
+    assert!(
+        ran.stdout
+            .starts_with("c: 5 stages, 0 fresh, 5 to run   (pipelines/quick.yaml (built in), seed 42, ")
+    );
+    for part in ["22 photos (12 train, 8 valid, 2 test), 2 classes", "20 × 2,560, float32", "predicted"] {
+        assert!(ran.stdout.contains(part), "{part}\n{}", ran.stdout);
+    }
+
+    let images = ImagesReader::open(&project.path("out/c/ingest/images.parquet")).unwrap();
+    assert_eq!(images.map(Result::unwrap).count(), 22);
+    let features = FeaturesReader::open(&project.path("out/c/precompute/features")).unwrap();
+    assert_eq!((features.len(), features.meta().dim), (20, 2560));
+    let model = ModelRecord::read(&project.path("out/c/head/model.json")).unwrap();
+    assert_eq!((model.classes, model.preprocessing.size), (vec!["cats".to_owned(), "dogs".to_owned()], 64));
+    let predictions = PredictionsReader::open(&project.path("out/c/evaluate/predictions.parquet")).unwrap();
+    let right = predictions.map(Result::unwrap).filter(|p| p.label_id == Some(p.predicted_id)).count();
+    let metrics: Metrics = serde_json::from_str(&project.read("out/c/evaluate/metrics.json")).unwrap();
+    assert_eq!(metrics.models["head"].photos, 8);
+    assert_eq!(metrics.models["head"].accuracy, right as f64 / 8.0);
+    assert!(ran.stdout.contains(&format!("accuracy {:.4}", right as f64 / 8.0)), "{}", ran.stdout);
+}
+
+#[test]
+fn the_trunk_of_a_model_takes_no_second_place_on_disk() {
+    use std::os::unix::fs::MetadataExt;
+    let project = small_project();
+    project.succeed(&["run", "configs/c.yaml"]);
+    let inode = |path: &str| fs_err::metadata(project.path(path)).unwrap().ino();
+    assert_eq!(inode("out/c/head/trunk.safetensors"), inode("out/c/backbone/trunk.safetensors"));
+}
+
+#[test]
+fn the_command_runs_from_any_folder_and_links_go_to_the_projects_out() {
+    let project = small_project();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let config = project.path("configs/c.yaml");
+    let mut command = project.command(&["run", config.to_str().unwrap(), "--quiet"]);
+    let output = command.current_dir(elsewhere.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(project.path("out/c/evaluate/metrics.json").is_file());
+}
+
+#[test]
+fn artifacts_have_the_same_digests_for_any_number_of_threads() {
+    let project = small_project();
+    let digests = |threads: &str| {
+        project.succeed(&[
+            "run",
+            "configs/c.yaml",
+            "--until",
+            "precompute",
+            "--threads",
+            threads,
+            "--store",
+            threads,
+        ]);
+        ["ingest", "backbone", "precompute"].map(|stage| {
+            let manifest: serde_json::Value =
+                serde_json::from_str(&project.read(&format!("out/c/{stage}/artifact.json"))).unwrap();
+            (manifest["key"].clone(), manifest["files"].clone())
+        })
+    };
+    assert_eq!(digests("1"), digests("2"));
+}

@@ -1,0 +1,135 @@
+//! Interruptions: whatever happens, finished artifacts stay whole and the next run goes on.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use pipeline_testkit::Project;
+
+use crate::small_project;
+
+/// A job whose precompute takes long enough to be interrupted.
+fn long_project() -> Project {
+    let project = small_project();
+    let config = project.read("configs/c.yaml").replace("size: 64", "size: 512, batch_size: 1");
+    project.write("configs/c.yaml", config);
+    project
+}
+
+/// Starts a run and waits until precompute runs.
+fn start(project: &Project) -> Child {
+    let mut child =
+        project.command(&["run", "configs/c.yaml", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+    let stdout = child.stdout.take().unwrap();
+    let mut lines = BufReader::new(stdout).lines();
+    let started = r#""event":"stage_started","#;
+    loop {
+        let line = lines.next().expect("precompute starts before the run ends").unwrap();
+        if line.contains(started) && line.contains(r#""stage":"precompute""#) {
+            break;
+        }
+    }
+    // Keep reading, so that the command is not stopped by a full pipe.
+    std::thread::spawn(move || lines.for_each(drop));
+    child
+}
+
+fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap().success());
+}
+
+fn finish(mut child: Child) -> Option<i32> {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    panic!("the command did not end within a minute");
+}
+
+fn assert_goes_on(project: &Project) {
+    assert!(!project.path("out/c/precompute").exists(), "nothing half-made is visible");
+    let outcomes = project.outcomes(&["run", "configs/c.yaml"]);
+    assert_eq!(outcomes[..3], ["ingest fresh", "backbone fresh", "precompute ran"]);
+    let tmp = project.path(".pipeline/tmp");
+    let litter: Vec<_> = fs_err::read_dir(tmp).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(litter.is_empty(), "{litter:?}");
+}
+
+#[test]
+fn ctrl_c_ends_with_130_and_the_next_run_goes_on() {
+    let project = long_project();
+    let child = start(&project);
+    signal(&child, "INT");
+    assert_eq!(finish(child), Some(130));
+    assert_goes_on(&project);
+}
+
+#[test]
+fn sigterm_ends_with_143_and_the_next_run_goes_on() {
+    let project = long_project();
+    let child = start(&project);
+    signal(&child, "TERM");
+    assert_eq!(finish(child), Some(143));
+    assert_goes_on(&project);
+}
+
+#[test]
+fn sigkill_leaves_nothing_that_the_next_run_trips_over() {
+    let project = long_project();
+    let child = start(&project);
+    signal(&child, "KILL");
+    assert_eq!(finish(child), None);
+    assert_goes_on(&project);
+}
+
+#[test]
+fn a_second_run_of_the_same_stage_names_the_holder_or_waits_and_finds_a_hit() {
+    let project = long_project();
+    let child = start(&project);
+    let error = project.fail(4, &["run", "configs/c.yaml"]);
+    assert!(error.contains(&format!("pid {}", child.id())) && error.contains("--wait-lock"), "{error}");
+    let outcomes = project.outcomes(&["run", "configs/c.yaml", "--wait-lock", "60"]);
+    assert_eq!(finish(child), Some(0));
+    assert_eq!(outcomes[2], "precompute fresh");
+}
+
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    let project = small_project();
+    let mut child = project
+        .command(&["run", "configs/c.yaml"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!stderr.contains("panicked") && !stderr.contains("Broken pipe"), "{stderr}");
+}
+
+#[test]
+fn a_full_disk_is_named_and_leaves_no_artifact() {
+    let project = small_project();
+    let disk = project.path("small");
+    fs_err::create_dir(&disk).unwrap();
+    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(&disk).output();
+    if !mount.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: mounting a small file system needs root");
+        return;
+    }
+    let ran = project.run(&["run", "configs/c.yaml", "--store", "small/store"]);
+    let backbone = fs_err::read_dir(disk.join("store/store/backbone")).map(|entries| entries.count());
+    let unmounted = Command::new("umount").arg(&disk).status().unwrap();
+    assert!(unmounted.success());
+    // The weights of the trunk, 13 MB, do not fit.
+    assert_eq!(ran.code, Some(1), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains("No space left") || ran.stderr.contains("disk is full"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("hint: "), "{}", ran.stderr);
+    assert_eq!(backbone.unwrap_or(0), 0, "nothing half-made is published");
+}

@@ -1,0 +1,45 @@
+//! The built `pipeline` command, from the outside.
+//!
+//! - `drawn`: the whole path on pictures that the command draws itself.
+//! - `caching`: what runs again and what does not, and that the answer is the same for `status`.
+//! - `bad_input`: one clear message for each kind of wrong input, the exit code, nothing half-published.
+//! - `interrupted`: Ctrl-C, SIGTERM, SIGKILL, a closed pipe, a held lock, a full disk.
+//! - `photos`: on the photos beside the project, where they are.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
+mod bad_input;
+mod caching;
+mod drawn;
+mod interrupted;
+mod photos;
+
+use pipeline_nn::{Device, backbones, weights};
+use pipeline_testkit::Project;
+
+/// A project with a small job: two classes of drawn pictures, random weights of the smallest network at a
+/// small size. It learns little, in little time.
+fn small_project() -> Project {
+    let project = Project::new(env!("CARGO_BIN_EXE_pipeline"));
+    let drawn = ["--seed", "3", "--train", "6", "--valid", "4", "--test", "2"];
+    project.succeed(&[["sample-data", "photos"].as_slice(), &drawn].concat());
+    write_weights(&project);
+    project.write("configs/c.yaml", SMALL);
+    project
+}
+
+const SMALL: &str = "\
+pipeline: quick
+ingest: { root: photos }
+backbone: { arch: efficientnet_lite0, weights: weights.safetensors }
+precompute: { size: 64 }
+head: { batch_size: 8 }
+";
+
+/// Random weights of the smallest network.
+fn write_weights(project: &Project) {
+    let backbone = backbones::find("efficientnet_lite0").unwrap();
+    let trunk = backbone.load(&backbone.random_weights(1).unwrap(), Device::Cpu).unwrap();
+    let path = project.path("weights.safetensors");
+    weights::write_safetensors(&path, trunk.named_tensors(), &Default::default()).unwrap();
+}
