@@ -172,6 +172,28 @@ mod tests {
     }
 
     #[test]
+    fn the_other_errors_name_the_thing_and_the_way_out() {
+        let two =
+            Error::TwoFolders { split: Split::Valid, first: "data/val".into(), second: "data/valid".into() };
+        assert_eq!(two.to_string(), "two folders for the split valid: data/val and data/valid");
+        assert_eq!(two.hint().as_deref(), Some("keep one, and rename or remove data/valid"));
+        assert_eq!(Error::NothingToMeasure.to_string(), "there is no usable photo in valid");
+        assert_eq!(
+            Error::NothingToMeasure.hint().as_deref(),
+            Some("put photos into the class folders of valid/")
+        );
+        let name = Error::ClassNameNotText { folder: "data/train/x".into() };
+        assert_eq!(name.to_string(), "the name of the class folder data/train/x is not UTF-8");
+        assert_eq!(name.hint().as_deref(), Some("rename it"));
+        let bad = Error::BadFile { id: "train/cats/a.txt".into(), detail: "it is text".into() };
+        assert_eq!(bad.to_string(), "`train/cats/a.txt` cannot be used: it is text");
+        assert_eq!(
+            bad.hint().as_deref(),
+            Some("mend or remove it, or set `on_bad: quarantine` to go on without such files")
+        );
+    }
+
+    #[test]
     fn long_lists_are_cut() {
         let names: Vec<String> = (0..200).map(|i| format!("c{i}")).collect();
         assert_eq!(list(&names), "c0, c1, c2, c3, c4, c5, c6, c7, … (200 in all)");

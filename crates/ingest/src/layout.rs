@@ -83,7 +83,7 @@ impl Layout {
             }
         }
         for (split, folder) in &folders {
-            walk.split(*split, folder, &classes)?;
+            walk.split(root, *split, folder, &classes)?;
         }
         walk.files.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(Layout { classes, files: walk.files, beside, loops: walk.loops })
@@ -148,6 +148,11 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(paths)
 }
 
+/// The path without links.
+fn real(folder: &Path) -> Result<PathBuf, Error> {
+    fs_err::canonicalize(folder).map_err(Error::Io)
+}
+
 /// Collects the files of all splits.
 struct Walk<'a> {
     cancel: &'a Cancel,
@@ -156,15 +161,15 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn split(&mut self, split: Split, folder: &Path, classes: &[String]) -> Result<(), Failure> {
+    fn split(&mut self, root: &Path, split: Split, folder: &Path, classes: &[String]) -> Result<(), Failure> {
         let id = shown(folder.file_name());
+        let mut above = vec![real(root)?, real(folder)?];
         for path in entries(folder)? {
             if path.is_dir() {
                 let name = shown(path.file_name());
                 // Folders of test that are no classes hold unlabelled photos.
                 let label_id = classes.iter().position(|class| *class == name).map(|place| place as u32);
-                let above = fs_err::canonicalize(&path).map_err(Error::Io)?;
-                self.folder(split, &path, &format!("{id}/{name}"), label_id, &mut vec![above])?;
+                self.folder(split, &path, &format!("{id}/{name}"), label_id, &mut above)?;
             } else {
                 let misplaced = (split != Split::Test).then_some(Misplaced::NoClass);
                 self.file(split, path, &id, None, misplaced);
@@ -174,7 +179,7 @@ impl Walk<'_> {
     }
 
     /// Everything below a class folder belongs to the class. `above` holds the real paths of the folders on
-    /// the way here, so that a link back into one of them ends the walk.
+    /// the way here, the data root first, so that a link back into one of them ends the walk.
     fn folder(
         &mut self,
         split: Split,
@@ -184,21 +189,21 @@ impl Walk<'_> {
         above: &mut Vec<PathBuf>,
     ) -> Result<(), Failure> {
         self.cancel.check()?;
+        let here = real(folder)?;
+        if above.contains(&here) {
+            self.loops.push(id.to_owned());
+            return Ok(());
+        }
+        above.push(here);
         for path in entries(folder)? {
             if path.is_dir() {
                 let id = format!("{id}/{}", shown(path.file_name()));
-                let real = fs_err::canonicalize(&path).map_err(Error::Io)?;
-                if above.contains(&real) {
-                    self.loops.push(id);
-                    continue;
-                }
-                above.push(real);
                 self.folder(split, &path, &id, label_id, above)?;
-                above.pop();
             } else {
                 self.file(split, path, id, label_id, None);
             }
         }
+        above.pop();
         Ok(())
     }
 

@@ -167,3 +167,41 @@ pub(crate) struct File {
     /// Why it cannot be used whatever its content.
     pub(crate) misplaced: Option<layout::Misplaced>,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn params(value: serde_json::Value) -> Params {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn the_photos_are_one_tree_that_may_be_fetched() {
+        let url = "https://a.example/b.zip";
+        let sources =
+            Ingest::sources(&params(json!({"root": "data/x", "fetch": url, "fetch_sha256": "0123abcd"})));
+        assert_eq!(sources.len(), 1);
+        let remote = Remote { url: url.to_owned(), sha256: Some("0123abcd".to_owned()) };
+        assert_eq!((sources[0].name, sources[0].param, sources[0].shape), (PHOTOS, "root", Shape::Tree));
+        assert_eq!((&sources[0].path, &sources[0].fetch), (&PathBuf::from("data/x"), &Some(remote)));
+        assert_eq!(Ingest::sources(&params(json!({"root": "data/x"})))[0].fetch, None);
+    }
+
+    #[test]
+    fn impossible_parameters_are_problems() {
+        let mut problems = Vec::new();
+        params(json!({"root": "", "fetch": "b.zip", "fetch_sha256": "0123ABCD"})).check(&mut problems);
+        let messages: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();
+        assert_eq!(
+            messages,
+            [
+                "expected a folder, found an empty text",
+                "expected an address that begins with http:// or https://, found `b.zip`",
+                "expected 8 to 64 lower-case hexadecimal digits, found `0123ABCD`",
+            ]
+        );
+    }
+}

@@ -196,13 +196,16 @@ fn links_are_followed_and_those_that_lead_back_are_not() {
     write(&outside, "deep/g.png", &png(9, 4, 1));
     std::os::unix::fs::symlink(&outside, root.join("train/cats/linked")).unwrap();
     std::os::unix::fs::symlink(root.join("train/cats"), root.join("train/cats/back")).unwrap();
+    // Above the class: its photos would count as cats.
+    std::os::unix::fs::symlink(&root, root.join("train/cats/up")).unwrap();
     std::os::unix::fs::symlink(bench.dir().join("nowhere"), root.join("train/cats/broken.png")).unwrap();
     let made = ingest(&bench, &root).unwrap();
     let rows = rows(&made);
     assert!(rows.iter().any(|r| r.id == "train/cats/linked/deep/g.png" && r.verdict == Verdict::Ok));
     let broken = rows.iter().find(|r| r.id == "train/cats/broken.png").unwrap();
     assert_eq!((broken.verdict, broken.reason.as_deref()), (Verdict::Bad, Some("unreadable")));
-    assert_eq!(findings(&made)["loops"], json!(["train/cats/back"]));
+    assert_eq!(findings(&made)["loops"], json!(["train/cats/back", "train/cats/up"]));
+    assert_eq!(rows.len(), 5 + 2);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageResult, RgbImage};
 
 use crate::orientation::Exif;
-use crate::{Format, Limits, Reason, Rejected, gif, jpeg, png};
+use crate::{Format, Limits, Reason, Rejected, gif, jpeg, png, webp};
 
 /// A decoded photo.
 #[derive(Debug, Clone)]
@@ -71,11 +71,18 @@ fn decode_as(format: Format, bytes: &[u8], limits: &Limits) -> Result<Decoded, R
         Format::Jpeg => jpeg::decode(bytes, limits),
         Format::Png => {
             let chunks = png::Chunks::of(bytes);
-            let decoder = open(format, PngDecoder::with_limits(input, memory_limit(limits)))?;
-            let mut decoded = read(format, decoder, chunks.orientation(), limits)?;
+            let completed = chunks.with_end(bytes);
+            let input = Cursor::new(completed.as_deref().unwrap_or(bytes));
+            let mut decoded = open(format, PngDecoder::with_limits(input, memory_limit(limits)))
+                .and_then(|decoder| read(format, decoder, chunks.orientation(), limits))
+                .map_err(|rejected| match rejected.reason {
+                    // Cut between two chunks: what the decoder meets too early is our end chunk.
+                    Reason::Corrupt if completed.is_some() => cut_off(format),
+                    _ => rejected,
+                })?;
             decoded.find(chunks.is_animated, Reason::FirstOfSeveral);
-            decoded.find(chunks.end.is_none(), Reason::MinorDamage);
-            decoded.find(chunks.end.is_some_and(|end| end < bytes.len()), Reason::TrailingData);
+            decoded.find(!chunks.has_end, Reason::MinorDamage);
+            decoded.find(chunks.has_end && chunks.whole < bytes.len(), Reason::TrailingData);
             Ok(decoded)
         }
         Format::Gif => {
@@ -84,10 +91,9 @@ fn decode_as(format: Format, bytes: &[u8], limits: &Limits) -> Result<Decoded, R
             Ok(decoded)
         }
         Format::Webp => {
-            let mut decoder = open(format, WebPDecoder::new(input))?;
+            let decoder = open(format, WebPDecoder::new(input))?;
             let is_animated = decoder.has_animation();
-            let chunk = open(format, decoder.exif_metadata())?;
-            let exif = chunk.map_or(Exif::ABSENT, |chunk| Exif::read_chunk(&chunk));
+            let exif = webp::exif(bytes).map_or(Exif::ABSENT, Exif::read_chunk);
             let mut decoded = read(format, decoder, exif, limits)?;
             decoded.find(is_animated, Reason::FirstOfSeveral);
             Ok(decoded)
@@ -139,12 +145,16 @@ fn open<T>(format: Format, result: ImageResult<T>) -> Result<T, Rejected> {
             _ if is_unexpected_end(&error) => Reason::Truncated,
             _ => Reason::Corrupt,
         };
-        let detail = match reason {
-            Reason::Truncated => "the file ends before the picture does".to_owned(),
-            _ => error.to_string().replace(['\n', '\r'], " "),
-        };
-        Rejected::new(reason, Some(format), detail)
+        match reason {
+            Reason::Truncated => cut_off(format),
+            _ => Rejected::new(reason, Some(format), error.to_string().replace(['\n', '\r'], " ")),
+        }
     })
+}
+
+/// The refusal of a file that ends too early.
+pub(crate) fn cut_off(format: Format) -> Rejected {
+    Rejected::new(Reason::Truncated, Some(format), "the file ends before the picture does")
 }
 
 /// Whether an error or one of its sources is that the input ended.
@@ -167,5 +177,110 @@ fn is_transparent(image: &DynamicImage) -> bool {
         DynamicImage::ImageRgba16(i) => i.pixels().any(|p| p.0[3] != u16::MAX),
         DynamicImage::ImageRgba32F(i) => i.pixels().any(|p| p.0[3] < 1.0),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use image::codecs::gif::GifEncoder;
+    use image::{Frame, GrayImage, ImageFormat, Luma, LumaA, Rgba, RgbaImage};
+
+    use super::*;
+
+    fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        image.into().write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    fn decoded(bytes: &[u8]) -> Photo {
+        decode(bytes, &Limits::default()).unwrap()
+    }
+
+    fn reason(bytes: &[u8]) -> Reason {
+        decode(bytes, &Limits::default()).unwrap_err().reason
+    }
+
+    #[test]
+    fn samples_of_16_bits_are_scaled_and_not_clipped() {
+        // round(v / 257).
+        let samples = vec![0_u16, 300, 32_768, 65_535, 257, 65_000];
+        let grey = image::ImageBuffer::<Luma<u16>, _>::from_raw(3, 2, samples).unwrap();
+        let photo = decoded(&encoded(DynamicImage::ImageLuma16(grey), ImageFormat::Png));
+        let expected: Vec<u8> = [0, 1, 128, 255, 1, 253].into_iter().flat_map(|v| [v; 3]).collect();
+        assert_eq!(photo.pixels.as_raw(), &expected);
+    }
+
+    #[test]
+    fn grey_becomes_three_equal_channels() {
+        let grey = GrayImage::from_fn(3, 2, |x, y| Luma([(x * 40 + y) as u8]));
+        let photo = decoded(&encoded(grey, ImageFormat::Png));
+        assert_eq!(
+            photo.pixels.as_raw(),
+            &[0, 0, 0, 40, 40, 40, 80, 80, 80, 1, 1, 1, 41, 41, 41, 81, 81, 81]
+        );
+    }
+
+    #[test]
+    fn alpha_is_dropped_without_blending_and_told() {
+        let colours = |alpha| RgbaImage::from_fn(2, 1, move |x, _| Rgba([200, x as u8, 7, alpha]));
+        let clear = decoded(&encoded(colours(3), ImageFormat::Png));
+        assert_eq!(
+            (clear.pixels.as_raw().as_slice(), clear.transparent),
+            (&[200, 0, 7, 200, 1, 7][..], true)
+        );
+        assert_eq!(clear.findings, []);
+        assert!(!decoded(&encoded(colours(255), ImageFormat::Png)).transparent);
+        let grey = image::ImageBuffer::from_fn(2, 1, |x, _| LumaA([x as u8, 254]));
+        assert!(decoded(&encoded(DynamicImage::ImageLumaA8(grey), ImageFormat::Png)).transparent);
+    }
+
+    #[test]
+    fn the_first_frame_of_an_animation_is_used_and_told() {
+        let mut bytes = Vec::new();
+        let mut encoder = GifEncoder::new(&mut bytes);
+        for red in [250, 10] {
+            encoder.encode_frame(Frame::new(RgbaImage::from_pixel(5, 3, Rgba([red, 0, 0, 255])))).unwrap();
+        }
+        drop(encoder);
+        let photo = decoded(&bytes);
+        assert_eq!(photo.findings, [Reason::FirstOfSeveral]);
+        assert_eq!((photo.pixels.dimensions(), photo.pixels.get_pixel(4, 2).0), ((5, 3), [250, 0, 0]));
+    }
+
+    #[test]
+    fn a_png_says_where_it_is_damaged() {
+        let picture = RgbImage::from_fn(40, 30, |x, y| image::Rgb([x as u8, y as u8, (x * y) as u8]));
+        let whole = encoded(picture.clone(), ImageFormat::Png);
+        for cut in 1..=12 {
+            let photo = decoded(&whole[..whole.len() - cut]);
+            assert_eq!((&photo.pixels, photo.findings.as_slice()), (&picture, &[Reason::MinorDamage][..]));
+        }
+        assert_eq!(decoded(&[whole.as_slice(), b"more"].concat()).findings, [Reason::TrailingData]);
+        // From behind the signature to the checksum of the pixels, which is before the end chunk.
+        for end in 8..whole.len() - 16 {
+            assert_eq!(reason(&whole[..end]), Reason::Truncated, "{end} of {} bytes", whole.len());
+        }
+        let mut changed = whole.clone();
+        let middle = whole.len() / 2;
+        changed[middle..middle + 4].fill(0x55);
+        assert_eq!(reason(&changed), Reason::Corrupt);
+    }
+
+    #[test]
+    fn limits_hold_for_every_format() {
+        let limits = Limits { max_pixels: 34, ..Limits::default() };
+        for format in [
+            ImageFormat::Jpeg,
+            ImageFormat::Png,
+            ImageFormat::Gif,
+            ImageFormat::WebP,
+            ImageFormat::Bmp,
+            ImageFormat::Tiff,
+        ] {
+            let rejected = decode(&encoded(RgbImage::new(7, 5), format), &limits).unwrap_err();
+            let text = "too large: it declares 7 x 5 = 35 pixels, the limit is 34";
+            assert_eq!(rejected.to_string(), text, "{format:?}");
+        }
     }
 }

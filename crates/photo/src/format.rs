@@ -242,14 +242,18 @@ mod tests {
         assert_eq!(reason(b"II*\0\x10\0\0\0CR\x02\0"), Reason::UnsupportedFormat);
         assert_eq!(reason(b"\x89PNG\n\x1a\n\0\0"), Reason::Corrupt);
         assert_eq!(reason(b"\r\n\xFF\xD8\xFF\xE0"), Reason::Corrupt);
-        for other in [b"id,label\n1,cat\n".as_slice(), b"BMW and others", b"PK\x03\x04", b"\0\x01\x02", b" \n"] {
+        for other in
+            [b"id,label\n1,cat\n".as_slice(), b"BMW and others", b"PK\x03\x04", b"\0\x01\x02", b" \n"]
+        {
             assert_eq!(reason(other), Reason::NotAnImage);
         }
     }
 
     #[test]
     fn every_prefix_of_a_signature_is_refused_without_panic() {
-        for whole in [b"\0\0\0\x18ftypheic\0\0\0\0mif1".as_slice(), b"RIFF\x10\0\0\0WEBP", b"BM123456789012\x28\0\0\0"] {
+        for whole in
+            [b"\0\0\0\x18ftypheic\0\0\0\0mif1".as_slice(), b"RIFF\x10\0\0\0WEBP", b"BM123456789012\x28\0\0\0"]
+        {
             for end in 0..whole.len() {
                 assert!(Format::sniff(&whole[..end]).is_err());
             }

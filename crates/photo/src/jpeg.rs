@@ -13,7 +13,7 @@ use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 
-use crate::decode::Decoded;
+use crate::decode::{Decoded, cut_off};
 use crate::orientation::Exif;
 use crate::{Format, Limits, Reason, Rejected};
 
@@ -26,7 +26,7 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, Rejected>
     limits.check(Format::Jpeg, frame.width.into(), frame.height.into(), 3 + coefficients)?;
 
     let repaired = survey.has_stray_bytes.then(|| survey.without_stray_bytes(bytes));
-    let image = pixels(repaired.as_deref().unwrap_or(bytes)).map_err(|e| refusal(&survey, &e))?;
+    let image = pixels(repaired.as_deref().unwrap_or(bytes), frame).map_err(|e| refusal(&survey, &e))?;
 
     let mut findings = Vec::new();
     if survey.has_stray_bytes || survey.end.is_none() {
@@ -43,7 +43,7 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, Rejected>
 /// The frame, if this is a kind of JPEG that can be decoded.
 fn check_frame(survey: &Survey<'_>, bytes: &[u8]) -> Result<Frame, Rejected> {
     let reject = |reason, detail: &str| Err(Rejected::new(reason, Some(Format::Jpeg), detail));
-    let Some(frame) = survey.frame else {
+    let Some(frame) = survey.frame.filter(|_| survey.has_scan) else {
         return if survey.end.is_some() {
             reject(Reason::Corrupt, "there is no picture between its start and end markers")
         } else {
@@ -64,7 +64,7 @@ fn check_frame(survey: &Survey<'_>, bytes: &[u8]) -> Result<Frame, Rejected> {
 }
 
 /// Strictly decoded pixels: grey or RGB; CMYK and YCCK become RGB.
-fn pixels(bytes: &[u8]) -> Result<DynamicImage, DecodeErrors> {
+fn pixels(bytes: &[u8], frame: Frame) -> Result<DynamicImage, DecodeErrors> {
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(usize::MAX)
@@ -72,6 +72,10 @@ fn pixels(bytes: &[u8]) -> Result<DynamicImage, DecodeErrors> {
         .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     decoder.decode_headers()?;
+    // The limits were checked for what the survey found: the decoder must have found the same.
+    if decoder.info().is_none_or(|i| (i.width, i.height) != (frame.width, frame.height)) {
+        return Err(DecodeErrors::FormatStatic("it declares more than one size"));
+    }
     let is_grey = decoder.input_colorspace() == Some(ColorSpace::Luma);
     if is_grey {
         decoder.set_options(options.jpeg_set_out_colorspace(ColorSpace::Luma));
@@ -90,9 +94,7 @@ fn refusal(survey: &Survey<'_>, error: &DecodeErrors) -> Rejected {
     let reject = |reason, detail: String| Rejected::new(reason, Some(Format::Jpeg), detail);
     match error {
         DecodeErrors::Unsupported(_) => reject(Reason::UnsupportedFeature, error.to_string()),
-        _ if survey.end.is_none() => {
-            reject(Reason::Truncated, "the file ends before the picture does".to_owned())
-        }
+        _ if survey.end.is_none() => cut_off(Format::Jpeg),
         _ => reject(Reason::Corrupt, format!("its data cannot be decoded ({})", one_line(error))),
     }
 }
@@ -133,6 +135,8 @@ struct Survey<'a> {
     /// TIFF structure of the first APP1 segment with the EXIF signature.
     exif: Option<&'a [u8]>,
     has_huffman_tables: bool,
+    /// Whether entropy-coded data begins.
+    has_scan: bool,
     /// Whether an APP2 segment lists further pictures (CIPA DC-007).
     is_multi_picture: bool,
     /// Offset after the end marker; `None` when the file ends before one.
@@ -147,7 +151,8 @@ impl<'a> Survey<'a> {
     /// Walks from the start marker, as libjpeg does: to the next marker, over its segment, and after a
     /// scan header over the entropy-coded data.
     fn of(bytes: &'a [u8]) -> Self {
-        let mut survey = Survey { kept: vec![0..2], ..Survey::default() };
+        let start = 0..2;
+        let mut survey = Survey { kept: Vec::from([start]), ..Survey::default() };
         let mut at = 2;
         while let Some(marker_at) = next_marker(bytes, at) {
             // Fill bytes (0xFF) before a marker are legal.
@@ -175,6 +180,7 @@ impl<'a> Survey<'a> {
             survey.note(marker, payload);
             at = marker_at + 2 + length;
             if marker == 0xDA {
+                survey.has_scan = true;
                 at = end_of_scan(bytes, at);
             }
             survey.kept.push(marker_at..at);
@@ -215,4 +221,101 @@ fn end_of_scan(bytes: &[u8], mut at: usize) -> usize {
         at = marker_at + 2;
     }
     bytes.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use image::Rgb;
+    use image::codecs::jpeg::JpegEncoder;
+
+    use super::*;
+
+    /// A baseline JPEG of 83 x 45 pixels that begins with an APP0 segment and ends with the end marker.
+    fn file() -> Vec<u8> {
+        let picture = RgbImage::from_fn(83, 45, |x, y| Rgb([(x * 3) as u8, (y * 5) as u8, (x * y) as u8]));
+        let mut bytes = Vec::new();
+        JpegEncoder::new_with_quality(&mut bytes, 90).encode_image(&picture).unwrap();
+        bytes
+    }
+
+    fn found(bytes: &[u8]) -> (DynamicImage, Vec<Reason>) {
+        let decoded = decode(bytes, &Limits::default()).unwrap();
+        (decoded.image, decoded.findings)
+    }
+
+    fn refused(bytes: &[u8]) -> (Reason, String) {
+        let rejected = decode(bytes, &Limits::default()).err().unwrap();
+        (rejected.reason, rejected.detail)
+    }
+
+    fn inserted(segment: &[u8]) -> Vec<u8> {
+        let file = file();
+        [&file[..2], segment, &file[2..]].concat()
+    }
+
+    /// The file with every `from` marker turned into `to`.
+    fn with_marker(from: u8, to: u8) -> Vec<u8> {
+        let mut bytes = file();
+        for at in 1..bytes.len() {
+            if bytes[at - 1..=at] == [0xFF, from] {
+                bytes[at] = to;
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_file_cut_in_its_picture_or_headers_is_truncated() {
+        let whole = file();
+        for end in 3..whole.len() * 95 / 100 {
+            assert_eq!(refused(&whole[..end]).0, Reason::Truncated, "{end} of {} bytes", whole.len());
+        }
+    }
+
+    #[test]
+    fn damage_beside_the_pixels_is_reported_and_changes_none_of_them() {
+        let (pixels, none) = found(&file());
+        assert_eq!(none, []);
+        let no_end = &file()[..file().len() - 2];
+        let stray = inserted(b"\x01\x02\x03\x04\x05\x06\x07");
+        let empty_segment = inserted(b"\xFF\xE5\0\0");
+        for bytes in [no_end, &stray, &empty_segment] {
+            assert_eq!(found(bytes), (pixels.clone(), vec![Reason::MinorDamage]));
+        }
+        assert_eq!(found(&inserted(b"\xFF\xFF\xFF")), (pixels, vec![]), "fill bytes are legal");
+    }
+
+    #[test]
+    fn bytes_after_the_end_are_reported_unless_they_are_announced() {
+        let more = [file(), b"more".to_vec()].concat();
+        assert_eq!(found(&more).1, [Reason::TrailingData]);
+        let announced = [inserted(b"\xFF\xE2\0\x06MPF\0"), file()].concat();
+        assert_eq!(found(&announced).1, []);
+    }
+
+    #[test]
+    fn kinds_that_cannot_be_decoded_are_named() {
+        for (bytes, detail) in [
+            (with_marker(0xC0, 0xC9), "it is arithmetic-coded JPEG"),
+            (with_marker(0xC0, 0xC3), "it is lossless or hierarchical JPEG"),
+            (with_marker(0xC4, 0xE5), "it has no Huffman tables, as frames of motion JPEG video"),
+        ] {
+            assert_eq!(refused(&bytes), (Reason::UnsupportedFeature, detail.to_owned()));
+        }
+    }
+
+    #[test]
+    fn the_declared_size_is_checked_before_anything_is_decoded() {
+        let mut bytes = file();
+        let frame = bytes.windows(2).position(|w| w == [0xFF, 0xC0]).unwrap();
+        bytes[frame + 5..frame + 9].copy_from_slice(&[0xFF, 0xDC, 0xFF, 0xDB]);
+        let detail = "it declares 65499 x 65500 = 4290184500 pixels, the limit is 178956970";
+        assert_eq!(refused(&bytes), (Reason::TooLarge, detail.to_owned()));
+    }
+
+    #[test]
+    fn two_markers_are_no_picture() {
+        let detail = "there is no picture between its start and end markers";
+        assert_eq!(refused(b"\xFF\xD8\xFF\xD9"), (Reason::Corrupt, detail.to_owned()));
+    }
 }

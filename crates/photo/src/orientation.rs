@@ -56,15 +56,16 @@ impl<'a> Reader<'a> {
         let next = self.u32(directory.checked_add(2 + entries * 12)?);
         let mut exif = Exif { has_next: next.is_some_and(|n| n != 0), ..Exif::ABSENT };
         for entry in (0..entries).map(|i| directory + 2 + i * 12) {
+            // Every entry is whole, also where a short value ends before it does.
+            let long = self.u32(entry + 8)?;
             if self.u16(entry)? != ORIENTATION {
-                self.u32(entry + 8)?;
                 continue;
             }
             // BYTE, SHORT, LONG: only SHORT is right, all occur.
             let value = match self.u16(entry + 2)? {
                 1 => u32::from(*self.bytes.get(entry + 8)?),
                 3 => u32::from(self.u16(entry + 8)?),
-                4 => self.u32(entry + 8)?,
+                4 => long,
                 _ => 0,
             };
             match u8::try_from(value) {

@@ -97,8 +97,82 @@ impl Preprocessing {
             let scale = 1.0 / (255.0 * self.std[channel]);
             let shift = -self.mean[channel] / self.std[channel];
             for (o, pixel) in out.iter_mut().zip(pixels.chunks_exact(3)) {
-                *o = f32::from(pixel[channel]).mul_add(scale, shift);
+                *o = f32::from(pixel[channel]) * scale + shift;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use image::Rgb;
+
+    use super::*;
+
+    fn rule(size: u32) -> Preprocessing {
+        Preprocessing::new(size, [0.5, 0.25, 0.0], [0.5, 0.25, 2.0])
+    }
+
+    #[test]
+    fn the_shorter_side_becomes_size_and_the_other_is_rounded_down() {
+        // By hand: 195 * 224 / 33 = 1323.6..., 199 * 224 / 75 = 594.3..., 312 / 1 * 224.
+        for ((width, height), resized) in [
+            ((195, 33), (1323, 224)),
+            ((75, 199), (224, 594)),
+            ((224, 224), (224, 224)),
+            ((1, 5000), (224, 1_120_000)),
+            ((28, 49), (224, 392)),
+        ] {
+            assert_eq!(rule(224).resized(width, height), resized, "{width} x {height}");
+        }
+    }
+
+    #[test]
+    fn an_odd_rest_of_the_crop_is_split_half_a_pixel_later() {
+        // 5 x 2 is not resized for size 2; ceil((5 - 2) / 2) = 2: columns 2 and 3 stay.
+        let photo = RgbImage::from_fn(5, 2, |x, y| Rgb([x as u8, y as u8, 7]));
+        let cropped = rule(2).crop(&photo, &mut Resizer::new());
+        assert_eq!(cropped.as_raw(), &[2, 0, 7, 3, 0, 7, 2, 1, 7, 3, 1, 7]);
+    }
+
+    #[test]
+    fn a_strip_is_cropped_without_its_whole_resized_form() {
+        // Resized it would be 224 x 14,680,064 pixels, 9.9 GB.
+        let photo = RgbImage::from_fn(1, 65_536, |_, y| Rgb([(y >> 8) as u8, 9, 0]));
+        let cropped = rule(224).crop(&photo, &mut Resizer::new());
+        assert_eq!(cropped.dimensions(), (224, 224));
+        // The middle row of the photo is 32,768: its upper byte is 128, that of the row above 127.
+        assert!(cropped.pixels().all(|p| (127..=128).contains(&p[0]) && p[1] == 9));
+    }
+
+    #[test]
+    fn normalising_puts_channels_first_and_rows_before_columns() {
+        // 3 x 2 pixels, none alike. With mean and std above: r = v / 127.5 - 1, g = v / 63.75 - 1, b = v / 510.
+        let hwc = RgbImage::from_fn(3, 2, |x, y| Rgb([51 * (y * 3 + x) as u8, 51 * x as u8, 102 * y as u8]));
+        let mut chw = [0.0; 18];
+        rule(2).normalise_chw(&hwc, &mut chw);
+        let expected = [
+            [-1.0, -0.6, -0.2, 0.2, 0.6, 1.0],
+            [-1.0, -0.2, 0.6, -1.0, -0.2, 0.6],
+            [0.0, 0.0, 0.0, 0.2, 0.2, 0.2],
+        ];
+        for (found, expected) in chw.iter().zip(expected.as_flattened()) {
+            assert!((found - expected).abs() < 1e-6, "{chw:?}");
+        }
+    }
+
+    #[test]
+    fn the_stored_form_has_words_and_refuses_what_it_does_not_know() {
+        let json = serde_json::json!({
+            "size": 224, "resize": "shorter_side", "filter": "bilinear", "crop": "center",
+            "mean": [0.5, 0.25, 0.0], "std": [0.5, 0.25, 2.0],
+        });
+        assert_eq!(serde_json::to_value(rule(224)).unwrap(), json);
+        assert_eq!(serde_json::from_value::<Preprocessing>(json.clone()).unwrap(), rule(224));
+        for (key, value) in [("filter", "lanczos"), ("pad", "reflect")] {
+            let mut other = json.clone();
+            other[key] = value.into();
+            assert!(serde_json::from_value::<Preprocessing>(other).is_err(), "{key}");
         }
     }
 }

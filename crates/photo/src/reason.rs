@@ -87,28 +87,99 @@ impl Reason {
 
     fn words(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Reason::NameEnding => {
-                ("name_ending", "name does not end as its format does", "rename it, or leave it: the content decides")
-            }
+            Reason::NameEnding => (
+                "name_ending",
+                "name does not end as its format does",
+                "rename it, or leave it: the content decides",
+            ),
             Reason::FirstOfSeveral => ("first_of_several", "only the first frame or page is used", ""),
             Reason::TrailingData => ("trailing_data", "bytes after the end of the picture", ""),
-            Reason::MinorDamage => ("minor_damage", "damaged, but every pixel is there", "save it again with any picture editor"),
-            Reason::BadExif => ("bad_exif", "malformed EXIF data, used as stored", "check that it is upright"),
+            Reason::MinorDamage => {
+                ("minor_damage", "damaged, but every pixel is there", "save it again with any picture editor")
+            }
+            Reason::BadExif => {
+                ("bad_exif", "malformed EXIF data, used as stored", "check that it is upright")
+            }
             Reason::Empty => ("empty", "empty file", "copy it again from where it came from"),
             Reason::NotAnImage => ("not_an_image", "not an image", "move it out of the folder of photos"),
-            Reason::HtmlPage => ("html_page", "an HTML page", "download it again: the server sent a page instead of the photo"),
-            Reason::Pdf => ("pdf", "a PDF document", "extract its pictures with `pdfimages -all FILE.pdf PREFIX`"),
-            Reason::Svg => ("svg", "an SVG drawing", "render it to PNG, for example with `rsvg-convert FILE.svg -o FILE.png`"),
-            Reason::Heic => ("heic", "an HEIC picture", "convert it to JPEG, for example with `heif-convert FILE.heic FILE.jpg`"),
-            Reason::Avif => ("avif", "an AVIF picture", "convert it to PNG, for example with `avifdec FILE.avif FILE.png`"),
-            Reason::UnsupportedFormat => ("unsupported_format", "unsupported picture format", "convert it to JPEG or PNG"),
-            Reason::UnsupportedFeature => {
-                ("unsupported_feature", "uses an unsupported feature of its format", "convert it to JPEG or PNG")
+            Reason::HtmlPage => (
+                "html_page",
+                "an HTML page",
+                "download it again: the server sent a page instead of the photo",
+            ),
+            Reason::Pdf => {
+                ("pdf", "a PDF document", "extract its pictures with `pdfimages -all FILE.pdf PREFIX`")
             }
+            Reason::Svg => (
+                "svg",
+                "an SVG drawing",
+                "render it to PNG, for example with `rsvg-convert FILE.svg -o FILE.png`",
+            ),
+            Reason::Heic => (
+                "heic",
+                "an HEIC picture",
+                "convert it to JPEG, for example with `heif-convert FILE.heic FILE.jpg`",
+            ),
+            Reason::Avif => (
+                "avif",
+                "an AVIF picture",
+                "convert it to PNG, for example with `avifdec FILE.avif FILE.png`",
+            ),
+            Reason::UnsupportedFormat => {
+                ("unsupported_format", "unsupported picture format", "convert it to JPEG or PNG")
+            }
+            Reason::UnsupportedFeature => (
+                "unsupported_feature",
+                "uses an unsupported feature of its format",
+                "convert it to JPEG or PNG",
+            ),
             Reason::Truncated => ("truncated", "truncated", "copy it again from where it came from"),
             Reason::Corrupt => ("corrupt", "corrupt", "copy it again from where it came from"),
             Reason::TooLarge => ("too_large", "too large", "make it smaller with a picture editor"),
             Reason::Unreadable => ("unreadable", "unreadable", "check its permissions"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_the_table_are_fixed() {
+        let words: Vec<&str> = Reason::ALL.iter().map(|r| r.as_str()).collect();
+        assert_eq!(
+            words,
+            [
+                "name_ending",
+                "first_of_several",
+                "trailing_data",
+                "minor_damage",
+                "bad_exif",
+                "empty",
+                "not_an_image",
+                "html_page",
+                "pdf",
+                "svg",
+                "heic",
+                "avif",
+                "unsupported_format",
+                "unsupported_feature",
+                "truncated",
+                "corrupt",
+                "too_large",
+                "unreadable",
+            ]
+        );
+    }
+
+    #[test]
+    fn each_has_words_of_its_own_for_people() {
+        let sentences: std::collections::BTreeSet<&str> = Reason::ALL.iter().map(|r| r.sentence()).collect();
+        assert_eq!(sentences.len(), Reason::ALL.len());
+        for reason in Reason::ALL {
+            let texts = [Some(reason.sentence()), reason.way_out()];
+            assert!(texts.iter().flatten().all(|t| !t.is_empty() && !t.ends_with('.')), "{reason:?}");
         }
     }
 }

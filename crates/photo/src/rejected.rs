@@ -27,3 +27,16 @@ impl Hint for Rejected {
         self.reason.way_out().map(str::to_owned)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_names_the_reason_and_what_was_found_and_the_hint_the_way_out() {
+        let rejected = Format::sniff(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic").unwrap_err();
+        assert_eq!(rejected.to_string(), "an HEIC picture: it has the brand of HEIF pictures");
+        let way = "convert it to JPEG, for example with `heif-convert FILE.heic FILE.jpg`";
+        assert_eq!(rejected.hint().as_deref(), Some(way));
+    }
+}

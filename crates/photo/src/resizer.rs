@@ -1,7 +1,8 @@
 //! [`Resizer`]: antialiased bilinear resampling of a region, with buffers that are used again.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions};
 use image::RgbImage;
 
 /// Resamples pictures one after another. Make one per thread and keep it: it holds the buffers.
@@ -51,19 +52,21 @@ impl Resizer {
             .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
             .crop(left, top, across, down);
         let mut resized = RgbImage::new(columns, rows);
-        let source = ImageRef::new(photo.width(), photo.height(), photo.as_raw(), PixelType::U8x3);
-        let target = Image::from_slice_u8(columns, rows, &mut resized, PixelType::U8x3);
+        // Typed: the untyped call compiles the convolution of every sample type, for minutes.
+        let source = TypedImageRef::<U8x3>::from_buffer(photo.width(), photo.height(), photo.as_raw());
+        let target = TypedImage::<U8x3>::from_buffer(columns, rows, &mut resized);
         match (source, target) {
             (Ok(source), Ok(mut target)) => self
                 .inner
-                .resize(&source, &mut target, &options)
+                .resize_typed(&source, &mut target, &options)
                 .unwrap_or_else(|e| panic!("both pictures are RGB8 and the region is inside: {e}")),
             (Err(e), _) | (_, Err(e)) => panic!("a picture's buffer has its size: {e}"),
         }
         if (columns, rows) == (window.width, window.height) {
             return resized;
         }
-        image::imageops::crop_imm(&resized, window.x - x, window.y - y, window.width, window.height).to_image()
+        image::imageops::crop_imm(&resized, window.x - x, window.y - y, window.width, window.height)
+            .to_image()
     }
 }
 
@@ -106,12 +109,16 @@ mod tests {
             let photo = picture(width, height);
             let all = Window { x: 0, y: 0, width: to_width, height: to_height };
             let whole = Resizer::new().bilinear(&photo, to_width, to_height, all);
-            let window = Window { x: to_width / 3, y: to_height / 2, width: to_width / 3, height: to_height / 4 };
+            let window =
+                Window { x: to_width / 3, y: to_height / 2, width: to_width / 3, height: to_height / 4 };
             let part = Resizer::new().bilinear(&photo, to_width, to_height, window);
             for (x, y, pixel) in part.enumerate_pixels() {
                 let expected = whole.get_pixel(window.x + x, window.y + y);
                 let off = (0..3).map(|c| pixel[c].abs_diff(expected[c])).max();
-                assert!(off <= Some(1), "{width}x{height} to {to_width}x{to_height} at {x},{y}: {pixel:?} {expected:?}");
+                assert!(
+                    off <= Some(1),
+                    "{width}x{height} to {to_width}x{to_height} at {x},{y}: {pixel:?} {expected:?}"
+                );
             }
         }
     }

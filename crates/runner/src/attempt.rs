@@ -138,11 +138,15 @@ impl Attempt<'_> {
         let inputs: Vec<&Artifact> = self.inputs.values().flatten().collect();
         let files = draft.seal(&inputs)?;
         let key = self.parts.key();
-        let manifest = Manifest { format: MANIFEST_FORMAT, key, parts: self.parts.clone(), files, summary, made };
+        let manifest =
+            Manifest { format: MANIFEST_FORMAT, key, parts: self.parts.clone(), files, summary, made };
         match self.store.publish(draft, &manifest, self.node.stage.records(), lock)? {
             Published::New => Ok(Arc::new(manifest)),
             Published::Replaced(file) => {
-                self.warn(report, format!("not deterministic: {file} differs from the last time, with equal inputs"));
+                self.warn(
+                    report,
+                    format!("not deterministic: {file} differs from the last time, with equal inputs"),
+                );
                 Ok(Arc::new(manifest))
             }
             // The old one stays, with its own record of how it was made.
@@ -182,7 +186,8 @@ impl Report for Teller<'_> {
 /// The message of a panic, where it has one.
 fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
-    text.or_else(|| panic.downcast_ref::<&str>().map(|t| (*t).to_owned())).unwrap_or_else(|| "no message".to_owned())
+    text.or_else(|| panic.downcast_ref::<&str>().map(|t| (*t).to_owned()))
+        .unwrap_or_else(|| "no message".to_owned())
 }
 
 /// The way out of a full disk, which stages meet deep inside libraries that hand on nothing but a message.

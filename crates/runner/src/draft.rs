@@ -164,7 +164,8 @@ fn seal_file(root: &Path, relative: &str, known: &HashMap<(u64, u64), Digest>) -
         file.set_permissions(Permissions::from_mode(READ_ONLY))?;
         file.sync_all()?;
     }
-    let blake3 = digest.ok_or_else(|| io::Error::other(format!("{} changed while it was hashed", path.display())))?;
+    let blake3 =
+        digest.ok_or_else(|| io::Error::other(format!("{} changed while it was hashed", path.display())))?;
     Ok(FileEntry { path: relative.to_owned(), size_bytes: metadata.len(), blake3 })
 }
 

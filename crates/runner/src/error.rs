@@ -23,7 +23,9 @@ pub enum Error {
         known: Vec<String>,
     },
     /// The options together leave no stage.
-    #[error("the selection leaves no stage: `--only`, `--from` and `--until` together mean their intersection")]
+    #[error(
+        "the selection leaves no stage: `--only`, `--from` and `--until` together mean their intersection"
+    )]
     NothingSelected,
     /// `--force` names a stage that the other options leave out.
     #[error("`--force {stage}` has no effect: `{stage}` is not among the selected stages")]
@@ -174,9 +176,15 @@ impl From<pipeline_stage::Cancelled> for Error {
 impl Hint for Error {
     fn hint(&self) -> Option<String> {
         match self {
-            Error::UnknownStage { suggestion, .. } => suggestion.as_ref().map(|n| format!("did you mean `{n}`?")),
-            Error::NothingSelected => Some("give one of them only, or stages that lie between them".to_owned()),
-            Error::ForceNotSelected { stage } => Some(format!("add `--only {stage}`, or select it otherwise")),
+            Error::UnknownStage { suggestion, .. } => {
+                suggestion.as_ref().map(|n| format!("did you mean `{n}`?"))
+            }
+            Error::NothingSelected => {
+                Some("give one of them only, or stages that lie between them".to_owned())
+            }
+            Error::ForceNotSelected { stage } => {
+                Some(format!("add `--only {stage}`, or select it otherwise"))
+            }
             Error::UpstreamNotFresh { stage, .. } => {
                 Some(format!("run it with what it reads: `--until {stage}` instead of `--only {stage}`"))
             }
@@ -185,14 +193,22 @@ impl Hint for Error {
             | Error::SourceShape { hint, .. }
             | Error::Fetch { hint, .. }
             | Error::WrongDigest { hint, .. } => Some(hint.clone()),
-            Error::Unpack { .. } => Some("get the zip again, or unpack it by hand and name the folder".to_owned()),
-            Error::Locked { .. } => Some("wait for it with --wait-lock 600, or use another --store".to_owned()),
-            Error::StoreFormat { .. } => Some("use another --store, or the command that made this one".to_owned()),
-            Error::DiskFull { .. } => {
-                Some("free some space, or put the store on another disk with --store, and run again".to_owned())
+            Error::Unpack { .. } => {
+                Some("get the zip again, or unpack it by hand and name the folder".to_owned())
             }
+            Error::Locked { .. } => {
+                Some("wait for it with --wait-lock 600, or use another --store".to_owned())
+            }
+            Error::StoreFormat { .. } => {
+                Some("use another --store, or the command that made this one".to_owned())
+            }
+            Error::DiskFull { .. } => Some(
+                "free some space, or put the store on another disk with --store, and run again".to_owned(),
+            ),
             Error::Unpublishable { .. } => Some("this is a fault of the stage; please report it".to_owned()),
-            Error::LinkBlocked { path } => Some(format!("move {} away, or use another --out", path.display())),
+            Error::LinkBlocked { path } => {
+                Some(format!("move {} away, or use another --out", path.display()))
+            }
             Error::Io { .. } | Error::Cancelled => None,
         }
     }

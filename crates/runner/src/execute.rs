@@ -41,7 +41,9 @@ pub fn plan(
     let finder = Finder { options, store: &store, cancel, observer, may_fetch: &|_| false };
     let found = finder.find_all(graph)?;
     let lookups = Known { store: &store, options };
-    Ok(Planner { graph, sources: &found.states, lookups: &lookups, seed: options.seed }.plan(&chosen))
+    let plan = Planner { graph, sources: &found.states, lookups: &lookups, seed: options.seed }.plan(&chosen);
+    refuse_blocked(&plan, graph)?;
+    Ok(plan)
 }
 
 /// Runs what is not fresh of the selected stages.
@@ -67,12 +69,7 @@ pub fn run(
     let lookups = Known { store: &store, options };
     let planner = Planner { graph, sources: &found.states, lookups: &lookups, seed: options.seed };
     let plan = planner.plan(&chosen);
-    if let Some((stage, upstream)) = plan.blocked(graph) {
-        let (stage, upstream_name) = (stage.name.clone(), upstream.name.clone());
-        let reason = upstream.state.reason();
-        let state = format!("{} ({reason})", upstream.state.word());
-        return Err(Error::UpstreamNotFresh { stage, upstream: upstream_name, state });
-    }
+    refuse_blocked(&plan, graph)?;
 
     let recorder = Recorder::begin(&store.runs_dir(), options, observer);
     recorder.planned(&plan);
@@ -103,6 +100,18 @@ pub fn run(
     };
     recorder.finish(&report);
     Ok(report)
+}
+
+/// With `--only`, what a stage reads must be fresh.
+fn refuse_blocked(plan: &Plan, graph: &Graph) -> Result<(), Error> {
+    match plan.blocked(graph) {
+        None => Ok(()),
+        Some((stage, upstream)) => Err(Error::UpstreamNotFresh {
+            stage: stage.name.clone(),
+            upstream: upstream.name.clone(),
+            state: upstream.state.to_string(),
+        }),
+    }
 }
 
 /// What the store and the links know.
@@ -177,8 +186,16 @@ impl Run<'_> {
             self.finish(place, &mut report, Outcome::Fresh, manifest.clone());
             return report;
         }
+        let stopper =
+            before.iter().find(|r| matches!(r.outcome, Outcome::Failed { .. } | Outcome::Locked { .. }));
+        if let Some(stopper) = stopper {
+            let because = format!("the run stopped after {} {}", stopper.name, stopper.outcome.word());
+            report.outcome = Outcome::NotRun { because };
+            return report;
+        }
 
-        let reason = if forced && matches!(state, State::Fresh { .. }) { "forced".to_owned() } else { state.reason() };
+        let reason =
+            if forced && matches!(state, State::Fresh { .. }) { "forced".to_owned() } else { state.reason() };
         let started = Instant::now();
         let attempt = Attempt {
             options: self.options,

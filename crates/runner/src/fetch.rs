@@ -3,10 +3,14 @@
 //! What has arrived is in `<file>.part`, and moves to its place only when it is whole and its SHA-256 is
 //! right. A first fetch without a known digest records the one it found in `<file>.sha256`, and a later
 //! fetch must find the same.
+//!
+//! The network is read by a thread of its own ([`Arriving`]), so that a server that says nothing neither
+//! holds up Ctrl-C nor is waited for forever.
 
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
 
 use fs_err::{File, OpenOptions};
 use pipeline_stage::source::Remote;
@@ -17,8 +21,10 @@ use ureq::{Agent, Body};
 
 /// Bytes read at a time.
 const BUFFER: usize = 64 << 10;
-/// Longest wait for a connection, and for the first byte of an answer.
+/// Longest wait for a connection, for the first byte of an answer, and for the next bytes of it.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// How often a wait looks whether the run was cancelled.
+const POLL: Duration = Duration::from_millis(100);
 
 /// Why a file was not fetched.
 #[derive(Debug)]
@@ -79,56 +85,34 @@ fn receive(remote: &Remote, part: &Path, report: &dyn Report, cancel: &Cancel) -
     // Without a tag or a digest nothing would tell that the file changed over there between two halves.
     let have = if tag.is_some() || remote.sha256.is_some() { size(part) } else { 0 };
 
-    let mut request = agent().get(&remote.url);
-    if have > 0 {
-        request = request.header("Range", format!("bytes={have}-"));
-        if let Some(tag) = &tag {
-            request = request.header("If-Range", tag);
-        }
+    let mut arriving = Arriving::ask(&remote.url, have, tag.as_deref());
+    let mut answer = arriving.answer(cancel)?;
+    // The part is at least as long as the file, or the server sends another piece than was asked for.
+    if answer.status == 416 || (answer.status == 206 && answer.start != Some(have)) {
+        fs_err::remove_file(part)?;
+        arriving = Arriving::ask(&remote.url, 0, None);
+        answer = arriving.answer(cancel)?;
     }
-    let response = match request.call() {
-        // The part is at least as long as the file: begin again.
-        Err(ureq::Error::StatusCode(416)) => {
-            fs_err::remove_file(part)?;
-            agent().get(&remote.url).call().map_err(|e| Unfetched::Remote(reason(&e)))?
-        }
-        other => other.map_err(|e| Unfetched::Remote(reason(&e)))?,
+    let start = match answer.status {
+        200 => 0,
+        206 if answer.start == Some(have) => have,
+        status => return Err(Unfetched::Remote(format!("the server answered with status {status}"))),
     };
-    let resumed = response.status().as_u16() == 206 && have > 0;
-    let start = if resumed { have } else { 0 };
-    match response.headers().get("etag").and_then(|tag| tag.to_str().ok()) {
-        // A weak tag does not promise the same bytes.
-        Some(tag) if !tag.starts_with("W/") => fs_err::write(&tag_file, tag)?,
-        _ => drop(fs_err::remove_file(&tag_file)),
+    match &answer.tag {
+        Some(tag) => fs_err::write(&tag_file, tag)?,
+        None => drop(fs_err::remove_file(&tag_file)),
     }
-    append(response, part, start, report, cancel)
-}
 
-fn append(
-    response: Response<Body>,
-    part: &Path,
-    start: u64,
-    report: &dyn Report,
-    cancel: &Cancel,
-) -> Result<(), Unfetched> {
-    let total = content_length(&response).map(|length| start + length);
+    let total = answer.length.map(|length| start + length);
     let what = format!("fetch {}", part.file_stem().unwrap_or_default().to_string_lossy());
     report.emit(Event::Begin { what, total, unit: "bytes" });
-
     let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(part)?;
     file.set_len(start)?;
     file.seek(io::SeekFrom::End(0))?;
-    let mut body = response.into_body().into_reader();
-    let mut buffer = vec![0; BUFFER];
     let mut done = start;
-    loop {
-        cancel.check()?;
-        let read = body.read(&mut buffer).map_err(|e| Unfetched::Remote(e.to_string()))?;
-        if read == 0 {
-            break;
-        }
-        file.write_all(&buffer[..read])?;
-        done += read as u64;
+    while let Some(bytes) = arriving.bytes(cancel)? {
+        file.write_all(&bytes)?;
+        done += bytes.len() as u64;
         report.emit(Event::Done(done));
     }
     match total {
@@ -139,23 +123,140 @@ fn append(
     }
 }
 
+/// What the server says before the content.
+struct Answer {
+    status: u16,
+    /// Where the content starts in the file, when it is a part of it.
+    start: Option<u64>,
+    /// Bytes of the content.
+    length: Option<u64>,
+    /// A strong entity tag: the same tag promises the same bytes.
+    tag: Option<String>,
+}
+
+/// What the reading thread hands over; nothing more after an error or the last bytes.
+enum Message {
+    Answer(Answer),
+    Bytes(Vec<u8>),
+    End,
+    Failed(String),
+}
+
+/// An answer that is being received by another thread, which ends when this is dropped and the network has
+/// said something more.
+struct Arriving {
+    messages: Receiver<Message>,
+}
+
+impl Arriving {
+    /// Asks for `url` from byte `have` on; with a tag, only if the file still has it.
+    fn ask(url: &str, have: u64, tag: Option<&str>) -> Arriving {
+        let mut request = agent().get(url);
+        if have > 0 {
+            request = request.header("Range", format!("bytes={have}-"));
+            if let Some(tag) = tag {
+                request = request.header("If-Range", tag);
+            }
+        }
+        // A few buffers: when the disk is slower than the network, the network waits.
+        let (sender, messages) = sync_channel(4);
+        std::thread::spawn(move || {
+            let last = match request.call() {
+                Ok(response) => pass_on(response, &sender),
+                Err(error) => Message::Failed(reason(&error)),
+            };
+            // Nobody listens any more after a cancel.
+            let _ = sender.send(last);
+        });
+        Arriving { messages }
+    }
+
+    fn answer(&self, cancel: &Cancel) -> Result<Answer, Unfetched> {
+        match self.next(cancel)? {
+            Message::Answer(answer) => Ok(answer),
+            Message::Failed(reason) => Err(Unfetched::Remote(reason)),
+            Message::Bytes(_) | Message::End => Err(Unfetched::Remote("no answer".to_owned())),
+        }
+    }
+
+    /// The next bytes; `None` at the end.
+    fn bytes(&self, cancel: &Cancel) -> Result<Option<Vec<u8>>, Unfetched> {
+        match self.next(cancel)? {
+            Message::Bytes(bytes) => Ok(Some(bytes)),
+            Message::End => Ok(None),
+            Message::Failed(reason) => Err(Unfetched::Remote(reason)),
+            Message::Answer(_) => Err(Unfetched::Remote("two answers".to_owned())),
+        }
+    }
+
+    fn next(&self, cancel: &Cancel) -> Result<Message, Unfetched> {
+        // Connecting and waiting for an answer have this limit each, and say better what was waited for.
+        let deadline = Instant::now() + 3 * TIMEOUT;
+        loop {
+            cancel.check()?;
+            match self.messages.recv_timeout(POLL) {
+                Ok(message) => return Ok(message),
+                Err(RecvTimeoutError::Timeout) if Instant::now() < deadline => {}
+                Err(_) => {
+                    let seconds = (3 * TIMEOUT).as_secs();
+                    return Err(Unfetched::Remote(format!("the server sent nothing for {seconds} s")));
+                }
+            }
+        }
+    }
+}
+
+/// Sends the answer and its content; returns the last message.
+fn pass_on(response: Response<Body>, sender: &SyncSender<Message>) -> Message {
+    let header = |name: &str| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
+    let answer = Answer {
+        status: response.status().as_u16(),
+        start: header("content-range").as_deref().and_then(range_start),
+        length: header("content-length").and_then(|text| text.parse().ok()),
+        tag: header("etag").filter(|tag| !tag.starts_with("W/")),
+    };
+    if sender.send(Message::Answer(answer)).is_err() {
+        return Message::End;
+    }
+    let mut body = response.into_body().into_reader();
+    loop {
+        let mut buffer = vec![0; BUFFER];
+        match body.read(&mut buffer) {
+            Ok(0) => return Message::End,
+            Ok(read) => {
+                buffer.truncate(read);
+                if sender.send(Message::Bytes(buffer)).is_err() {
+                    return Message::End;
+                }
+            }
+            Err(error) => return Message::Failed(io_reason(&error)),
+        }
+    }
+}
+
+/// `10` of `bytes 10-63/64`.
+fn range_start(content_range: &str) -> Option<u64> {
+    content_range.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
+}
+
 /// Compares the SHA-256 of `part` with what is known of it; records it where nothing is.
 fn check(remote: &Remote, target: &Path, part: &Path, report: &dyn Report) -> Result<(), Unfetched> {
     let mut hasher = Sha256::new();
     io::copy(&mut File::open(part)?, &mut hasher)?;
     let found: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     let record = beside(target, "sha256");
-    let recorded = fs_err::read_to_string(&record).ok().map(|text| text.trim().to_owned());
-    let recorded = recorded.filter(|text| text.len() >= 8);
-    match remote.sha256.clone().or(recorded) {
+    // As `sha256sum` writes it: the digest, and perhaps the name of the file.
+    let recorded = fs_err::read_to_string(&record).ok();
+    let recorded = recorded.and_then(|text| text.split_whitespace().next().map(str::to_owned));
+    match remote.sha256.clone().or(recorded).map(|digits| digits.to_lowercase()) {
         Some(expected) if found.starts_with(&expected) => Ok(()),
         Some(expected) => {
             fs_err::remove_file(part)?;
             Err(Unfetched::WrongDigest(found[..expected.len().min(64)].to_owned(), expected))
         }
         None => {
-            fs_err::write(&record, format!("{found}\n"))?;
             let name = target.file_name().unwrap_or_default().to_string_lossy();
+            fs_err::write(&record, format!("{found}  {name}\n"))?;
             report.emit(Event::Note(format!("{name} has sha256 {found}, recorded for the next time")));
             Ok(())
         }
@@ -166,22 +267,26 @@ fn agent() -> Agent {
     let config = Agent::config_builder()
         .timeout_connect(Some(TIMEOUT))
         .timeout_recv_response(Some(TIMEOUT))
+        .http_status_as_error(false)
         .user_agent(concat!("pipeline/", env!("CARGO_PKG_VERSION")));
     config.build().new_agent()
-}
-
-fn content_length(response: &Response<Body>) -> Option<u64> {
-    response.headers().get("content-length")?.to_str().ok()?.parse().ok()
 }
 
 /// What went wrong, in a few words.
 fn reason(error: &ureq::Error) -> String {
     match error {
-        ureq::Error::StatusCode(code) => format!("the server answered with status {code}"),
         ureq::Error::HostNotFound => "host not found".to_owned(),
-        ureq::Error::Io(error) => error.to_string(),
+        ureq::Error::Io(error) => io_reason(error),
         other => other.to_string(),
     }
+}
+
+/// `no route to host` of `No route to host (os error 113)`.
+fn io_reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
 fn size(path: &Path) -> u64 {

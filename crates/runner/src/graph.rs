@@ -38,6 +38,9 @@ impl Graph {
     pub fn new(nodes: Vec<Node>) -> Result<Graph, GraphError> {
         let mut place = BTreeMap::new();
         for (index, node) in nodes.iter().enumerate() {
+            if !is_name(&node.name) {
+                return Err(GraphError::BadName { stage: node.name.clone() });
+            }
             if place.insert(node.name.as_str(), index).is_some() {
                 return Err(GraphError::DuplicateStage { stage: node.name.clone() });
             }
@@ -116,6 +119,12 @@ impl Graph {
     }
 }
 
+/// Names of stages are names of links and logs, too.
+fn is_name(text: &str) -> bool {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    text.chars().all(is_plain) && text.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+}
+
 fn check_inputs(node: &Node, nodes: &[Node], place: &BTreeMap<&str, usize>) -> Result<(), GraphError> {
     let declared = node.stage.inputs();
     for (input, upstreams) in &node.inputs {
@@ -184,7 +193,7 @@ fn check_upstreams(
     Ok(())
 }
 
-fn producers(nodes: &[Node], artifact: &str) -> Vec<String> {
+fn producers(nodes: &[Node], artifact: &str) -> Box<[String]> {
     nodes.iter().filter(|n| n.stage.produces() == artifact).map(|n| n.name.clone()).collect()
 }
 
@@ -227,6 +236,12 @@ fn cycle(nodes: &[Node], upstream: &[BTreeSet<usize>], done: &BTreeSet<usize>) -
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GraphError {
+    /// A name that cannot be a file's.
+    #[error("`{stage}` is no name for a stage, expected letters, digits, `_`, `-` and `.`")]
+    BadName {
+        /// The name.
+        stage: String,
+    },
     /// Two stages have one name.
     #[error("two stages are named `{stage}`")]
     DuplicateStage {
@@ -246,7 +261,9 @@ pub enum GraphError {
         known: Vec<&'static str>,
     },
     /// A required input that is not given.
-    #[error("stage `{stage}` needs an input `{input}` (a stage that produces `{accepts}`), and none is given")]
+    #[error(
+        "stage `{stage}` needs an input `{input}` (a stage that produces `{accepts}`), and none is given"
+    )]
     MissingInput {
         /// The stage.
         stage: String,
@@ -255,7 +272,7 @@ pub enum GraphError {
         /// The artifact that it accepts.
         accepts: &'static str,
         /// The stages of the pipeline that produce it.
-        candidates: Vec<String>,
+        candidates: Box<[String]>,
     },
     /// An input that names no stage.
     #[error("input `{input}` of stage `{stage}` is an empty list, expected at least one stage")]
@@ -306,7 +323,7 @@ pub enum GraphError {
         /// What the input accepts.
         expected: &'static str,
         /// The stages of the pipeline that produce it.
-        candidates: Vec<String>,
+        candidates: Box<[String]>,
     },
     /// A list that names one stage twice.
     #[error("input `{input}` of stage `{stage}` names `{upstream}` twice")]
@@ -338,7 +355,8 @@ impl GraphError {
     /// The stage whose entry is wrong.
     pub fn stage(&self) -> &str {
         match self {
-            GraphError::DuplicateStage { stage }
+            GraphError::BadName { stage }
+            | GraphError::DuplicateStage { stage }
             | GraphError::UnknownInput { stage, .. }
             | GraphError::MissingInput { stage, .. }
             | GraphError::EmptyInput { stage, .. }
@@ -359,7 +377,8 @@ impl GraphError {
             | GraphError::UnknownUpstream { input, .. }
             | GraphError::WrongArtifact { input, .. }
             | GraphError::RepeatedUpstream { input, .. } => Some(input),
-            GraphError::DuplicateStage { .. }
+            GraphError::BadName { .. }
+            | GraphError::DuplicateStage { .. }
             | GraphError::MissingInput { .. }
             | GraphError::Cycle { .. } => None,
         }
@@ -369,6 +388,7 @@ impl GraphError {
 impl Hint for GraphError {
     fn hint(&self) -> Option<String> {
         match self {
+            GraphError::BadName { .. } => Some("rename it".to_owned()),
             GraphError::DuplicateStage { .. } => {
                 Some("rename one of them; several stages may be of one `kind`".to_owned())
             }
@@ -376,12 +396,16 @@ impl Hint for GraphError {
                 nearest(input, known.iter().copied()).map(|n| format!("did you mean `{n}`?"))
             }
             GraphError::MissingInput { input, accepts, candidates, .. }
-            | GraphError::WrongArtifact { input, expected: accepts, candidates, .. } => Some(if candidates.is_empty() {
-                format!("add a stage that produces `{accepts}` to the pipeline")
-            } else {
-                format!("connect it with `inputs: {{ {input}: {} }}`", candidates.join(" or "))
-            }),
-            GraphError::EmptyInput { .. } => Some("name a stage, or leave the input out if it is optional".to_owned()),
+            | GraphError::WrongArtifact { input, expected: accepts, candidates, .. } => {
+                Some(if candidates.is_empty() {
+                    format!("add a stage that produces `{accepts}` to the pipeline")
+                } else {
+                    format!("connect it with `inputs: {{ {input}: {} }}`", candidates.join(" or "))
+                })
+            }
+            GraphError::EmptyInput { .. } => {
+                Some("name a stage, or leave the input out if it is optional".to_owned())
+            }
             GraphError::TooManyStages { .. } => Some("name one stage, without brackets".to_owned()),
             GraphError::UnknownUpstream { suggestion, .. } => {
                 suggestion.as_ref().map(|n| format!("did you mean `{n}`?"))

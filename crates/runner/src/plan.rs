@@ -175,7 +175,13 @@ impl Planner<'_> {
                 settled[place] = Some(manifest.clone());
             }
             let selected = chosen.goals.contains(&place);
-            stages.push(PlannedStage { name: node.name.clone(), kind: node.stage.kind(), state, selected, action });
+            stages.push(PlannedStage {
+                name: node.name.clone(),
+                kind: node.stage.kind(),
+                state,
+                selected,
+                action,
+            });
         }
         Plan { stages }
     }
@@ -271,7 +277,8 @@ impl Plan {
     pub(crate) fn blocked(&self, graph: &Graph) -> Option<(&PlannedStage, &PlannedStage)> {
         self.stages.iter().enumerate().filter(|(_, stage)| stage.runs()).find_map(|(place, stage)| {
             let mut upstream = graph.upstream(place).iter().map(|up| &self.stages[*up]);
-            let unmet = |up: &&PlannedStage| up.action == Action::Skip && !matches!(up.state, State::Fresh { .. });
+            let unmet =
+                |up: &&PlannedStage| up.action == Action::Skip && !matches!(up.state, State::Fresh { .. });
             upstream.find(unmet).map(|up| (stage, up))
         })
     }
@@ -310,8 +317,12 @@ impl State {
             State::Missing { .. } => "no artifact yet".to_owned(),
             State::Damaged { reason, .. } => reason.clone(),
             State::Depends { on } => format!("depends on {}", on.join(", ")),
-            State::Unknown { source, why: Unready::NotFetched } => format!("source {source} is not fetched yet"),
-            State::Unknown { source, why: Unready::NotUnpacked } => format!("source {source} is not unpacked yet"),
+            State::Unknown { source, why: Unready::NotFetched } => {
+                format!("source {source} is not fetched yet")
+            }
+            State::Unknown { source, why: Unready::NotUnpacked } => {
+                format!("source {source} is not unpacked yet")
+            }
             State::Unknown { why: Unready::Missing { message, .. }, .. } => message.clone(),
         }
     }

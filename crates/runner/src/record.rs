@@ -48,10 +48,13 @@ impl<'a> Recorder<'a> {
             "device": options.device,
             "pipeline_version": options.pipeline_version,
         });
-        let recorder = Recorder { inner, dir, started, events: Mutex::new(None), failed: AtomicBool::new(false) };
-        let made = fs_err::create_dir_all(&recorder.dir)
-            .and_then(|()| OpenOptions::new().create(true).append(true).open(recorder.dir.join("events.jsonl")));
-        recorder.check(made.map(|file| *recorder.events.lock().unwrap_or_else(|e| e.into_inner()) = Some(file)));
+        let recorder =
+            Recorder { inner, dir, started, events: Mutex::new(None), failed: AtomicBool::new(false) };
+        let made = fs_err::create_dir_all(&recorder.dir).and_then(|()| {
+            OpenOptions::new().create(true).append(true).open(recorder.dir.join("events.jsonl"))
+        });
+        recorder
+            .check(made.map(|file| *recorder.events.lock().unwrap_or_else(|e| e.into_inner()) = Some(file)));
         recorder.write_run(&json!({"outcome": "running"}));
         recorder
     }
@@ -124,7 +127,9 @@ impl Observer for Recorder<'_> {
         let stages: Vec<Value> = plan
             .stages
             .iter()
-            .map(|s| json!({"stage": s.name, "state": s.state.word(), "reason": s.reason(), "runs": s.runs()}))
+            .map(
+                |s| json!({"stage": s.name, "state": s.state.word(), "reason": s.reason(), "runs": s.runs()}),
+            )
             .collect();
         self.event(&json!({"event": "planned", "stages": stages}));
         self.inner.planned(plan);
@@ -137,7 +142,10 @@ impl Observer for Recorder<'_> {
     fn stage_event(&self, name: &str, event: &Event) {
         match event {
             Event::Begin { what, total, unit } => {
-                self.log(name, &format!("{what}: {} {unit}", total.map_or("?".to_owned(), |n| n.to_string())));
+                self.log(
+                    name,
+                    &format!("{what}: {} {unit}", total.map_or("?".to_owned(), |n| n.to_string())),
+                );
             }
             Event::Note(text) => self.log(name, text),
             Event::Warning(text) => self.log(name, &format!("warning: {text}")),

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use pipeline_stage::source::{Remote, Shape, Source};
-use pipeline_stage::{Cancel, Digest, Event, Progress, Report};
+use pipeline_stage::{Cancel, Digest, Event, Report};
 
 use crate::error::Error;
 use crate::fetch::{self, Unfetched};
@@ -17,7 +17,7 @@ use crate::observer::Observer;
 use crate::options::RunOptions;
 use crate::plan::{Located, Sources, Unready};
 use crate::store::Store;
-use crate::tree::{digest_file, digest_tree};
+use crate::tree::Hashing;
 use crate::unpack::{self, Refused};
 
 /// The sources of every stage, by place in the graph.
@@ -75,7 +75,9 @@ impl Finder<'_> {
             Ok(metadata) if metadata.is_dir() => one.folder(),
             Ok(metadata) if metadata.is_file() => one.file(),
             Ok(_) => Err(one.wrong_shape("neither a file nor a folder")),
-            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => one.missing(),
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                one.missing()
+            }
             Err(e) => Err(Error::io("look for a source", &path)(e)),
         }
     }
@@ -106,14 +108,13 @@ impl One<'_> {
 
     fn file(&self) -> Result<Place, Error> {
         if self.source.shape == Shape::File {
-            let progress = self.progress("hash files", "files");
-            let digest = digest_file(self.path, self.memo(self.path).as_deref(), &progress)?;
+            let digest = self.hashing(self.path).file(self.path)?;
             return Ok(Place::Ready(self.path.to_owned(), digest));
         }
         if !unpack::is_zip(self.path).map_err(Error::io("look for a source", self.path))? {
             return Err(self.wrong_shape("a file that is no zip"));
         }
-        let zip = digest_file(self.path, self.memo(self.path).as_deref(), &self.progress("hash files", "files"))?;
+        let zip = self.hashing(self.path).file(self.path)?;
         let unpacked = self.finder.store.unpacked_dir(&zip);
         if !unpacked.exists() {
             if !self.may_fetch {
@@ -133,6 +134,11 @@ impl One<'_> {
     fn missing(&self) -> Result<Place, Error> {
         let error = match (&self.source.fetch, self.may_fetch) {
             (Some(remote), true) => return self.fetch(remote),
+            (Some(_), false)
+                if self.source.shape == Shape::Tree && with_ending(self.path, "zip").exists() =>
+            {
+                return Ok(Place::Unready(Unready::NotUnpacked));
+            }
             (Some(_), false) => return Ok(Place::Unready(Unready::NotFetched)),
             (None, may_fetch) => {
                 let error = Error::SourceMissing {
@@ -161,7 +167,8 @@ impl One<'_> {
         };
         // Another run may have fetched it while we waited for the lock.
         if !target.exists() && !self.path.exists() {
-            fetch::fetch(remote, &target, self, self.finder.cancel).map_err(|e| self.unfetched(e, &target))?;
+            fetch::fetch(remote, &target, self, self.finder.cancel)
+                .map_err(|e| self.unfetched(e, &target))?;
         }
         if self.source.shape == Shape::File {
             return self.file();
@@ -181,14 +188,12 @@ impl One<'_> {
     }
 
     fn tree(&self, root: &Path) -> Result<Place, Error> {
-        let progress = self.progress("hash photos", "files");
-        let digest = digest_tree(root, self.memo(root).as_deref(), &progress)?;
+        let digest = self.hashing(root).tree(root)?;
         Ok(Place::Ready(root.to_owned(), digest))
     }
 
     fn unpack(&self, zip: &Path, out: &Path) -> Result<(), Error> {
-        let progress = self.progress("unpack", "files");
-        unpack::unpack(zip, out, &progress).map_err(|refused| match refused {
+        unpack::unpack(zip, out, self, self.finder.cancel).map_err(|refused| match refused {
             Refused::Zip(reason) => {
                 Error::Unpack { stage: self.stage.to_owned(), path: self.finder.options.shown(zip), reason }
             }
@@ -200,18 +205,24 @@ impl One<'_> {
     fn unfetched(&self, unfetched: Unfetched, target: &Path) -> Error {
         let file = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
         match unfetched {
-            Unfetched::Remote(reason) => {
-                Error::Fetch { stage: self.stage.to_owned(), file, reason, hint: self.source.missing_hint.clone() }
-            }
+            Unfetched::Remote(reason) => Error::Fetch {
+                stage: self.stage.to_owned(),
+                file,
+                reason,
+                hint: self.source.missing_hint.clone(),
+            },
             Unfetched::WrongDigest(found, expected) => Error::WrongDigest {
                 stage: self.stage.to_owned(),
                 path: file,
                 found,
                 expected,
-                hint: format!("fetch it again; if it is meant to have changed, correct its digest (or {})", {
-                    let record = with_ending(target, "sha256");
-                    format!("remove {}", self.finder.options.shown(&record))
-                }),
+                hint: format!(
+                    "fetch it again; if it is meant to have changed, correct its digest (or {})",
+                    {
+                        let record = with_ending(target, "sha256");
+                        format!("remove {}", self.finder.options.shown(&record))
+                    }
+                ),
             },
             Unfetched::Io(error) => Error::io("fetch a source", target)(error),
             Unfetched::Cancelled => Error::Cancelled,
@@ -232,19 +243,16 @@ impl One<'_> {
         self.finder.options.shown(self.path)
     }
 
-    /// Where digests are remembered; nowhere when there is no store yet, which a plan does not make.
-    fn memo(&self, path: &Path) -> Option<PathBuf> {
-        let file = self.finder.store.memo_file(path, self.source.name);
-        file.parent().is_some_and(Path::is_dir).then_some(file)
+    /// Digests are remembered in the store; nowhere when there is none yet, which a plan does not make.
+    fn hashing(&self, path: &Path) -> Hashing<'_> {
+        let memo = self.finder.store.memo_file(path);
+        let memo = memo.parent().is_some_and(Path::is_dir).then_some(memo);
+        Hashing { memo, report: self, cancel: self.finder.cancel }
     }
 
     fn claim(&self) -> Claim<'_> {
         let Finder { options, cancel, observer, .. } = self.finder;
         Claim { command: &options.command, wait: options.wait_lock, cancel, observer: *observer }
-    }
-
-    fn progress(&self, what: &str, unit: &'static str) -> Progress<'_> {
-        Progress::begin(self, self.finder.cancel, what, None, unit)
     }
 }
 

@@ -120,8 +120,8 @@ impl Store {
     }
 
     /// Where the digests of what is at `path` are remembered.
-    pub(crate) fn memo_file(&self, path: &Path, purpose: &str) -> PathBuf {
-        let name = Digest::of(format!("{purpose}\0{}", path.display()).as_bytes());
+    pub(crate) fn memo_file(&self, path: &Path) -> PathBuf {
+        let name = Digest::of(path.as_os_str().as_encoded_bytes());
         self.dir.join("memo").join(&name.to_string()[..32])
     }
 

@@ -4,13 +4,14 @@
 //! files: where it lies, times and permissions play no part. Clutter ([`is_clutter`]) is left out. Links are
 //! followed; one that leads back into a folder above it is left out.
 
+use std::fs::Metadata;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use fs_err::File;
 use pipeline_stage::source::is_clutter;
-use pipeline_stage::{Digest, Progress};
+use pipeline_stage::{Cancel, Digest, Progress, Report};
 use rayon::prelude::*;
 
 use crate::error::Error;
@@ -23,69 +24,97 @@ struct Entry {
     path: PathBuf,
 }
 
-/// Digests of the files of one tree are remembered in the file `memo`, unless it cannot be written.
-pub(crate) fn digest_tree(root: &Path, memo: Option<&Path>, progress: &Progress<'_>) -> Result<Digest, Error> {
-    let mut entries = Vec::new();
-    let real = fs_err::canonicalize(root).map_err(Error::io(DOING, root))?;
-    walk(root, &[], &mut vec![real], &mut entries).map_err(Error::io(DOING, root))?;
-    entries.sort_by(|a, b| a.relative.cmp(&b.relative));
-
-    let digested = digest_entries(&entries, memo, progress, root)?;
-    let mut hasher = blake3::Hasher::new();
-    for (entry, digest) in entries.iter().zip(&digested) {
-        // With its length before it, no name can be taken for another.
-        hasher.update(&(entry.relative.len() as u64).to_le_bytes());
-        hasher.update(&entry.relative);
-        hasher.update(digest.as_bytes());
-    }
-    Ok(hasher.finalize().into())
+/// Where digests are remembered, and who is told of the hashing.
+pub(crate) struct Hashing<'a> {
+    /// The memo's file; `None` where there is no store yet.
+    pub(crate) memo: Option<PathBuf>,
+    /// Told only when something has to be hashed.
+    pub(crate) report: &'a dyn Report,
+    /// Ends the hashing.
+    pub(crate) cancel: &'a Cancel,
 }
 
-/// The digest of one file, remembered in the same way.
-pub(crate) fn digest_file(path: &Path, memo: Option<&Path>, progress: &Progress<'_>) -> Result<Digest, Error> {
-    let entries = [Entry { relative: vec![], path: path.to_owned() }];
-    Ok(digest_entries(&entries, memo, progress, path)?[0])
+impl Hashing<'_> {
+    /// The digest of the tree at `root`.
+    pub(crate) fn tree(&self, root: &Path) -> Result<Digest, Error> {
+        let mut entries = Vec::new();
+        let real = fs_err::canonicalize(root).map_err(Error::io(DOING, root))?;
+        walk(root, &[], &mut vec![real], &mut entries).map_err(Error::io(DOING, root))?;
+        entries.sort_by(|a, b| a.relative.cmp(&b.relative));
+
+        let digests = self.entries(&entries, root)?;
+        let mut hasher = blake3::Hasher::new();
+        for (entry, digest) in entries.iter().zip(&digests) {
+            // With its length before it, no name can be taken for another.
+            hasher.update(&(entry.relative.len() as u64).to_le_bytes());
+            hasher.update(&entry.relative);
+            hasher.update(digest.as_bytes());
+        }
+        Ok(hasher.finalize().into())
+    }
+
+    /// The digest of one file.
+    pub(crate) fn file(&self, path: &Path) -> Result<Digest, Error> {
+        let entries = [Entry { relative: vec![], path: path.to_owned() }];
+        Ok(self.entries(&entries, path)?[0])
+    }
+
+    /// The digest of each entry: looks at all, reads those that do not look as they did.
+    fn entries(&self, entries: &[Entry], near: &Path) -> Result<Vec<Digest>, Error> {
+        let memo = self.memo.as_deref().map(Memo::read).unwrap_or_default();
+        let looked: Vec<(Fingerprint, Option<Digest>)> = entries
+            .par_iter()
+            .map(|entry| {
+                let fingerprint = Fingerprint::of(&metadata(&entry.path)?);
+                Ok((fingerprint, memo.get(&entry.relative, &fingerprint)))
+            })
+            .collect::<io::Result<_>>()
+            .map_err(Error::io(DOING, near))?;
+
+        let unknown = looked.iter().filter(|(_, digest)| digest.is_none()).count();
+        if unknown == 0 {
+            return Ok(looked.into_iter().filter_map(|(_, digest)| digest).collect());
+        }
+        let progress = Progress::begin(self.report, self.cancel, "hash files", Some(unknown as u64), "files");
+        let digests: Vec<Digest> = entries
+            .par_iter()
+            .zip(&looked)
+            .map(|(entry, (_, known))| {
+                let Some(digest) = known else {
+                    let digest = digest_content(&entry.path)?;
+                    progress.add(1)?;
+                    return Ok(digest);
+                };
+                Ok(*digest)
+            })
+            .collect::<Result<_, Error>>()?;
+
+        if let Some(memo) = &self.memo {
+            let files = entries.iter().zip(&looked).zip(&digests);
+            let files =
+                files.map(|((entry, (print, _)), digest)| (entry.relative.as_slice(), *print, *digest));
+            // A memo that cannot be written (a read-only store) costs time, nothing else.
+            let _ = Memo::write(memo, files);
+        }
+        Ok(digests)
+    }
 }
 
 const DOING: &str = "look at the files of a source";
 
-fn digest_entries(
-    entries: &[Entry],
-    memo: Option<&Path>,
-    progress: &Progress<'_>,
-    near: &Path,
-) -> Result<Vec<Digest>, Error> {
-    let known = memo.map(Memo::read).unwrap_or_default();
-    let looked: Vec<(Fingerprint, Digest, bool)> = entries
-        .par_iter()
-        .map(|entry| {
-            let metadata = match fs_err::metadata(&entry.path) {
-                // Where a link leads nowhere, that is what its content is.
-                Err(e) if e.kind() == io::ErrorKind::NotFound => fs_err::symlink_metadata(&entry.path),
-                other => other,
-            };
-            let metadata = metadata.map_err(Error::io(DOING, near))?;
-            let fingerprint = Fingerprint::of(&metadata);
-            if let Some(digest) = known.get(&entry.relative, &fingerprint) {
-                return Ok((fingerprint, digest, false));
-            }
-            let digest = if metadata.is_file() { digest_content(&entry.path)? } else { Digest::of(b"not a file") };
-            progress.add(1)?;
-            Ok((fingerprint, digest, true))
-        })
-        .collect::<Result<_, Error>>()?;
-
-    if let Some(memo) = memo
-        && looked.iter().any(|(_, _, new)| *new)
-    {
-        let files = entries.iter().zip(&looked).map(|(e, (print, digest, _))| (e.relative.as_slice(), *print, *digest));
-        // A memo that cannot be written (a read-only store) costs time, nothing else.
-        let _ = Memo::write(memo, files);
+/// Of what a link leads to, or of the link where it leads nowhere.
+fn metadata(path: &Path) -> io::Result<Metadata> {
+    match fs_err::metadata(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => fs_err::symlink_metadata(path),
+        other => other,
     }
-    Ok(looked.into_iter().map(|(_, digest, _)| digest).collect())
 }
 
 fn digest_content(path: &Path) -> Result<Digest, Error> {
+    // Reading a pipe would not end.
+    if !metadata(path).map_err(Error::io(DOING, path))?.is_file() {
+        return Ok(Digest::of(b"not a file"));
+    }
     let hash = || -> io::Result<Digest> {
         let mut hasher = blake3::Hasher::new();
         hasher.update_reader(File::open(path)?)?;
@@ -99,7 +128,12 @@ fn digest_content(path: &Path) -> Result<Digest, Error> {
 }
 
 /// Collects what is in `folder` but folders. `above` holds the real paths of the folders on the way.
-fn walk(folder: &Path, relative: &[u8], above: &mut Vec<PathBuf>, entries: &mut Vec<Entry>) -> io::Result<()> {
+fn walk(
+    folder: &Path,
+    relative: &[u8],
+    above: &mut Vec<PathBuf>,
+    entries: &mut Vec<Entry>,
+) -> io::Result<()> {
     for entry in fs_err::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
@@ -135,14 +169,12 @@ fn walk(folder: &Path, relative: &[u8], above: &mut Vec<PathBuf>, entries: &mut 
 mod tests {
     use std::os::unix::fs::symlink;
 
-    use pipeline_stage::Cancel;
     use pipeline_stage::progress::Silent;
 
     use super::*;
 
     fn tree(root: &Path) -> Digest {
-        let cancel = Cancel::default();
-        digest_tree(root, None, &Progress::begin(&Silent, &cancel, "test", None, "files")).unwrap()
+        Hashing { memo: None, report: &Silent, cancel: &Cancel::default() }.tree(root).unwrap()
     }
 
     fn write(root: &Path, relative: &str, content: &str) {

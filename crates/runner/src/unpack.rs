@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use fs_err::File;
 use pipeline_stage::source::is_clutter;
-use pipeline_stage::{Cancelled, Progress};
+use pipeline_stage::{Cancel, Cancelled, Progress, Report};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
@@ -56,8 +56,9 @@ pub(crate) fn is_zip(path: &Path) -> io::Result<bool> {
     Ok(matches!(start.as_slice(), b"PK\x03\x04" | b"PK\x05\x06"))
 }
 
-/// Unpacks the zip at `zip` into the empty folder `out`. On a failure the folder holds a part of it.
-pub(crate) fn unpack(zip: &Path, out: &Path, progress: &Progress<'_>) -> Result<(), Refused> {
+/// Unpacks the zip at `zip` into the empty folder `out`, and to the disk. On a failure the folder holds a
+/// part of it.
+pub(crate) fn unpack(zip: &Path, out: &Path, report: &dyn Report, cancel: &Cancel) -> Result<(), Refused> {
     let zip_bytes = fs_err::metadata(zip)?.len();
     let mut archive = ZipArchive::new(File::open(zip)?)?;
     if archive.len() > MAX_ENTRIES {
@@ -65,7 +66,9 @@ pub(crate) fn unpack(zip: &Path, out: &Path, progress: &Progress<'_>) -> Result<
     }
     let mut allowed = FREE_BYTES.saturating_add(zip_bytes.saturating_mul(MAX_RATIO));
     let top = common_top(&mut archive)?;
+    let progress = Progress::begin(report, cancel, "unpack", Some(archive.len() as u64), "entries");
     for index in 0..archive.len() {
+        progress.add(1)?;
         let mut entry = archive.by_index(index)?;
         let name = entry.name()?.into_owned();
         let relative = inside(&name)?;
@@ -91,23 +94,37 @@ pub(crate) fn unpack(zip: &Path, out: &Path, progress: &Progress<'_>) -> Result<
             fs_err::create_dir_all(folder)?;
         }
         // The declared size is a claim; what comes out is counted.
-        let mut file = fs_err::OpenOptions::new().write(true).create_new(true).open(&target).map_err(|e| {
-            match e.kind() {
-                io::ErrorKind::AlreadyExists => Refused::Zip(format!("`{name}` is there twice")),
+        let mut file =
+            fs_err::OpenOptions::new().write(true).create_new(true).open(&target).map_err(|e| {
+                match e.kind() {
+                    io::ErrorKind::AlreadyExists => Refused::Zip(format!("`{name}` is there twice")),
+                    _ => Refused::Io(e),
+                }
+            })?;
+        let written =
+            io::copy(&mut (&mut entry).take(allowed + 1), &mut file).map_err(|e| match e.kind() {
+                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof => {
+                    Refused::Zip(format!("`{name}` is damaged: {e}"))
+                }
                 _ => Refused::Io(e),
-            }
-        })?;
-        let written = io::copy(&mut (&mut entry).take(allowed + 1), &mut file).map_err(|e| match e.kind() {
-            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof => {
-                Refused::Zip(format!("`{name}` is damaged: {e}"))
-            }
-            _ => Refused::Io(e),
-        })?;
+            })?;
         allowed = allowed.checked_sub(written).ok_or_else(|| {
             Refused::Zip(format!("it unpacks to more than {MAX_RATIO} times its size, like a zip bomb"))
         })?;
-        progress.add(1)?;
     }
+    // One call for the whole file system: as many calls as there are photos would take minutes.
+    sync_file_system(out)?;
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn sync_file_system(folder: &Path) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(File::open(folder)?)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sync_file_system(_: &Path) -> io::Result<()> {
+    rustix::fs::sync();
     Ok(())
 }
 
@@ -150,7 +167,6 @@ fn inside(name: &str) -> Result<PathBuf, Refused> {
 mod tests {
     use std::io::Write;
 
-    use pipeline_stage::Cancel;
     use pipeline_stage::progress::Silent;
     use zip::write::SimpleFileOptions;
 
@@ -172,9 +188,7 @@ mod tests {
         zip_of(&zip, entries);
         assert!(is_zip(&zip).unwrap());
         fs_err::create_dir(&out).unwrap();
-        let cancel = Cancel::default();
-        let progress = Progress::begin(&Silent, &cancel, "test", None, "files");
-        unpack(&zip, &out, &progress).map_err(|refused| format!("{refused:?}"))?;
+        unpack(&zip, &out, &Silent, &Cancel::default()).map_err(|refused| format!("{refused:?}"))?;
         let mut found = vec![];
         let mut folders = vec![out.clone()];
         while let Some(folder) = folders.pop() {
@@ -228,9 +242,7 @@ mod tests {
         let bytes = fs_err::read(&zip).unwrap();
         fs_err::write(&zip, &bytes[..bytes.len() / 2]).unwrap();
         fs_err::create_dir(&out).unwrap();
-        let cancel = Cancel::default();
-        let progress = Progress::begin(&Silent, &cancel, "test", None, "files");
-        assert!(matches!(unpack(&zip, &out, &progress), Err(Refused::Zip(_))));
+        assert!(matches!(unpack(&zip, &out, &Silent, &Cancel::default()), Err(Refused::Zip(_))));
         fs_err::write(&zip, "text").unwrap();
         assert!(!is_zip(&zip).unwrap());
     }

@@ -194,7 +194,9 @@ mod tests {
         with(|p| p.seed = None);
         with(|p| assert_eq!(p.sources.insert("photos".into(), Digest::of(b"x")), None));
         with(|p| p.inputs.get_mut("features").unwrap()[0].stage = Some("precompute".into()));
-        with(|p| p.inputs.get_mut("features").unwrap()[0].files = [("a".to_owned(), Digest::of(b"b"))].into());
+        with(|p| {
+            p.inputs.get_mut("features").unwrap()[0].files = [("a".to_owned(), Digest::of(b"b"))].into()
+        });
         let distinct: std::collections::BTreeSet<_> = keys.iter().collect();
         assert_eq!(distinct.len(), keys.len());
         assert_eq!(parts().key(), base);

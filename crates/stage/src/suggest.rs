@@ -1,18 +1,19 @@
 //! The nearest known name, for "did you mean".
 
-/// The known name most like `word`, or `None` when none is close (Jaro-Winkler similarity under 0.75).
+/// The known name most like `word`, the first of equals; `None` when none is close (more than half of the
+/// letters must stay, counting swapped neighbours as one change).
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .into_iter()
-        .map(|k| {
-            let alike = strsim::jaro_winkler(word, k);
-            // `learning_rate` is far from `lr` letter by letter; its initials are not.
-            let initials: String = word.split('_').filter_map(|p| p.chars().next()).collect();
-            (k, if initials.len() > 1 && initials == k { 1.0 } else { alike })
-        })
-        .filter(|(_, alike)| *alike >= 0.75)
-        .max_by(|a, b| a.1.total_cmp(&b.1))
-        .map(|(k, _)| k)
+    // `learning_rate` is far from `lr` letter by letter; its initials are not.
+    let initials: String = word.split('_').filter_map(|part| part.chars().next()).collect();
+    let mut best = None;
+    for name in known {
+        let is_short_form = initials.len() > 1 && initials == name;
+        let alike = if is_short_form { 1.0 } else { strsim::normalized_damerau_levenshtein(word, name) };
+        if alike > best.map_or(0.5, |(_, alike)| alike) {
+            best = Some((name, alike));
+        }
+    }
+    best.map(|(name, _)| name)
 }
 
 #[cfg(test)]
@@ -23,6 +24,8 @@ mod tests {
     fn the_closest_name_is_suggested() {
         assert_eq!(nearest("epoch", ["lr", "epochs", "batch_size"]), Some("epochs"));
         assert_eq!(nearest("learning_rate", ["lr", "epochs"]), Some("lr"));
+        assert_eq!(nearest("resnet35", ["resnet50", "resnet34", "resnet18"]), Some("resnet34"));
+        assert_eq!(nearest("haed", ["ingest", "head"]), Some("head"));
     }
 
     #[test]

@@ -2,7 +2,11 @@
 //!
 //! Tests only; nothing here is part of the product, and nothing links libtorch.
 
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a helper that fails fails its test, and a skip must be seen")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a helper that fails fails its test, and a skip must be seen"
+)]
 
 mod project;
 mod stage_bench;

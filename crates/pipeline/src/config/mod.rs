@@ -203,7 +203,9 @@ fn node(
     let params = stage.resolve(&given).map_err(|problems| {
         let place = |p: &Problem| {
             let path = [vec![entry.name.clone()], p.path.clone()].concat();
-            overrides.place(&path).unwrap_or_else(|| match config.place(&path, p.at_key) {
+            // What is missing is reported at the stage's name.
+            let at_key = p.at_key || p.path.is_empty();
+            overrides.place(&path).unwrap_or_else(|| match config.place(&path, at_key) {
                 // The config does not mention the stage at all.
                 Place::File(_) if !top.contains_key(&entry.name) => config.place(&[], true),
                 place => place,

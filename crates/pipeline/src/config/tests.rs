@@ -132,7 +132,7 @@ fn a_missing_or_wrong_pipeline_or_seed_is_named() {
     assert_eq!(
         faults("seed: -1\n"),
         [
-            "configs/c.yaml:1:1: missing key `pipeline`\nhint: add a line `pipeline: quick`",
+            "configs/c.yaml: missing key `pipeline`\nhint: add a line `pipeline: quick`",
             "configs/c.yaml:1:7: expected a whole number from 0, found the number -1",
         ]
     );
