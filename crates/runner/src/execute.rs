@@ -3,7 +3,7 @@
 //! A run finds the sources, plans, and then takes the stages in order: a fresh one is linked; any other is
 //! locked, looked up once more (another run may have made it meanwhile), run, published and linked. After
 //! each stage the next is planned anew, so that an equal result stops the wave. How a stage itself is
-//! carried out is in [`crate::attempt`].
+//! carried out is in `attempt`.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -8,13 +8,13 @@
 //! | [`graph`] | the stages, checked against what each kind declares, in the order of running |
 //! | [`selection`] | which of them the run is about |
 //! | [`source`] | what comes from outside: found, fetched, unpacked, digested |
-//! | [`plan`] | what each stage is: fresh, stale and why, ... |
+//! | [`plan`](mod@plan) | what each stage is: fresh, stale and why, ... |
 //! | [`execute`] | the run: lock, run, publish, link, and decide on the next stage |
 //! | [`store`] | artifacts on disk: looked up, published whole or not at all |
 //! | [`report`] | what came of it |
 //!
 //! Two calls do everything, and both ask the same planner:
-//! [`plan`](execute::plan) says what [`run`](execute::run) will do.
+//! [`plan()`] says what [`run()`] will do.
 
 mod attempt;
 mod clock;

@@ -16,7 +16,7 @@
 //!
 //! An artifact appears by one rename, after everything in it has reached the disk; before, the next run
 //! finds only a folder in `tmp/` without an owner. So a manifest that is there and whose files have
-//! their recorded sizes is a hit. How a stage's folder is made ready for that is in [`crate::draft`].
+//! their recorded sizes is a hit. How a stage's folder is made ready for that is in `draft`.
 
 use std::io;
 use std::path::{Path, PathBuf};

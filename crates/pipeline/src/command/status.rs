@@ -34,7 +34,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
             }
             other => other.reason(),
         };
-        screen.line(&format!("  {:<width$}   {:<8} {detail}", stage.name, stage.state.word()).trim_end());
+        let line = format!("  {:<width$}   {:<8} {detail}", stage.name, stage.state.word());
+        screen.line(line.trim_end());
     }
     Ok(exit::DONE)
 }

@@ -172,7 +172,7 @@ impl Faults<'_> {
 
     fn known_keys(&mut self, map: &BTreeMap<String, &Value>, path: &[String], known: &[&str]) {
         for key in map.keys().filter(|k| !known.contains(&k.as_str())) {
-            let place = self.yaml.place(&[path, &[key.clone()]].concat(), true);
+            let place = self.yaml.place(&[path, std::slice::from_ref(key)].concat(), true);
             let hint = nearest(key, known.iter().copied()).map(|n| format!("did you mean `{n}`?"));
             let message = format!("unknown key `{key}`\nexpected one of: {}", known.join(", "));
             self.found.push(Located::new(place, message, hint));
