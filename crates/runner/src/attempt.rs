@@ -76,9 +76,16 @@ impl Attempt<'_> {
         self.observer.stage_started(&self.node.name, self.reason);
         let draft = self.store.draft()?;
         let partial = self.store.partial_dir(kind, &key);
+        if self.forced {
+            // Whoever forces a stage wants it done anew, not finished.
+            let _ = fs_err::remove_dir_all(&partial);
+        }
         fs_err::create_dir_all(&partial).map_err(Error::io("make a folder for checkpoints", &partial))?;
         let (unix_seconds, started) = (clock::unix_seconds(), Instant::now());
-        let summary = match self.run(&draft, &partial, report) {
+        let ran = self.run(&draft, &partial, report);
+        // Where the stage left nothing to go on from, no empty folder stays.
+        let _ = fs_err::remove_dir(&partial);
+        let summary = match ran {
             Ok(summary) => summary,
             Err(Failure::Cancelled) => return Ok(Ended::Cancelled),
             Err(Failure::Failed { message, hint }) => {

@@ -34,7 +34,7 @@ pub enum Error {
         stage: String,
     },
     /// A selected stage reads one that is neither fresh nor selected.
-    #[error("`{stage}` cannot run alone: `{upstream}`, which it reads, is {state}")]
+    #[error("`{stage}` cannot run alone: it reads `{upstream}`, which is not fresh: {state}")]
     UpstreamNotFresh {
         /// The selected stage.
         stage: String,
@@ -230,4 +230,129 @@ impl Error {
 /// Whether the cause is a full disk or an exhausted quota. Looks through wrappers that add a path.
 fn is_disk_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(value: &str) -> String {
+        value.to_owned()
+    }
+
+    #[test]
+    fn messages_say_what_where_and_what_was_expected_and_hints_the_way_out() {
+        let hint = text("put the file at data/weights/r.pth");
+        let cases: [(Error, &str, &str); 12] = [
+            (
+                Error::UnknownStage {
+                    option: "--only",
+                    stage: text("haed"),
+                    suggestion: Some(text("head")),
+                    known: vec![text("ingest"), text("head")],
+                },
+                "unknown stage `haed` for `--only`, expected one of: ingest, head",
+                "did you mean `head`?",
+            ),
+            (
+                Error::UpstreamNotFresh {
+                    stage: text("head"),
+                    upstream: text("precompute"),
+                    state: text("stale (size 224 → 160)"),
+                },
+                "`head` cannot run alone: it reads `precompute`, which is not fresh: stale (size 224 → 160)",
+                "run it with what it reads: `--until head` instead of `--only head`",
+            ),
+            (
+                Error::SourceMissing {
+                    stage: text("ingest"),
+                    what: "folder",
+                    path: text("data/dogs"),
+                    hint: text("set `root`"),
+                },
+                "ingest: folder not found at data/dogs",
+                "set `root`",
+            ),
+            (
+                Error::SourceShape {
+                    stage: text("ingest"),
+                    path: text("data/dogs"),
+                    found: "a file that is no zip",
+                    expected: "a folder or a zip",
+                    hint: text("set `root`"),
+                },
+                "ingest: data/dogs is a file that is no zip, expected a folder or a zip",
+                "set `root`",
+            ),
+            (
+                Error::Fetch {
+                    stage: text("backbone"),
+                    file: text("r.pth"),
+                    reason: text("no route to host"),
+                    hint: hint.clone(),
+                },
+                "backbone: cannot fetch r.pth: no route to host",
+                "put the file at data/weights/r.pth",
+            ),
+            (
+                Error::WrongDigest {
+                    stage: text("backbone"),
+                    path: text("r.pth"),
+                    found: text("00000000"),
+                    expected: text("b627a593"),
+                    hint: hint.clone(),
+                },
+                "backbone: r.pth has sha256 00000000, expected b627a593",
+                "put the file at data/weights/r.pth",
+            ),
+            (
+                Error::Unpack { stage: text("ingest"), path: text("d.zip"), reason: text("`a` is a link") },
+                "ingest: cannot unpack d.zip: `a` is a link",
+                "get the zip again, or unpack it by hand and name the folder",
+            ),
+            (
+                Error::Locked {
+                    what: text("the store .pipeline"),
+                    holder: text("pid 4711 on host atlas (pipeline run configs/a.yaml, since 14:02:11)"),
+                },
+                "the store .pipeline is in use by pid 4711 on host atlas (pipeline run configs/a.yaml, since 14:02:11)",
+                "wait for it with --wait-lock 600, or use another --store",
+            ),
+            (
+                Error::StoreFormat { path: ".pipeline".into(), found: text("2"), expected: 1 },
+                "the store .pipeline has format 2, this command reads and writes format 1",
+                "use another --store, or the command that made this one",
+            ),
+            (
+                Error::io("publish the artifact", Path::new(".pipeline"))(io::ErrorKind::StorageFull.into()),
+                "cannot publish the artifact: no space left on the disk of .pipeline; nothing was published",
+                "free some space, or put the store on another disk with --store, and run again",
+            ),
+            (
+                Error::Unpublishable { file: text("a"), reason: "it is not a file" },
+                "cannot publish `a`: it is not a file",
+                "this is a fault of the stage; please report it",
+            ),
+            (
+                Error::LinkBlocked { path: "out/c/head".into() },
+                "cannot link out/c/head to the artifact: a file or folder is in the way",
+                "move out/c/head away, or use another --out",
+            ),
+        ];
+        for (error, message, hint) in cases {
+            assert_eq!(error.to_string(), message);
+            assert_eq!(error.hint().unwrap(), hint);
+        }
+    }
+
+    #[test]
+    fn other_trouble_with_the_disk_keeps_the_systems_words_with_the_path() {
+        let source = fs_err::read("no/such/file").unwrap_err();
+        let error = Error::io("open the store", Path::new("no"))(source);
+        let message = pipeline_stage::failure::full_message(&error);
+        assert!(
+            message.starts_with("cannot open the store: ") && message.contains("no/such/file"),
+            "{message}"
+        );
+    }
 }

@@ -83,7 +83,6 @@ pub fn run(
         chosen: &chosen,
         observer: &recorder,
         settled: vec![None; graph.nodes().len()],
-        warnings: vec![],
     };
     let mut stages: Vec<StageReport> = Vec::new();
     for place in 0..graph.nodes().len() {
@@ -96,7 +95,7 @@ pub fn run(
         dir: recorder.dir().to_owned(),
         stages,
         wall_seconds: started.elapsed().as_secs_f64(),
-        warnings: run.warnings,
+        warnings: recorder.warnings(),
     };
     recorder.finish(&report);
     Ok(report)
@@ -142,7 +141,6 @@ struct Run<'a> {
     chosen: &'a Chosen,
     observer: &'a Recorder<'a>,
     settled: Settled,
-    warnings: Vec<String>,
 }
 
 impl Run<'_> {
@@ -189,8 +187,8 @@ impl Run<'_> {
         let stopper =
             before.iter().find(|r| matches!(r.outcome, Outcome::Failed { .. } | Outcome::Locked { .. }));
         if let Some(stopper) = stopper {
-            let because = format!("the run stopped after {} {}", stopper.name, stopper.outcome.word());
-            report.outcome = Outcome::NotRun { because };
+            let why = because(std::slice::from_ref(&stopper.name), before);
+            report.outcome = Outcome::NotRun { because: format!("the run stopped: {why}") };
             return report;
         }
 

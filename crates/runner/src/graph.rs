@@ -415,3 +415,112 @@ impl Hint for GraphError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::toy::{FEATURES, MIX, PHOTOS, diamond, node};
+
+    fn problem(nodes: Vec<Node>) -> GraphError {
+        Graph::new(nodes).err().expect("the graph is wrong")
+    }
+
+    #[test]
+    fn stages_come_after_what_they_read_and_else_in_the_order_of_the_file() {
+        assert_eq!(diamond().names().collect::<Vec<_>>(), ["z", "p", "b", "a", "m"]);
+        let graph = diamond();
+        let names = |places: &BTreeSet<usize>| -> Vec<&str> {
+            places.iter().map(|p| graph.nodes()[*p].name.as_str()).collect()
+        };
+        let place = |name| BTreeSet::from([graph.place(name).unwrap()]);
+        assert_eq!(names(&graph.ancestors(&place("a"))), ["p", "a"]);
+        assert_eq!(names(&graph.descendants(&place("b"))), ["b", "m"]);
+    }
+
+    #[test]
+    fn an_unknown_stage_is_named_with_the_nearest() {
+        let error =
+            problem(vec![node("ingest", &PHOTOS, &[]), node("f", &FEATURES, &[("images", &["ingset"])])]);
+        let expected =
+            "input `images` of stage `f` names an unknown stage `ingset`, expected one of: ingest, f";
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(error.hint().unwrap(), "did you mean `ingest`?");
+        assert_eq!((error.stage(), error.input()), ("f", Some("images")));
+    }
+
+    #[test]
+    fn an_unknown_and_a_missing_input_are_named() {
+        let error = problem(vec![node("p", &PHOTOS, &[]), node("f", &FEATURES, &[("image", &["p"])])]);
+        assert_eq!(error.to_string(), "stage `f` has no input `image`: `features` takes images");
+        assert_eq!(error.hint().unwrap(), "did you mean `images`?");
+        let error = problem(vec![node("p", &PHOTOS, &[("image", &["p"])])]);
+        assert_eq!(error.to_string(), "stage `p` has no input `image`: `photos` takes none");
+
+        let error = problem(vec![node("p", &PHOTOS, &[]), node("f", &FEATURES, &[])]);
+        let expected =
+            "stage `f` needs an input `images` (a stage that produces `images`), and none is given";
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(error.hint().unwrap(), "connect it with `inputs: { images: p }`");
+        assert_eq!((error.stage(), error.input()), ("f", None));
+    }
+
+    #[test]
+    fn an_artifact_of_another_kind_is_refused() {
+        let nodes = vec![node("p", &PHOTOS, &[]), node("m", &MIX, &[("first", &["p"])])];
+        let error = problem(nodes);
+        assert_eq!(
+            error.to_string(),
+            "input `first` of stage `m` expects `features`, but `p` produces `images`"
+        );
+        assert_eq!(error.hint().unwrap(), "connect it with `inputs: { first: m }`");
+    }
+
+    #[test]
+    fn lists_stand_where_lists_belong() {
+        let with = |input: &[(&str, &[&str])]| {
+            problem(vec![
+                node("p", &PHOTOS, &[]),
+                node("f", &FEATURES, &[("images", &["p"])]),
+                node("m", &MIX, input),
+            ])
+        };
+        let error = with(&[("first", &["f", "f"])]);
+        assert_eq!(error.to_string(), "input `first` of stage `m` takes one stage, found 2");
+        let error = with(&[("first", &["f"]), ("more", &[])]);
+        assert_eq!(
+            error.to_string(),
+            "input `more` of stage `m` is an empty list, expected at least one stage"
+        );
+        let error = with(&[("first", &["f"]), ("more", &["f", "f"])]);
+        assert_eq!(error.to_string(), "input `more` of stage `m` names `f` twice");
+    }
+
+    #[test]
+    fn a_cycle_is_shown_along_the_flow_of_data() {
+        let nodes = vec![
+            node("p", &PHOTOS, &[]),
+            node("a", &MIX, &[("first", &["c"])]),
+            node("b", &MIX, &[("first", &["a"])]),
+            node("c", &MIX, &[("first", &["b"])]),
+            node("d", &MIX, &[("first", &["c"])]),
+        ];
+        let error = problem(nodes);
+        assert_eq!(error.to_string(), "the stages form a cycle: b → c → a → b");
+        assert_eq!(
+            problem(vec![node("a", &MIX, &[("first", &["a"])])]).to_string(),
+            "the stages form a cycle: a → a"
+        );
+    }
+
+    #[test]
+    fn names_are_unique_and_can_be_names_of_files() {
+        let error = problem(vec![node("p", &PHOTOS, &[]), node("p", &PHOTOS, &[])]);
+        assert_eq!(error.to_string(), "two stages are named `p`");
+        for name in ["", "a/b", "..", ".hidden", "a b"] {
+            let error = problem(vec![node(name, &PHOTOS, &[])]);
+            let expected =
+                format!("`{name}` is no name for a stage, expected letters, digits, `_`, `-` and `.`");
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+}

@@ -34,6 +34,8 @@ pub mod report;
 pub mod selection;
 pub mod source;
 pub mod store;
+#[cfg(test)]
+mod toy;
 mod tree;
 mod unpack;
 

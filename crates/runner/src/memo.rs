@@ -6,8 +6,8 @@
 //!
 //! The memo is a cache: one that cannot be read is empty, and one that cannot be written costs time only.
 
-use std::collections::HashMap;
 use std::fs::Metadata;
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -47,22 +47,33 @@ impl Fingerprint {
 /// Digests by path relative to the tree.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Memo {
-    entries: HashMap<Vec<u8>, (Fingerprint, Digest)>,
+    /// The file's bytes: names stay where they are, as there may be many.
+    bytes: Vec<u8>,
+    /// Sorted by name.
+    records: Vec<Record>,
+}
+
+#[derive(Debug, PartialEq)]
+struct Record {
+    name: Range<usize>,
+    fingerprint: Fingerprint,
+    digest: Digest,
 }
 
 impl Memo {
     /// Reads the memo at `path`; empty when there is none or it makes no sense.
     pub(crate) fn read(path: &Path) -> Memo {
-        fs_err::read(path).ok().and_then(|bytes| parse(&bytes)).unwrap_or_default()
+        fs_err::read(path).ok().and_then(parse).unwrap_or_default()
     }
 
     /// The digest of the file at `relative`, if it still looks as it did.
     pub(crate) fn get(&self, relative: &[u8], fingerprint: &Fingerprint) -> Option<Digest> {
-        let (known, digest) = self.entries.get(relative)?;
-        (known == fingerprint).then_some(*digest)
+        let place = self.records.binary_search_by(|r| self.bytes[r.name.clone()].cmp(relative)).ok()?;
+        let record = &self.records[place];
+        (record.fingerprint == *fingerprint).then_some(record.digest)
     }
 
-    /// Writes a memo of these files to `path`.
+    /// Writes a memo of these files, which are sorted by name, to `path`.
     pub(crate) fn write<'a>(
         path: &Path,
         files: impl Iterator<Item = (&'a [u8], Fingerprint, Digest)>,
@@ -88,26 +99,27 @@ impl Memo {
     }
 }
 
-fn parse(bytes: &[u8]) -> Option<Memo> {
+fn parse(bytes: Vec<u8>) -> Option<Memo> {
     let (content, checksum) = bytes.split_last_chunk::<32>()?;
     if Digest::of(content).as_bytes() != checksum {
         return None;
     }
     let mut rest = content.strip_prefix(MAGIC.as_slice())?;
-    let mut entries = HashMap::new();
+    let mut records = Vec::new();
     while !rest.is_empty() {
         let length = u32::from_le_bytes(take(&mut rest)?) as usize;
-        let (name, after) = rest.split_at_checked(length)?;
-        rest = after;
+        let start = content.len() - rest.len();
+        rest = rest.get(length..)?;
         let fingerprint = Fingerprint {
             size_bytes: u64::from_le_bytes(take(&mut rest)?),
             modified_ns: i64::from_le_bytes(take(&mut rest)?),
             changed_ns: i64::from_le_bytes(take(&mut rest)?),
             inode: u64::from_le_bytes(take(&mut rest)?),
         };
-        entries.insert(name.to_vec(), (fingerprint, Digest::from_bytes(take(&mut rest)?)));
+        let digest = Digest::from_bytes(take(&mut rest)?);
+        records.push(Record { name: start..start + length, fingerprint, digest });
     }
-    Some(Memo { entries })
+    Some(Memo { bytes, records })
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
@@ -147,7 +159,7 @@ mod tests {
         let path = dir.path().join("memo");
         let fresh = Fingerprint { modified_ns: clock::unix_nanoseconds(), ..OLD };
         Memo::write(&path, [(b"a".as_slice(), fresh, Digest::of(b"abc"))].into_iter()).unwrap();
-        assert_eq!(Memo::read(&path), Memo::default());
+        assert_eq!(Memo::read(&path).get(b"a", &fresh), None);
     }
 
     #[test]

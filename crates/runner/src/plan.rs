@@ -82,7 +82,7 @@ pub enum State {
         /// What is wrong with it: `model.json is missing`.
         reason: String,
     },
-    /// It reads stages that must run first.
+    /// It reads stages that must run first, or is the twin of one.
     Depends {
         /// Their names, of those that it reads directly.
         on: Vec<String>,
@@ -159,8 +159,15 @@ impl Planner<'_> {
     pub(crate) fn plan(&self, chosen: &Chosen) -> Plan {
         let mut settled: Settled = vec![None; self.graph.nodes().len()];
         let mut stages = Vec::with_capacity(settled.len());
+        // Two stages may be alike to the last parameter; then the second finds what the first has made.
+        let mut coming: BTreeMap<(&str, Digest), &str> = BTreeMap::new();
         for (place, node) in self.graph.nodes().iter().enumerate() {
-            let state = self.state(place, &settled);
+            let mut state = self.state(place, &settled);
+            if let Some(key) = state.key()
+                && let Some(twin) = coming.get(&(node.stage.kind(), key))
+            {
+                state = State::Depends { on: vec![(*twin).to_owned()] };
+            }
             let forced = chosen.force.contains(&place);
             let action = match &state {
                 _ if !chosen.may_run.contains(&place) => Action::Skip,
@@ -173,6 +180,9 @@ impl Planner<'_> {
                 && action != Action::Rerun
             {
                 settled[place] = Some(manifest.clone());
+            }
+            if let (Action::Run, Some(key)) = (action, state.key()) {
+                coming.insert((node.stage.kind(), key), &node.name);
             }
             let selected = chosen.goals.contains(&place);
             stages.push(PlannedStage {
@@ -340,11 +350,211 @@ impl State {
 }
 
 impl fmt::Display for State {
-    /// The word, and the reason in brackets: `stale (lr 0.01 → 0.003)`.
+    /// The word, and the reason where it adds something: `stale (lr 0.01 → 0.003)`, `depends on head`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.reason() {
-            reason if reason.is_empty() => f.write_str(self.word()),
-            reason => write!(f, "{} ({reason})", self.word()),
+        match self {
+            State::Fresh { .. } => f.write_str(self.word()),
+            State::Depends { .. } | State::Unknown { .. } => f.write_str(&self.reason()),
+            _ => write!(f, "{} ({})", self.word(), self.reason()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeSet, HashMap};
+
+    use pipeline_stage::Summary;
+    use pipeline_stage::manifest::{FileEntry, Made};
+    use serde_json::json;
+
+    use super::*;
+    use crate::toy::diamond;
+
+    /// A store and links in memory.
+    #[derive(Default)]
+    struct Shelf {
+        artifacts: HashMap<Digest, Lookup>,
+        links: HashMap<String, Arc<Manifest>>,
+    }
+
+    impl Lookups for Shelf {
+        fn lookup(&self, _: &str, key: &Digest) -> Lookup {
+            self.artifacts.get(key).cloned().unwrap_or(Lookup::Absent)
+        }
+        fn current(&self, name: &str) -> Option<Arc<Manifest>> {
+            self.links.get(name).cloned()
+        }
+    }
+
+    fn manifest(parts: KeyParts, text: &str) -> Arc<Manifest> {
+        let made = Made {
+            unix_seconds: 0,
+            wall_seconds: 0.0,
+            host: String::new(),
+            seed: 0,
+            threads: 1,
+            device: String::new(),
+            pipeline_version: String::new(),
+        };
+        let entry = |path: &str, content: &str| FileEntry {
+            path: path.to_owned(),
+            size_bytes: content.len() as u64,
+            blake3: Digest::of(content.as_bytes()),
+        };
+        // Inputs read `text` and nothing else.
+        let files = vec![entry("preview", "any"), entry("text", text)];
+        Arc::new(Manifest { format: 1, key: parts.key(), parts, files, summary: Summary::default(), made })
+    }
+
+    /// A shelf on which everything in `graph` is fresh.
+    fn full(graph: &Graph) -> Shelf {
+        let mut shelf = Shelf::default();
+        let sources = vec![BTreeMap::new(); graph.nodes().len()];
+        let mut settled: Settled = vec![None; graph.nodes().len()];
+        for (place, node) in graph.nodes().iter().enumerate() {
+            let planner = Planner { graph, sources: &sources, lookups: &Shelf::default(), seed: 1 };
+            let manifest = manifest(planner.parts(place, &settled), &node.name);
+            shelf.artifacts.insert(manifest.key, Lookup::Hit(manifest.clone()));
+            shelf.links.insert(node.name.clone(), manifest.clone());
+            settled[place] = Some(manifest);
+        }
+        shelf
+    }
+
+    fn all(graph: &Graph) -> Chosen {
+        let places: BTreeSet<usize> = (0..graph.nodes().len()).collect();
+        Chosen { goals: places.clone(), may_run: places, force: BTreeSet::new() }
+    }
+
+    fn lines(graph: &Graph, shelf: &Shelf, sources: &Sources, chosen: &Chosen) -> Vec<String> {
+        let plan = Planner { graph, sources, lookups: shelf, seed: 1 }.plan(chosen);
+        plan.stages.iter().map(|s| format!("{} {} {:?}", s.name, s.state, s.action)).collect()
+    }
+
+    fn no_sources(graph: &Graph) -> Sources {
+        vec![BTreeMap::new(); graph.nodes().len()]
+    }
+
+    fn with_params(name: &str, params: serde_json::Value) -> Graph {
+        let mut nodes = diamond().nodes().to_vec();
+        nodes.iter_mut().find(|n| n.name == name).unwrap().params = params;
+        Graph::new(nodes).unwrap()
+    }
+
+    #[test]
+    fn what_is_there_is_fresh_and_what_is_not_is_missing() {
+        let graph = diamond();
+        assert_eq!(
+            lines(&graph, &full(&graph), &no_sources(&graph), &all(&graph)),
+            ["z fresh Use", "p fresh Use", "b fresh Use", "a fresh Use", "m fresh Use"]
+        );
+        assert_eq!(
+            lines(&graph, &Shelf::default(), &no_sources(&graph), &all(&graph)),
+            [
+                "z missing (no artifact yet) Run",
+                "p missing (no artifact yet) Run",
+                "b depends on p Decide",
+                "a depends on p Decide",
+                "m depends on b, a Decide"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_changed_parameter_makes_its_stage_stale_and_a_locator_does_not() {
+        let shelf = full(&diamond());
+        let changed = with_params("a", json!({"size": 160}));
+        assert_eq!(
+            lines(&changed, &shelf, &no_sources(&changed), &all(&changed))[3..],
+            ["a stale (size not set → 160) Run", "m depends on a Decide"]
+        );
+        let moved = with_params("a", json!({"path": "elsewhere"}));
+        assert_eq!(
+            lines(&moved, &shelf, &no_sources(&moved), &all(&moved))[3..],
+            ["a fresh Use", "m fresh Use"]
+        );
+    }
+
+    #[test]
+    fn a_damaged_artifact_says_why() {
+        let graph = diamond();
+        let mut shelf = full(&graph);
+        let key = shelf.links["a"].key;
+        shelf.artifacts.insert(key, Lookup::Damaged("text is missing".to_owned()));
+        assert_eq!(
+            lines(&graph, &shelf, &no_sources(&graph), &all(&graph))[3..],
+            ["a damaged (text is missing) Run", "m depends on a Decide"]
+        );
+    }
+
+    #[test]
+    fn a_source_that_is_not_there_leaves_the_key_unknown() {
+        let graph = diamond();
+        let mut sources = no_sources(&graph);
+        let place = graph.place("p").unwrap();
+        sources[place].insert("photos".to_owned(), Located::Unready(Unready::NotFetched));
+        assert_eq!(
+            lines(&graph, &full(&graph), &sources, &all(&graph))[1..3],
+            ["p source photos is not fetched yet Decide", "b depends on p Decide"]
+        );
+        sources[place].insert("photos".to_owned(), Located::Ready(Digest::of(b"other photos")));
+        assert_eq!(
+            lines(&graph, &full(&graph), &sources, &all(&graph))[1],
+            "p stale (source photos changed) Run"
+        );
+    }
+
+    #[test]
+    fn a_forced_stage_runs_and_what_reads_it_waits_for_the_result() {
+        let graph = diamond();
+        let chosen = Chosen { force: BTreeSet::from([graph.place("a").unwrap()]), ..all(&graph) };
+        let plan = Planner { graph: &graph, sources: &no_sources(&graph), lookups: &full(&graph), seed: 1 }
+            .plan(&chosen);
+        assert_eq!(plan.stage("a").unwrap().action, Action::Rerun);
+        assert_eq!(plan.stage("a").unwrap().reason(), "forced");
+        assert_eq!(plan.stage("m").unwrap().reason(), "depends on a");
+        assert_eq!((plan.fresh(), plan.to_run()), (3, 2));
+    }
+
+    #[test]
+    fn only_what_an_input_reads_is_part_of_the_key() {
+        let graph = diamond();
+        let sources = no_sources(&graph);
+        let planner = Planner { graph: &graph, sources: &sources, lookups: &Shelf::default(), seed: 1 };
+        let place = graph.place("a").unwrap();
+        let mut settled: Settled = vec![None; graph.nodes().len()];
+        settled[graph.place("p").unwrap()] = full(&graph).links.get("p").cloned();
+        let parts = planner.parts(place, &settled);
+        let files = &parts.inputs["images"][0].files;
+        assert_eq!(files.keys().collect::<Vec<_>>(), ["text"]);
+        // Names of stages are part of the key for lists only.
+        assert_eq!(parts.inputs["images"][0].stage, None);
+    }
+
+    #[test]
+    fn the_second_of_two_equal_stages_waits_for_the_first() {
+        let graph = with_params("b", json!({}));
+        let mut shelf = full(&graph);
+        let key = shelf.links["a"].key;
+        assert_eq!(shelf.links["b"].key, key);
+        shelf.artifacts.remove(&key);
+        assert_eq!(
+            lines(&graph, &shelf, &no_sources(&graph), &all(&graph))[2..4],
+            ["b missing (no artifact yet) Run", "a depends on b Decide"]
+        );
+    }
+
+    #[test]
+    fn a_stage_that_may_run_alone_is_blocked_by_an_upstream_that_may_not() {
+        let graph = with_params("p", json!({"n": 2}));
+        let place = |name| BTreeSet::from([graph.place(name).unwrap()]);
+        let chosen = Chosen { goals: place("a"), may_run: place("a"), force: BTreeSet::new() };
+        let plan =
+            Planner { graph: &graph, sources: &no_sources(&graph), lookups: &full(&diamond()), seed: 1 };
+        let plan = plan.plan(&chosen);
+        let (stage, upstream) = plan.blocked(&graph).unwrap();
+        assert_eq!((stage.name.as_str(), upstream.name.as_str()), ("a", "p"));
+        assert_eq!(upstream.state.to_string(), "stale (n not set → 2)");
     }
 }

@@ -7,7 +7,6 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use fs_err::{File, OpenOptions};
 use pipeline_stage::Event;
@@ -27,7 +26,8 @@ pub(crate) struct Recorder<'a> {
     dir: PathBuf,
     started: Value,
     events: Mutex<Option<File>>,
-    failed: AtomicBool,
+    /// Why it is not complete, if it is not.
+    failed: Mutex<Option<String>>,
 }
 
 impl<'a> Recorder<'a> {
@@ -48,8 +48,7 @@ impl<'a> Recorder<'a> {
             "device": options.device,
             "pipeline_version": options.pipeline_version,
         });
-        let recorder =
-            Recorder { inner, dir, started, events: Mutex::new(None), failed: AtomicBool::new(false) };
+        let recorder = Recorder { inner, dir, started, events: Mutex::new(None), failed: Mutex::new(None) };
         let made = fs_err::create_dir_all(&recorder.dir).and_then(|()| {
             OpenOptions::new().create(true).append(true).open(recorder.dir.join("events.jsonl"))
         });
@@ -110,11 +109,18 @@ impl<'a> Recorder<'a> {
         self.check(file.and_then(|mut file| file.write_all(line.as_bytes())));
     }
 
+    /// The warning about the record itself, if it is not complete.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.failed.lock().unwrap_or_else(|e| e.into_inner()).iter().cloned().collect()
+    }
+
     fn check(&self, written: std::io::Result<()>) {
-        if let Err(error) = written
-            && !self.failed.swap(true, Ordering::Relaxed)
-        {
-            self.inner.warning(&format!("the record of this run is not complete: {error}"));
+        let Err(error) = written else { return };
+        let mut failed = self.failed.lock().unwrap_or_else(|e| e.into_inner());
+        if failed.is_none() {
+            let message = format!("the record of this run is not complete: {error}");
+            self.inner.warning(&message);
+            *failed = Some(message);
         }
     }
 }

@@ -83,3 +83,57 @@ fn places(graph: &Graph, names: &[String], option: &'static str) -> Result<BTree
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::toy::diamond;
+    use pipeline_stage::Hint;
+
+    fn of(only: &[&str], from: &[&str], until: &[&str], force: &[&str]) -> Selection {
+        let owned = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
+        Selection { only: owned(only), from: owned(from), until: owned(until), force: owned(force) }
+    }
+
+    /// Names of the goals, and of what else may run.
+    fn chosen(selection: &Selection) -> (String, String) {
+        let graph = diamond();
+        let chosen = selection.resolve(&graph).unwrap();
+        let names = |places: &BTreeSet<usize>| {
+            places.iter().map(|p| graph.nodes()[*p].name.as_str()).collect::<Vec<_>>().join(" ")
+        };
+        (names(&chosen.goals), names(&(&chosen.may_run - &chosen.goals)))
+    }
+
+    #[test]
+    fn each_option_selects_what_its_line_in_the_table_says() {
+        // diamond: z; p → b, a → m
+        let cases = [
+            (of(&[], &[], &[], &[]), "z p b a m", ""),
+            (of(&["a"], &[], &[], &[]), "a", ""),
+            (of(&["a", "z"], &[], &[], &[]), "z a", ""),
+            (of(&[], &["a"], &[], &[]), "a m", "p b"),
+            (of(&[], &[], &["a"], &[]), "p a", ""),
+            (of(&[], &["p"], &["b"], &[]), "p b", ""),
+            (of(&["m"], &["a"], &[], &[]), "m", ""),
+        ];
+        for (selection, goals, more) in cases {
+            assert_eq!(chosen(&selection), (goals.to_owned(), more.to_owned()), "{selection:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_select_nothing_are_errors_with_a_way_out() {
+        let error = |selection: Selection| selection.resolve(&diamond()).unwrap_err();
+        let unknown = error(of(&[], &["mm"], &[], &[]));
+        assert_eq!(unknown.to_string(), "unknown stage `mm` for `--from`, expected one of: z, p, b, a, m");
+        let nothing = error(of(&["z"], &["p"], &[], &[]));
+        assert_eq!(
+            nothing.to_string(),
+            "the selection leaves no stage: `--only`, `--from` and `--until` together mean their intersection"
+        );
+        let no_force = error(of(&["a"], &[], &[], &["m"]));
+        assert_eq!(no_force.to_string(), "`--force m` has no effect: `m` is not among the selected stages");
+        assert_eq!(no_force.hint().unwrap(), "add `--only m`, or select it otherwise");
+    }
+}

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use pipeline_stage::source::{Remote, Shape, Source};
-use pipeline_stage::{Cancel, Digest, Event, Report};
+use pipeline_stage::{Cancel, Digest, Event, Hint, Report};
 
 use crate::error::Error;
 use crate::fetch::{self, Unfetched};
@@ -71,7 +71,7 @@ impl Finder<'_> {
     fn find(&self, stage: &str, source: &Source, may_fetch: bool) -> Result<Place, Error> {
         let path = self.options.root.join(&source.path);
         let one = One { finder: self, stage, source, path: &path, may_fetch };
-        match fs_err::metadata(&path) {
+        let place = match fs_err::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => one.folder(),
             Ok(metadata) if metadata.is_file() => one.file(),
             Ok(_) => Err(one.wrong_shape("neither a file nor a folder")),
@@ -79,6 +79,13 @@ impl Finder<'_> {
                 one.missing()
             }
             Err(e) => Err(Error::io("look for a source", &path)(e)),
+        };
+        match place {
+            // A plan says what a run will stumble over, and about the other stages, too.
+            Err(error @ (Error::SourceMissing { .. } | Error::SourceShape { .. })) if !may_fetch => {
+                Ok(Place::Unready(Unready::Missing { message: error.to_string(), hint: error.hint() }))
+            }
+            other => other,
         }
     }
 }
@@ -132,29 +139,19 @@ impl One<'_> {
     }
 
     fn missing(&self) -> Result<Place, Error> {
-        let error = match (&self.source.fetch, self.may_fetch) {
-            (Some(remote), true) => return self.fetch(remote),
-            (Some(_), false)
-                if self.source.shape == Shape::Tree && with_ending(self.path, "zip").exists() =>
-            {
-                return Ok(Place::Unready(Unready::NotUnpacked));
+        match &self.source.fetch {
+            Some(remote) if self.may_fetch => self.fetch(remote),
+            Some(_) if self.source.shape == Shape::Tree && with_ending(self.path, "zip").exists() => {
+                Ok(Place::Unready(Unready::NotUnpacked))
             }
-            (Some(_), false) => return Ok(Place::Unready(Unready::NotFetched)),
-            (None, may_fetch) => {
-                let error = Error::SourceMissing {
-                    stage: self.stage.to_owned(),
-                    what: if self.source.shape == Shape::File { "file" } else { "folder" },
-                    path: self.shown(),
-                    hint: self.source.missing_hint.clone(),
-                };
-                if may_fetch {
-                    return Err(error);
-                }
-                error
-            }
-        };
-        let hint = pipeline_stage::Hint::hint(&error);
-        Ok(Place::Unready(Unready::Missing { message: error.to_string(), hint }))
+            Some(_) => Ok(Place::Unready(Unready::NotFetched)),
+            None => Err(Error::SourceMissing {
+                stage: self.stage.to_owned(),
+                what: if self.source.shape == Shape::File { "file" } else { "folder" },
+                path: self.shown(),
+                hint: self.source.missing_hint.clone(),
+            }),
+        }
     }
 
     fn fetch(&self, remote: &Remote) -> Result<Place, Error> {

@@ -2,14 +2,17 @@
 //!
 //! The digest of a tree is the hash of the sorted list of (relative path, digest of the content) of its
 //! files: where it lies, times and permissions play no part. Clutter ([`is_clutter`]) is left out. Links are
-//! followed; one that leads back into a folder above it is left out.
+//! followed; one that leads back to a folder above it is left out.
+//!
+//! A tree in which nothing changed is looked at and not read: a call per file, on all cores.
 
+use std::ffi::OsStr;
 use std::fs::Metadata;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use fs_err::File;
+use fs_err::{DirEntry, File};
 use pipeline_stage::source::is_clutter;
 use pipeline_stage::{Cancel, Digest, Progress, Report};
 use rayon::prelude::*;
@@ -17,12 +20,7 @@ use rayon::prelude::*;
 use crate::error::Error;
 use crate::memo::{Fingerprint, Memo};
 
-/// A file of a tree.
-struct Entry {
-    /// Bytes of the path relative to the tree, with `/`.
-    relative: Vec<u8>,
-    path: PathBuf,
-}
+const DOING: &str = "look at the files of a source";
 
 /// Where digests are remembered, and who is told of the hashing.
 pub(crate) struct Hashing<'a> {
@@ -34,15 +32,20 @@ pub(crate) struct Hashing<'a> {
     pub(crate) cancel: &'a Cancel,
 }
 
+/// A file of a tree.
+struct Entry {
+    /// Bytes of the path relative to the tree, with `/`; empty for a tree that is one file.
+    relative: Vec<u8>,
+    fingerprint: Fingerprint,
+    is_file: bool,
+}
+
 impl Hashing<'_> {
     /// The digest of the tree at `root`.
     pub(crate) fn tree(&self, root: &Path) -> Result<Digest, Error> {
-        let mut entries = Vec::new();
         let real = fs_err::canonicalize(root).map_err(Error::io(DOING, root))?;
-        walk(root, &[], &mut vec![real], &mut entries).map_err(Error::io(DOING, root))?;
-        entries.sort_by(|a, b| a.relative.cmp(&b.relative));
-
-        let digests = self.entries(&entries, root)?;
+        let entries = walk(root, &[], &Above { real, next: None }).map_err(Error::io(DOING, root))?;
+        let digests = self.digests(root, &entries)?;
         let mut hasher = blake3::Hasher::new();
         for (entry, digest) in entries.iter().zip(&digests) {
             // With its length before it, no name can be taken for another.
@@ -55,114 +58,137 @@ impl Hashing<'_> {
 
     /// The digest of one file.
     pub(crate) fn file(&self, path: &Path) -> Result<Digest, Error> {
-        let entries = [Entry { relative: vec![], path: path.to_owned() }];
-        Ok(self.entries(&entries, path)?[0])
+        let metadata = fs_err::metadata(path).map_err(Error::io(DOING, path))?;
+        Ok(self.digests(path, &[Entry::new(vec![], &metadata)])?[0])
     }
 
-    /// The digest of each entry: looks at all, reads those that do not look as they did.
-    fn entries(&self, entries: &[Entry], near: &Path) -> Result<Vec<Digest>, Error> {
+    /// The digest of each entry; those that look as they did are not read.
+    fn digests(&self, root: &Path, entries: &[Entry]) -> Result<Vec<Digest>, Error> {
         let memo = self.memo.as_deref().map(Memo::read).unwrap_or_default();
-        let looked: Vec<(Fingerprint, Option<Digest>)> = entries
-            .par_iter()
-            .map(|entry| {
-                let fingerprint = Fingerprint::of(&metadata(&entry.path)?);
-                Ok((fingerprint, memo.get(&entry.relative, &fingerprint)))
-            })
-            .collect::<io::Result<_>>()
-            .map_err(Error::io(DOING, near))?;
-
-        let unknown = looked.iter().filter(|(_, digest)| digest.is_none()).count();
+        let known: Vec<Option<Digest>> =
+            entries.par_iter().map(|entry| memo.get(&entry.relative, &entry.fingerprint)).collect();
+        let unknown = known.iter().filter(|digest| digest.is_none()).count();
         if unknown == 0 {
-            return Ok(looked.into_iter().filter_map(|(_, digest)| digest).collect());
+            return Ok(known.into_iter().flatten().collect());
         }
+
         let progress = Progress::begin(self.report, self.cancel, "hash files", Some(unknown as u64), "files");
         let digests: Vec<Digest> = entries
             .par_iter()
-            .zip(&looked)
-            .map(|(entry, (_, known))| {
+            .zip(known)
+            .map(|(entry, known)| {
                 let Some(digest) = known else {
-                    let digest = digest_content(&entry.path)?;
+                    let digest = entry.read(root)?;
                     progress.add(1)?;
                     return Ok(digest);
                 };
-                Ok(*digest)
+                Ok(digest)
             })
             .collect::<Result<_, Error>>()?;
 
-        if let Some(memo) = &self.memo {
-            let files = entries.iter().zip(&looked).zip(&digests);
-            let files =
-                files.map(|((entry, (print, _)), digest)| (entry.relative.as_slice(), *print, *digest));
+        if let Some(path) = &self.memo {
+            let files = entries.iter().zip(&digests);
+            let files = files.map(|(entry, digest)| (entry.relative.as_slice(), entry.fingerprint, *digest));
             // A memo that cannot be written (a read-only store) costs time, nothing else.
-            let _ = Memo::write(memo, files);
+            let _ = Memo::write(path, files);
         }
         Ok(digests)
     }
 }
 
-const DOING: &str = "look at the files of a source";
+impl Entry {
+    fn new(relative: Vec<u8>, metadata: &Metadata) -> Entry {
+        Entry { relative, fingerprint: Fingerprint::of(metadata), is_file: metadata.is_file() }
+    }
 
-/// Of what a link leads to, or of the link where it leads nowhere.
-fn metadata(path: &Path) -> io::Result<Metadata> {
-    match fs_err::metadata(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => fs_err::symlink_metadata(path),
-        other => other,
+    /// The digest of its content.
+    fn read(&self, root: &Path) -> Result<Digest, Error> {
+        if !self.is_file {
+            // Reading a pipe would not end, and a link that leads nowhere cannot be read.
+            return Ok(Digest::of(b"not a file"));
+        }
+        let path = if self.relative.is_empty() {
+            root.to_owned()
+        } else {
+            root.join(OsStr::from_bytes(&self.relative))
+        };
+        let hash = || -> io::Result<Digest> {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update_reader(File::open(&path)?)?;
+            Ok(hasher.finalize().into())
+        };
+        match hash() {
+            // Ingest reports such a file; it must not keep the others from being used.
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Ok(Digest::of(b"permission denied")),
+            other => other.map_err(Error::io(DOING, &path)),
+        }
     }
 }
 
-fn digest_content(path: &Path) -> Result<Digest, Error> {
-    // Reading a pipe would not end.
-    if !metadata(path).map_err(Error::io(DOING, path))?.is_file() {
-        return Ok(Digest::of(b"not a file"));
-    }
-    let hash = || -> io::Result<Digest> {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(File::open(path)?)?;
-        Ok(hasher.finalize().into())
-    };
-    match hash() {
-        // Ingest reports such a file; it must not keep the others from being used.
-        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Ok(Digest::of(b"permission denied")),
-        other => other.map_err(Error::io(DOING, path)),
+/// Real paths of the root and of the links on the way down to a folder.
+struct Above<'a> {
+    real: PathBuf,
+    next: Option<&'a Above<'a>>,
+}
+
+impl Above<'_> {
+    /// Whether `folder` is one of them or above one of them.
+    fn has(&self, folder: &Path) -> bool {
+        self.real.starts_with(folder) || self.next.is_some_and(|next| next.has(folder))
     }
 }
 
-/// Collects what is in `folder` but folders. `above` holds the real paths of the folders on the way.
-fn walk(
-    folder: &Path,
-    relative: &[u8],
-    above: &mut Vec<PathBuf>,
-    entries: &mut Vec<Entry>,
-) -> io::Result<()> {
+/// Everything in `folder` but folders, sorted by the bytes of the relative path.
+fn walk(folder: &Path, relative: &[u8], above: &Above<'_>) -> io::Result<Vec<Entry>> {
+    let mut found = Vec::new();
     for entry in fs_err::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
         if is_clutter(&name.to_string_lossy()) {
             continue;
         }
-        let mut below = relative.to_vec();
-        if !below.is_empty() {
+        let kind = entry.file_type()?;
+        let is_dir = kind.is_dir() || (kind.is_symlink() && entry.path().is_dir());
+        let mut below = [relative, name.into_vec().as_slice()].concat();
+        if is_dir {
+            // A folder's files sort as its name with this, not as its name.
             below.push(b'/');
         }
-        below.extend(name.as_bytes());
-        let (path, kind) = (entry.path(), entry.file_type()?);
-        let is_dir = kind.is_dir() || (kind.is_symlink() && path.is_dir());
-        if !is_dir {
-            entries.push(Entry { relative: below, path });
-            continue;
-        }
-        if !kind.is_symlink() {
-            walk(&path, &below, above, entries)?;
-            continue;
-        }
-        let real = fs_err::canonicalize(&path)?;
-        if !above.iter().any(|folder| folder.starts_with(&real)) {
-            above.push(real);
-            walk(&path, &below, above, entries)?;
-            above.pop();
-        }
+        found.push((below, entry, is_dir));
     }
-    Ok(())
+    found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    let parts: io::Result<Vec<Vec<Entry>>> = found
+        .into_par_iter()
+        .map(|(below, entry, is_dir)| {
+            if is_dir { enter(&entry, &below, above) } else { Ok(look(&entry, below)?.into_iter().collect()) }
+        })
+        .collect();
+    Ok(parts?.into_iter().flatten().collect())
+}
+
+/// What is in a folder, or in the folder that a link leads to.
+fn enter(folder: &DirEntry, relative: &[u8], above: &Above<'_>) -> io::Result<Vec<Entry>> {
+    let path = folder.path();
+    if !folder.file_type()?.is_symlink() {
+        return walk(&path, relative, above);
+    }
+    let real = fs_err::canonicalize(&path)?;
+    if above.has(&real) { Ok(vec![]) } else { walk(&path, relative, &Above { real, next: Some(above) }) }
+}
+
+/// A file, or what a link leads to, or a link that leads nowhere; nothing when it went away meanwhile.
+fn look(entry: &DirEntry, relative: Vec<u8>) -> io::Result<Option<Entry>> {
+    let is_link = entry.file_type()?.is_symlink();
+    let target = if is_link { fs_err::metadata(entry.path()) } else { entry.metadata() };
+    let metadata = match target {
+        Err(e) if is_link && e.kind() == io::ErrorKind::NotFound => entry.metadata(),
+        other => other,
+    };
+    match metadata {
+        Ok(metadata) => Ok(Some(Entry::new(relative, &metadata))),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
 }
 
 #[cfg(test)]
@@ -222,11 +248,30 @@ mod tests {
     }
 
     #[test]
+    fn files_are_sorted_by_the_bytes_of_their_whole_path() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a/x", "a.b/x", "a-b", "a0", "b/c/x", "b/c-d", "B"] {
+            write(dir.path(), name, "one");
+        }
+        let above = Above { real: dir.path().to_owned(), next: None };
+        let found: Vec<Vec<u8>> =
+            walk(dir.path(), &[], &above).unwrap().into_iter().map(|e| e.relative).collect();
+        let mut sorted = found.clone();
+        sorted.sort();
+        assert_eq!(found, sorted);
+        assert_eq!(found.len(), 7);
+    }
+
+    #[test]
     fn links_that_lead_back_or_nowhere_do_not_stop_the_walk() {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path(), "a/x", "one");
         symlink(dir.path(), dir.path().join("a/back")).unwrap();
         symlink("nowhere", dir.path().join("a/broken")).unwrap();
+        let above = Above { real: fs_err::canonicalize(dir.path()).unwrap(), next: None };
+        let found = walk(dir.path(), &[], &above).unwrap();
+        let names: Vec<_> = found.iter().map(|e| String::from_utf8_lossy(&e.relative).into_owned()).collect();
+        assert_eq!(names, ["a/broken", "a/x"]);
         tree(dir.path());
     }
 }

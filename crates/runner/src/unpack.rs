@@ -228,6 +228,18 @@ mod tests {
     }
 
     #[test]
+    fn links_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, out) = (dir.path().join("a.zip"), dir.path().join("out"));
+        let mut zip = zip::ZipWriter::new(File::create(&path).unwrap());
+        zip.add_symlink("train/a", "/etc", SimpleFileOptions::default()).unwrap();
+        zip.finish().unwrap();
+        fs_err::create_dir(&out).unwrap();
+        let refused = unpack(&path, &out, &Silent, &Cancel::default()).unwrap_err();
+        assert_eq!(format!("{refused:?}"), r#"Zip("`train/a` is a link")"#);
+    }
+
+    #[test]
     fn a_zip_bomb_is_refused() {
         let zeros = vec![0u8; (FREE_BYTES + (16 << 20)) as usize];
         let refused = unpacked(&[("a/zeros", &zeros), ("b/x", b"1")]).unwrap_err();

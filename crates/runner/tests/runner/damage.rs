@@ -1,0 +1,125 @@
+//! Artifacts that are not whole are named, moved aside and made again; litter of killed runs goes.
+
+use pipeline_runner::{Outcome, RunReport};
+
+use crate::project::{Project, chain, outcomes};
+
+/// Runs, damages the artifact of `middle`, and runs again.
+fn damaged(damage: impl Fn(&std::path::Path)) -> (Project, RunReport, String) {
+    let project = Project::new();
+    project.run(chain());
+    let artifact = fs_err::canonicalize(project.path("out/c/middle")).unwrap();
+    damage(&artifact);
+    let planned = project.plan(chain()).stage("middle").unwrap().state.to_string();
+    let report = project.run(chain());
+    (project, report, planned)
+}
+
+fn assert_rebuilt(project: &Project, report: &RunReport, reason: &str) {
+    assert_eq!(outcomes(report), ["read fresh", "middle ran", "last fresh"]);
+    let middle = report.stage("middle").unwrap();
+    assert_eq!(middle.outcome, Outcome::Ran { reason: reason.to_owned() });
+    assert_eq!(project.text("middle"), "one two x");
+    let aside = project.in_store("damaged");
+    assert_eq!(aside.len(), 1, "{aside:?}");
+    let expected =
+        format!("its artifact was damaged ({reason}) and is moved to .pipeline/damaged/{}", aside[0]);
+    assert_eq!(middle.warnings, [expected]);
+}
+
+#[test]
+fn a_deleted_file() {
+    let (project, report, planned) = damaged(|dir| fs_err::remove_file(dir.join("text.txt")).unwrap());
+    assert_eq!(planned, "damaged (text.txt is missing)");
+    assert_rebuilt(&project, &report, "text.txt is missing");
+}
+
+#[test]
+fn a_truncated_file() {
+    let (project, report, planned) = damaged(|dir| {
+        fs_err::remove_file(dir.join("text.txt")).unwrap();
+        fs_err::write(dir.join("text.txt"), "one").unwrap();
+    });
+    assert_eq!(planned, "damaged (text.txt has 3 bytes, expected 9)");
+    assert_rebuilt(&project, &report, "text.txt has 3 bytes, expected 9");
+}
+
+#[test]
+fn a_link_in_place_of_a_file() {
+    let (project, report, _) = damaged(|dir| {
+        fs_err::rename(dir.join("text.txt"), dir.join("elsewhere")).unwrap();
+        fs_err::os::unix::fs::symlink("elsewhere", dir.join("text.txt")).unwrap();
+    });
+    assert_rebuilt(&project, &report, "text.txt is not a file");
+}
+
+#[test]
+fn a_missing_manifest() {
+    let (project, report, _) = damaged(|dir| fs_err::remove_file(dir.join("artifact.json")).unwrap());
+    assert_rebuilt(&project, &report, "artifact.json is missing");
+}
+
+#[test]
+fn a_manifest_cut_short() {
+    let (_, report, planned) = damaged(|dir| {
+        let text = fs_err::read(dir.join("artifact.json")).unwrap();
+        fs_err::remove_file(dir.join("artifact.json")).unwrap();
+        fs_err::write(dir.join("artifact.json"), &text[..text.len() / 2]).unwrap();
+    });
+    assert!(planned.starts_with("damaged (artifact.json cannot be read: "), "{planned}");
+    assert_eq!(outcomes(&report), ["read fresh", "middle ran", "last fresh"]);
+}
+
+#[test]
+fn the_manifest_of_another_artifact() {
+    let (_, report, planned) = damaged(|dir| {
+        let other = dir.ancestors().nth(2).unwrap().join("read");
+        let other = fs_err::read_dir(other).unwrap().next().unwrap().unwrap().path();
+        fs_err::remove_file(dir.join("artifact.json")).unwrap();
+        fs_err::copy(other.join("artifact.json"), dir.join("artifact.json")).unwrap();
+    });
+    assert!(planned.starts_with("damaged (artifact.json is of another artifact, "), "{planned}");
+    assert_eq!(outcomes(&report), ["read fresh", "middle ran", "last fresh"]);
+}
+
+#[test]
+fn an_artifact_that_is_gone_is_made_again_without_a_word() {
+    let (project, report, planned) = damaged(|dir| fs_err::remove_dir_all(dir).unwrap());
+    assert_eq!(planned, "missing (no artifact yet)");
+    assert_eq!(outcomes(&report), ["read fresh", "middle ran", "last fresh"]);
+    assert_eq!(report.stage("middle").unwrap().warnings, [""; 0]);
+    assert_eq!(project.in_store("damaged"), [""; 0]);
+}
+
+#[test]
+fn drafts_without_an_owner_are_removed() {
+    let project = Project::new();
+    project.run(chain());
+    // A killed process leaves its draft, and the owner file that nobody locks any more.
+    project.write(".pipeline/tmp/1-0-7/out/text.txt", "half");
+    project.write(".pipeline/tmp/1-0-7.owner", "");
+    project.write(".pipeline/tmp/without-owner/out/text.txt", "half");
+    project.run(chain());
+    assert_eq!(project.in_store("tmp"), [""; 0]);
+}
+
+#[test]
+fn a_damaged_memo_is_ignored() {
+    let project = Project::new();
+    project.run(chain());
+    for name in project.in_store("memo") {
+        project.write(&format!(".pipeline/memo/{name}"), "not a memo");
+    }
+    assert_eq!(project.outcomes(chain()), ["read fresh", "middle fresh", "last fresh"]);
+}
+
+#[test]
+fn a_store_of_another_format_is_refused() {
+    let project = Project::new();
+    project.write(".pipeline/format", "2\n");
+    let error = project.try_run(chain(), &project.options()).unwrap_err().to_string();
+    let store = project.path(".pipeline");
+    let expected =
+        format!("the store {} has format 2, this command reads and writes format 1", store.display());
+    assert_eq!(error, expected);
+}

@@ -1,0 +1,232 @@
+//! Stage kinds that write text.
+//!
+//! Parameters named in `LOCATORS` are not part of a key; the toys use that to be told how to behave
+//! without becoming another stage.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use pipeline_stage::params::SourcePath;
+use pipeline_stage::source::Shape;
+use pipeline_stage::{Context, Failure, Input, Parameters, Problem, Remote, Source, Stage, Summary};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The file that the toys read and write.
+pub(crate) const TEXT: &str = "text.txt";
+
+fn io(error: std::io::Error) -> Failure {
+    Failure::new(error.to_string(), None)
+}
+
+/// Reads a folder of text files and writes them one after another.
+pub(crate) struct Read;
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReadParams {
+    /// The folder.
+    path: SourcePath,
+    /// Where to fetch a zip of it.
+    #[serde(default)]
+    url: Option<String>,
+}
+
+impl Parameters for ReadParams {
+    fn check(&self, _: &mut Vec<Problem>) {}
+}
+
+impl Stage for Read {
+    const KIND: &'static str = "read";
+    const VERSION: u32 = 1;
+    const SUMMARY: &'static str = "Reads a folder.";
+    const PRODUCES: &'static str = "text";
+    const INPUTS: &'static [Input] = &[];
+    const USES_SEED: bool = false;
+    const LOCATORS: &'static [&'static str] = &["path", "url"];
+    type Params = ReadParams;
+
+    fn sources(params: &ReadParams) -> Vec<Source> {
+        vec![Source {
+            name: "folder",
+            param: "path",
+            path: params.path.0.clone(),
+            shape: Shape::Tree,
+            fetch: params.url.clone().map(|url| Remote { url, sha256: None }),
+            missing_hint: "set `path` to a folder".to_owned(),
+        }]
+    }
+
+    fn run(_: &ReadParams, cx: &Context<'_>) -> Result<Summary, Failure> {
+        let mut files: Vec<PathBuf> = vec![];
+        let mut folders = vec![cx.source("folder").to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs_err::read_dir(folder).map_err(io)? {
+                let path = entry.map_err(io)?.path();
+                if path.is_dir() { folders.push(path) } else { files.push(path) }
+            }
+        }
+        files.sort();
+        let texts: Result<Vec<String>, _> = files.iter().map(fs_err::read_to_string).collect();
+        fs_err::write(cx.out.join(TEXT), texts.map_err(io)?.concat()).map_err(io)?;
+        Ok(Summary { line: format!("{} files", files.len()), ..Summary::default() })
+    }
+}
+
+/// Writes the texts that it reads, one after another, and its own.
+pub(crate) struct Join;
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JoinParams {
+    /// Its own text.
+    #[serde(default)]
+    text: String,
+    /// Letters kept of the whole.
+    #[serde(default = "all")]
+    keep: usize,
+    /// Not in the key: a file with a line for each time that it ran.
+    #[serde(default)]
+    journal: Option<PathBuf>,
+    /// Not in the key: what else it does.
+    #[serde(default)]
+    behaviour: Behaviour,
+}
+
+fn all() -> usize {
+    usize::MAX
+}
+
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Behaviour {
+    #[default]
+    Plain,
+    /// Another text each time.
+    Random,
+    Fail,
+    Panic,
+    /// Leaves a checkpoint and goes on until it is cancelled.
+    UntilCancelled,
+    /// Goes on until this file exists.
+    UntilExists(PathBuf),
+    /// Takes so long, in milliseconds.
+    Slow(u64),
+    /// Writes so many bytes more.
+    Big(usize),
+    /// Leaves a file in the manifest's place.
+    Manifest,
+    /// Leaves a symbolic link.
+    Symlink,
+    /// Hard-links the text of its first input as `linked.txt`.
+    LinkInput,
+    /// Hard-links this file from outside as `linked.txt`.
+    LinkOutside(PathBuf),
+}
+
+impl Parameters for JoinParams {
+    fn check(&self, _: &mut Vec<Problem>) {}
+}
+
+impl Stage for Join {
+    const KIND: &'static str = "join";
+    const VERSION: u32 = 1;
+    const SUMMARY: &'static str = "Joins texts.";
+    const PRODUCES: &'static str = "text";
+    const INPUTS: &'static [Input] = &[Input {
+        name: "texts",
+        accepts: "text",
+        reads: &[TEXT],
+        many: true,
+        optional: true,
+        doc: "The texts.",
+    }];
+    const USES_SEED: bool = false;
+    const LOCATORS: &'static [&'static str] = &["journal", "behaviour"];
+    const RECORDS: &'static [&'static str] = &["when.txt"];
+    type Params = JoinParams;
+
+    fn sources(_: &JoinParams) -> Vec<Source> {
+        vec![]
+    }
+
+    fn run(params: &JoinParams, cx: &Context<'_>) -> Result<Summary, Failure> {
+        let mut text = String::new();
+        for artifact in cx.inputs("texts") {
+            text += &fs_err::read_to_string(artifact.path(TEXT)).map_err(io)?;
+        }
+        text += &params.text;
+        text = text.chars().take(params.keep).collect();
+        if let Some(path) = &params.journal {
+            let mut file = fs_err::OpenOptions::new().create(true).append(true).open(path).map_err(io)?;
+            std::io::Write::write_all(&mut file, format!("{}\n", cx.stage).as_bytes()).map_err(io)?;
+        }
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
+        match &params.behaviour {
+            Behaviour::Plain => {}
+            Behaviour::Random => text += &now.to_string(),
+            Behaviour::Fail => {
+                fs_err::write(cx.out.join("half.txt"), "half").map_err(io)?;
+                return Err(Failure::new("the text is not good", Some("write a better one".to_owned())));
+            }
+            Behaviour::Panic => panic!("index out of bounds"),
+            Behaviour::UntilCancelled => {
+                fs_err::write(cx.partial.join("checkpoint"), "half").map_err(io)?;
+                loop {
+                    cx.cancel.check()?;
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            }
+            Behaviour::UntilExists(path) => {
+                while !path.exists() {
+                    cx.cancel.check()?;
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            }
+            Behaviour::Slow(milliseconds) => std::thread::sleep(Duration::from_millis(*milliseconds)),
+            Behaviour::Big(bytes) => fs_err::write(cx.out.join("big"), vec![b'x'; *bytes]).map_err(io)?,
+            Behaviour::Manifest => fs_err::write(cx.out.join("artifact.json"), "{}").map_err(io)?,
+            Behaviour::Symlink => {
+                fs_err::os::unix::fs::symlink("/", cx.out.join("link")).map_err(io)?;
+            }
+            Behaviour::LinkInput => {
+                fs_err::hard_link(cx.inputs("texts")[0].path(TEXT), cx.out.join("linked.txt")).map_err(io)?;
+            }
+            Behaviour::LinkOutside(path) => fs_err::hard_link(path, cx.out.join("linked.txt")).map_err(io)?,
+        }
+        fs_err::write(cx.out.join(TEXT), &text).map_err(io)?;
+        fs_err::write(cx.out.join("when.txt"), now.to_string()).map_err(io)?;
+        Ok(Summary { line: format!("{} letters", text.chars().count()), ..Summary::default() })
+    }
+}
+
+/// Writes the seed.
+pub(crate) struct Draw;
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DrawParams {}
+
+impl Parameters for DrawParams {
+    fn check(&self, _: &mut Vec<Problem>) {}
+}
+
+impl Stage for Draw {
+    const KIND: &'static str = "draw";
+    const VERSION: u32 = 1;
+    const SUMMARY: &'static str = "Draws a number.";
+    const PRODUCES: &'static str = "text";
+    const INPUTS: &'static [Input] = &[];
+    const USES_SEED: bool = true;
+    const LOCATORS: &'static [&'static str] = &[];
+    type Params = DrawParams;
+
+    fn sources(_: &DrawParams) -> Vec<Source> {
+        vec![]
+    }
+
+    fn run(_: &DrawParams, cx: &Context<'_>) -> Result<Summary, Failure> {
+        fs_err::write(cx.out.join(TEXT), cx.seed.to_string()).map_err(io)?;
+        Ok(Summary::default())
+    }
+}
