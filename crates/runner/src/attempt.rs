@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use pipeline_stage::manifest::{MANIFEST_FORMAT, Made};
+use pipeline_stage::manifest::{MANIFEST_FILE, MANIFEST_FORMAT, Made};
 use pipeline_stage::{Artifact, Cancel, Context, Event, Failure, KeyParts, Manifest, Report, Summary};
 
 use crate::clock;
@@ -93,6 +93,11 @@ impl Attempt<'_> {
                 return Ok(Ended::Failed { message, hint });
             }
         };
+        if let Some(upstream) = self.replaced_input() {
+            let message =
+                format!("another run replaced what `{upstream}` made while this stage was reading it");
+            return Ok(Ended::Failed { message, hint: Some("run again".to_owned()) });
+        }
         let made = Made {
             unix_seconds,
             wall_seconds: started.elapsed().as_secs_f64(),
@@ -132,6 +137,17 @@ impl Attempt<'_> {
             let message = format!("the stage broke off: {}", panic_text(panic.as_ref()));
             Err(Failure::new(message, Some("this is a fault of the program; please report it".to_owned())))
         })
+    }
+
+    /// The stage that made an input which is no longer the one that the key was made of: another run may
+    /// have forced it, and readers hold no lock.
+    fn replaced_input(&self) -> Option<&str> {
+        let is_same = |artifact: &Artifact| {
+            let manifest = fs_err::read(artifact.path(MANIFEST_FILE)).ok();
+            let manifest = manifest.and_then(|text| serde_json::from_slice::<Manifest>(&text).ok());
+            manifest.is_some_and(|manifest| manifest.digests() == artifact.files)
+        };
+        self.inputs.values().flatten().find(|artifact| !is_same(artifact)).map(|a| a.stage.as_str())
     }
 
     fn publish(

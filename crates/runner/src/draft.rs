@@ -82,13 +82,37 @@ impl Draft {
         }
         let known = known_inodes(inputs);
         let entries: io::Result<Vec<FileEntry>> =
-            files.par_iter().map(|relative| seal_file(&root, relative, &known)).collect();
+            files.par_iter().map(|relative| self.seal_file(relative, &known)).collect();
         let entries = entries.map_err(io)?;
         // Folders after what they list, the outermost last.
         for folder in folders.iter().rev() {
             sync_dir(folder).map_err(io)?;
         }
         Ok(entries)
+    }
+
+    fn seal_file(&self, relative: &str, known: &HashMap<(u64, u64), Digest>) -> io::Result<FileEntry> {
+        let path = self.out().join(relative);
+        let mut metadata = fs_err::symlink_metadata(&path)?;
+        let mut digest = known.get(&identity(&metadata)).copied();
+        if metadata.nlink() > 1 && digest.is_none() {
+            // Not in the artifact's folder, and of a name of its own: others are being copied beside it.
+            let copy = tempfile::NamedTempFile::new_in(&self.dir)?;
+            fs_err::copy(&path, copy.path())?;
+            copy.persist(&path)?;
+            metadata = fs_err::symlink_metadata(&path)?;
+        }
+        if metadata.nlink() == 1 {
+            let file = File::open(&path)?;
+            let mut hasher = blake3::Hasher::new();
+            hasher.update_reader(&file)?;
+            digest = Some(hasher.finalize().into());
+            file.set_permissions(Permissions::from_mode(READ_ONLY))?;
+            file.sync_all()?;
+        }
+        let blake3 = digest
+            .ok_or_else(|| io::Error::other(format!("{} changed while it was hashed", path.display())))?;
+        Ok(FileEntry { path: relative.to_owned(), size_bytes: metadata.len(), blake3 })
     }
 
     /// Writes the manifest: the last file of an artifact.
@@ -144,29 +168,6 @@ fn known_inodes(inputs: &[&Artifact]) -> HashMap<(u64, u64), Digest> {
             Some((identity(&metadata), digest))
         })
         .collect()
-}
-
-fn seal_file(root: &Path, relative: &str, known: &HashMap<(u64, u64), Digest>) -> io::Result<FileEntry> {
-    let path = root.join(relative);
-    let mut metadata = fs_err::symlink_metadata(&path)?;
-    let mut digest = known.get(&identity(&metadata)).copied();
-    if metadata.nlink() > 1 && digest.is_none() {
-        let copy = path.with_file_name(".copy-of-a-linked-file");
-        fs_err::copy(&path, &copy)?;
-        fs_err::rename(&copy, &path)?;
-        metadata = fs_err::symlink_metadata(&path)?;
-    }
-    if metadata.nlink() == 1 {
-        let file = File::open(&path)?;
-        let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(&file)?;
-        digest = Some(hasher.finalize().into());
-        file.set_permissions(Permissions::from_mode(READ_ONLY))?;
-        file.sync_all()?;
-    }
-    let blake3 =
-        digest.ok_or_else(|| io::Error::other(format!("{} changed while it was hashed", path.display())))?;
-    Ok(FileEntry { path: relative.to_owned(), size_bytes: metadata.len(), blake3 })
 }
 
 /// Removes from the folder `tmp` the drafts whose owners are gone. Returns how many.
@@ -226,4 +227,32 @@ fn gate(tmp: &Path) -> io::Result<File> {
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
     file.file().lock()?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    #[test]
+    fn each_of_many_files_linked_from_outside_becomes_a_copy_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store")).unwrap();
+        let outside = dir.path().join("outside");
+        fs_err::create_dir(&outside).unwrap();
+        let draft = store.draft().unwrap();
+        let names: Vec<String> = (0..200).map(|n| format!("{n:03}")).collect();
+        for name in &names {
+            fs_err::write(outside.join(name), name).unwrap();
+            fs_err::hard_link(outside.join(name), draft.out().join(name)).unwrap();
+        }
+        let entries = draft.seal(&[]).unwrap();
+        assert_eq!(entries.iter().map(|e| e.path.clone()).collect::<Vec<_>>(), names);
+        for entry in entries {
+            assert_eq!(entry.blake3, Digest::of(entry.path.as_bytes()), "{}", entry.path);
+            let found = fs_err::metadata(draft.out().join(&entry.path)).unwrap();
+            assert_eq!((found.nlink(), found.mode() & 0o777), (1, READ_ONLY), "{}", entry.path);
+        }
+        assert_eq!(fs_err::read_dir(draft.out()).unwrap().count(), names.len(), "no litter");
+    }
 }

@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn messages_say_what_where_and_what_was_expected_and_hints_the_way_out() {
         let hint = text("put the file at data/weights/r.pth");
-        let cases: [(Error, &str, &str); 12] = [
+        let cases: [(Error, &str, &str); 15] = [
             (
                 Error::UnknownStage {
                     option: "--only",
@@ -253,6 +253,30 @@ mod tests {
                 },
                 "unknown stage `haed` for `--only`, expected one of: ingest, head",
                 "did you mean `head`?",
+            ),
+            (
+                Error::NothingSelected,
+                "the selection leaves no stage: `--only`, `--from` and `--until` together mean their intersection",
+                "give one of them only, or stages that lie between them",
+            ),
+            (
+                Error::ForceNotSelected { stage: text("head") },
+                "`--force head` has no effect: `head` is not among the selected stages",
+                "add `--only head`, or select it otherwise",
+            ),
+            (
+                Error::Parameters {
+                    stage: text("head"),
+                    problems: vec![
+                        Problem::new("lr", "`lr` is 0, expected more"),
+                        Problem {
+                            hint: Some(text("did you mean `epochs`?")),
+                            ..Problem::new("epohcs", "unknown key `epohcs`")
+                        },
+                    ],
+                },
+                "stage `head`: `lr` is 0, expected more; unknown key `epohcs`",
+                "did you mean `epochs`?",
             ),
             (
                 Error::UpstreamNotFresh {
@@ -343,6 +367,22 @@ mod tests {
             assert_eq!(error.to_string(), message);
             assert_eq!(error.hint().unwrap(), hint);
         }
+    }
+
+    #[test]
+    fn where_there_is_no_way_out_there_is_no_hint() {
+        let denied = Error::io("open the store", Path::new("no"))(io::ErrorKind::PermissionDenied.into());
+        assert_eq!((denied.to_string(), denied.hint()), (text("cannot open the store"), None));
+        let cancelled = Error::from(pipeline_stage::Cancelled);
+        assert_eq!((cancelled.to_string(), cancelled.hint()), (text("cancelled"), None));
+        let unlike = Error::UnknownStage {
+            option: "--until",
+            stage: text("x"),
+            suggestion: None,
+            known: vec![text("head")],
+        };
+        assert_eq!(unlike.to_string(), "unknown stage `x` for `--until`, expected one of: head");
+        assert_eq!(unlike.hint(), None);
     }
 
     #[test]

@@ -252,6 +252,7 @@ fn check(remote: &Remote, target: &Path, part: &Path, report: &dyn Report) -> Re
         Some(expected) if found.starts_with(&expected) => Ok(()),
         Some(expected) => {
             fs_err::remove_file(part)?;
+            let _ = fs_err::remove_file(beside(part, "tag"));
             Err(Unfetched::WrongDigest(found[..expected.len().min(64)].to_owned(), expected))
         }
         None => {

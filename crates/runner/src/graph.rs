@@ -455,6 +455,7 @@ mod tests {
         assert_eq!(error.hint().unwrap(), "did you mean `images`?");
         let error = problem(vec![node("p", &PHOTOS, &[("image", &["p"])])]);
         assert_eq!(error.to_string(), "stage `p` has no input `image`: `photos` takes none");
+        assert_eq!(error.hint(), None);
 
         let error = problem(vec![node("p", &PHOTOS, &[]), node("f", &FEATURES, &[])]);
         let expected =
@@ -462,6 +463,9 @@ mod tests {
         assert_eq!(error.to_string(), expected);
         assert_eq!(error.hint().unwrap(), "connect it with `inputs: { images: p }`");
         assert_eq!((error.stage(), error.input()), ("f", None));
+        let error = problem(vec![node("f", &FEATURES, &[])]);
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(error.hint().unwrap(), "add a stage that produces `images` to the pipeline");
     }
 
     #[test]
@@ -486,13 +490,17 @@ mod tests {
         };
         let error = with(&[("first", &["f", "f"])]);
         assert_eq!(error.to_string(), "input `first` of stage `m` takes one stage, found 2");
+        assert_eq!(error.hint().unwrap(), "name one stage, without brackets");
         let error = with(&[("first", &["f"]), ("more", &[])]);
         assert_eq!(
             error.to_string(),
             "input `more` of stage `m` is an empty list, expected at least one stage"
         );
+        assert_eq!(error.hint().unwrap(), "name a stage, or leave the input out if it is optional");
         let error = with(&[("first", &["f"]), ("more", &["f", "f"])]);
         assert_eq!(error.to_string(), "input `more` of stage `m` names `f` twice");
+        assert_eq!(error.hint().unwrap(), "name it once");
+        assert_eq!((error.stage(), error.input()), ("m", Some("more")));
     }
 
     #[test]
@@ -506,6 +514,8 @@ mod tests {
         ];
         let error = problem(nodes);
         assert_eq!(error.to_string(), "the stages form a cycle: b → c → a → b");
+        assert_eq!(error.hint().unwrap(), "remove one of these inputs");
+        assert_eq!((error.stage(), error.input()), ("b", None));
         assert_eq!(
             problem(vec![node("a", &MIX, &[("first", &["a"])])]).to_string(),
             "the stages form a cycle: a → a"
@@ -516,11 +526,12 @@ mod tests {
     fn names_are_unique_and_can_be_names_of_files() {
         let error = problem(vec![node("p", &PHOTOS, &[]), node("p", &PHOTOS, &[])]);
         assert_eq!(error.to_string(), "two stages are named `p`");
+        assert_eq!(error.hint().unwrap(), "rename one of them; several stages may be of one `kind`");
         for name in ["", "a/b", "..", ".hidden", "a b"] {
             let error = problem(vec![node(name, &PHOTOS, &[])]);
             let expected =
                 format!("`{name}` is no name for a stage, expected letters, digits, `_`, `-` and `.`");
-            assert_eq!(error.to_string(), expected);
+            assert_eq!((error.to_string(), error.hint().unwrap()), (expected, "rename it".to_owned()));
         }
     }
 }

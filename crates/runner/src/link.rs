@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::Error;
 
@@ -22,7 +23,10 @@ pub(crate) fn point(link: &Path, target: &Path) -> Result<(), Error> {
             return Ok(());
         }
         let name = link.file_name().unwrap_or_default().to_string_lossy();
-        let new = link.with_file_name(format!(".{name}.{}", std::process::id()));
+        // Two runs may be in one process.
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let new = link.with_file_name(format!(".{name}.{}-{number}", std::process::id()));
         let _ = fs_err::remove_file(&new);
         fs_err::os::unix::fs::symlink(&to, &new)?;
         fs_err::rename(&new, link)
@@ -67,5 +71,22 @@ mod tests {
         assert_eq!(fs_err::read_dir(path("out/c")).unwrap().count(), 1, "no litter");
         let error = point(&path("a"), &path("b")).unwrap_err();
         assert!(matches!(error, Error::LinkBlocked { .. }), "{error}");
+    }
+
+    #[test]
+    fn threads_that_make_one_link_do_not_trip_over_each_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let targets = [dir.path().join("a"), dir.path().join("b")];
+        targets.iter().for_each(|target| fs_err::create_dir(target).unwrap());
+        let link = dir.path().join("out/c/stage");
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let (link, targets) = (&link, &targets);
+                scope.spawn(move || {
+                    (0..200).for_each(|n| point(link, &targets[(thread + n) % 2]).unwrap());
+                });
+            }
+        });
+        assert_eq!(fs_err::read_dir(dir.path().join("out/c")).unwrap().count(), 1, "no litter");
     }
 }

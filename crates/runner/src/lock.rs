@@ -126,6 +126,8 @@ impl Shared {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let file = open(path)?;
         wait_for(|| file.file().try_lock_shared(), what, || holder_of(path), path, claim)?;
+        // Nobody holds it alone now; a process that was killed while it did has left this.
+        let _ = fs_err::remove_file(beside(path, "holder"));
         let folder = beside(path, "shared");
         fs_err::create_dir_all(&folder).map_err(Error::io("lock the store", &folder))?;
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -248,6 +250,19 @@ mod tests {
         drop((first, second));
         let _alone = Exclusive::acquire(&path, "the store", &claim(&cancel, None)).unwrap();
         assert!(Shared::acquire(&path, "the store", &claim(&cancel, None)).is_err());
+    }
+
+    #[test]
+    fn a_holder_that_was_killed_is_not_named_for_a_lock_that_others_share() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.lock");
+        let cancel = Cancel::default();
+        let dead = Holder { pid: 1, command: "killed".to_owned(), ..Holder::this_process("") };
+        fs_err::write(beside(&path, "holder"), serde_json::to_vec(&dead).unwrap()).unwrap();
+        let _shared = Shared::acquire(&path, "the store", &claim(&cancel, None)).unwrap();
+        let error = Exclusive::acquire(&path, "the store", &claim(&cancel, None)).unwrap_err();
+        let pid = format!("the store is in use by pid {} on", std::process::id());
+        assert!(error.to_string().starts_with(&pid), "{error}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! [`Memo`]: digests of the files of one tree, so that nothing is hashed twice.
 //!
 //! A file keeps its digest as long as its size, times of modification and change, and inode are the same.
-//! A file that was changed less than [`RACY`] before the memo is written is not remembered: a second change
+//! A file that was changed less than [`RACY`] before it was looked at is not remembered: a second change
 //! within the clock's grain could leave all four as they are.
 //!
 //! The memo is a cache: one that cannot be read is empty, and one that cannot be written costs time only.
@@ -13,7 +13,6 @@ use std::path::Path;
 
 use pipeline_stage::Digest;
 
-use crate::clock;
 use crate::store::write_atomically;
 
 /// First bytes of the file; the last one is the version of its form.
@@ -73,12 +72,14 @@ impl Memo {
         (record.fingerprint == *fingerprint).then_some(record.digest)
     }
 
-    /// Writes a memo of these files, which are sorted by name, to `path`.
+    /// Writes a memo of these files, which are sorted by name, to `path`. They were looked at not before
+    /// `looked_ns`, in nanoseconds since 1970.
     pub(crate) fn write<'a>(
         path: &Path,
+        looked_ns: i64,
         files: impl Iterator<Item = (&'a [u8], Fingerprint, Digest)>,
     ) -> std::io::Result<()> {
-        let settled = clock::unix_nanoseconds() - RACY;
+        let settled = looked_ns.saturating_sub(RACY);
         let mut bytes = MAGIC.to_vec();
         for (name, fingerprint, digest) in files {
             if fingerprint.modified_ns > settled || fingerprint.changed_ns > settled {
@@ -133,13 +134,14 @@ mod tests {
     use super::*;
 
     const OLD: Fingerprint = Fingerprint { size_bytes: 3, modified_ns: 5, changed_ns: 6, inode: 7 };
+    const NOW: i64 = 1_795_582_500_000_000_000;
 
     #[test]
     fn a_file_that_looks_the_same_keeps_its_digest_and_any_other_look_loses_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("memo");
         let digest = Digest::of(b"abc");
-        Memo::write(&path, [(b"a/\xff".as_slice(), OLD, digest)].into_iter()).unwrap();
+        Memo::write(&path, NOW, [(b"a/\xff".as_slice(), OLD, digest)].into_iter()).unwrap();
         let memo = Memo::read(&path);
         assert_eq!(memo.get(b"a/\xff", &OLD), Some(digest));
         for other in [
@@ -157,16 +159,21 @@ mod tests {
     fn a_file_that_was_just_changed_is_not_remembered() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("memo");
-        let fresh = Fingerprint { modified_ns: clock::unix_nanoseconds(), ..OLD };
-        Memo::write(&path, [(b"a".as_slice(), fresh, Digest::of(b"abc"))].into_iter()).unwrap();
-        assert_eq!(Memo::read(&path).get(b"a", &fresh), None);
+        let digest = Digest::of(b"abc");
+        let get = |fingerprint: Fingerprint| {
+            Memo::write(&path, NOW, [(b"a".as_slice(), fingerprint, digest)].into_iter()).unwrap();
+            Memo::read(&path).get(b"a", &fingerprint)
+        };
+        assert_eq!(get(Fingerprint { modified_ns: NOW - RACY + 1, ..OLD }), None);
+        assert_eq!(get(Fingerprint { changed_ns: NOW - RACY + 1, ..OLD }), None);
+        assert_eq!(get(Fingerprint { modified_ns: NOW - RACY, changed_ns: NOW - RACY, ..OLD }), Some(digest));
     }
 
     #[test]
     fn a_damaged_memo_is_empty() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("memo");
-        Memo::write(&path, [(b"a".as_slice(), OLD, Digest::of(b"abc"))].into_iter()).unwrap();
+        Memo::write(&path, NOW, [(b"a".as_slice(), OLD, Digest::of(b"abc"))].into_iter()).unwrap();
         let bytes = fs_err::read(&path).unwrap();
         for cut in 0..bytes.len() {
             fs_err::write(&path, &bytes[..cut]).unwrap();

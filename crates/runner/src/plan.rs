@@ -159,7 +159,8 @@ impl Planner<'_> {
     pub(crate) fn plan(&self, chosen: &Chosen) -> Plan {
         let mut settled: Settled = vec![None; self.graph.nodes().len()];
         let mut stages = Vec::with_capacity(settled.len());
-        // Two stages may be alike to the last parameter; then the second finds what the first has made.
+        // Two stages may be alike to the last parameter; then the second finds what the first has made,
+        // which is not what is there now when the first is forced.
         let mut coming: BTreeMap<(&str, Digest), &str> = BTreeMap::new();
         for (place, node) in self.graph.nodes().iter().enumerate() {
             let mut state = self.state(place, &settled);
@@ -181,7 +182,7 @@ impl Planner<'_> {
             {
                 settled[place] = Some(manifest.clone());
             }
-            if let (Action::Run, Some(key)) = (action, state.key()) {
+            if let (Action::Run | Action::Rerun, Some(key)) = (action, state.key()) {
                 coming.insert((node.stage.kind(), key), &node.name);
             }
             let selected = chosen.goals.contains(&place);
@@ -542,6 +543,18 @@ mod tests {
         assert_eq!(
             lines(&graph, &shelf, &no_sources(&graph), &all(&graph))[2..4],
             ["b missing (no artifact yet) Run", "a depends on b Decide"]
+        );
+    }
+
+    #[test]
+    fn the_twin_of_a_forced_stage_waits_for_its_result() {
+        let graph = with_params("b", json!({}));
+        let shelf = full(&graph);
+        assert_eq!(shelf.links["a"].key, shelf.links["b"].key);
+        let chosen = Chosen { force: BTreeSet::from([graph.place("b").unwrap()]), ..all(&graph) };
+        assert_eq!(
+            lines(&graph, &shelf, &no_sources(&graph), &chosen)[2..],
+            ["b fresh Rerun", "a depends on b Decide", "m depends on b, a Decide"]
         );
     }
 

@@ -178,8 +178,12 @@ impl One<'_> {
                 fs_err::remove_dir_all(&draft).map_err(io)?;
             }
             fs_err::create_dir_all(&draft).map_err(io)?;
-            self.unpack(&target, &draft)?;
-            fs_err::rename(&draft, self.path).map_err(io)?;
+            let unpacked = self.unpack(&target, &draft);
+            let done = unpacked.and_then(|()| fs_err::rename(&draft, self.path).map_err(io));
+            if done.is_err() {
+                let _ = fs_err::remove_dir_all(&draft);
+            }
+            done?;
         }
         self.folder()
     }

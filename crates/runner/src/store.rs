@@ -18,7 +18,9 @@
 //! finds only a folder in `tmp/` without an owner. So a manifest that is there and whose files have
 //! their recorded sizes is a hit. How a stage's folder is made ready for that is in `draft`.
 
+use std::fs::Permissions;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -90,7 +92,8 @@ impl Store {
                 [("CACHEDIR.TAG", CACHEDIR_TAG), (".gitignore", "*\n"), ("format", &format!("{FORMAT}\n"))]
             {
                 if !dir.join(name).exists() {
-                    write_atomically(&dir.join(name), text.as_bytes())?;
+                    // To the disk: a `format` that a power cut left empty would lock the store's artifacts in.
+                    write_durably(&dir.join(name), text.as_bytes())?;
                 }
             }
             Ok(())
@@ -180,8 +183,8 @@ impl Store {
     /// nobody else writes under this key.
     ///
     /// # Errors
-    /// When the disk says no. Then the store is as it was, or (between the two renames of a replacement)
-    /// without an artifact of this key.
+    /// When the disk says no. Then the old artifact, if there was one, is where it was, unless it is the disk
+    /// that cannot confirm the new one.
     pub(crate) fn publish(
         &self,
         draft: Draft,
@@ -193,27 +196,41 @@ impl Store {
         let target = self.artifact_dir(kind, key);
         let io = |e| Error::io(PUBLISH, &self.dir)(e);
 
-        let mut published = Published::New;
-        match self.lookup(kind, key) {
-            Lookup::Hit(old) => match first_difference(&old, manifest, records) {
+        let before = self.lookup(kind, key);
+        let difference = match &before {
+            Lookup::Hit(old) => match first_difference(old, manifest, records) {
                 None => return Ok(Published::Same),
-                Some(file) => {
-                    published = Published::Replaced(file);
-                    fs_err::rename(&target, draft.dir().join("replaced")).map_err(io)?;
-                }
+                difference => difference,
             },
-            Lookup::Damaged(_) => drop(self.move_aside(kind, key)?),
-            Lookup::Absent => {}
-        }
+            Lookup::Damaged(_) | Lookup::Absent => None,
+        };
+        // Everything that needs room on the disk comes before the old artifact is touched.
         let json = serde_json::to_vec_pretty(manifest).map_err(|e| io(e.into()))?;
         draft.write_manifest(&json).map_err(io)?;
-
         let parent = self.dir.join("store").join(kind);
         if !parent.exists() {
             fs_err::create_dir_all(&parent).map_err(io)?;
             sync_dir(&self.dir.join("store")).map_err(io)?;
         }
-        fs_err::rename(draft.out(), &target).map_err(io)?;
+
+        let published = match (before, difference) {
+            (_, Some(file)) => {
+                let replaced = draft.dir().join("replaced");
+                fs_err::rename(&target, &replaced).map_err(io)?;
+                if let Err(error) = fs_err::rename(draft.out(), &target) {
+                    let _ = fs_err::rename(&replaced, &target);
+                    return Err(io(error));
+                }
+                Published::Replaced(file)
+            }
+            (before, None) => {
+                if let Lookup::Damaged(_) = before {
+                    self.move_aside(kind, key)?;
+                }
+                fs_err::rename(draft.out(), &target).map_err(io)?;
+                Published::New
+            }
+        };
         sync_dir(&parent).map_err(io)?;
         Ok(published)
     }
@@ -279,11 +296,95 @@ pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// Writes a file so that there is all of it or what was there before.
+/// Writes a file so that there is all of it or what was there before. After a power cut it may be empty.
 pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    io::Write::write_all(&mut file, content)?;
-    file.persist(path)?;
+    written_beside(path, content)?.persist(path)?;
     Ok(())
+}
+
+/// Writes a file so that there is all of it or what was there before, also after a power cut.
+fn write_durably(path: &Path, content: &[u8]) -> io::Result<()> {
+    let file = written_beside(path, content)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    sync_dir(folder_of(path))
+}
+
+fn written_beside(path: &Path, content: &[u8]) -> io::Result<tempfile::NamedTempFile> {
+    // Temporary files are private unless told otherwise; a store may be shared by several people.
+    let like_other_files = Permissions::from_mode(0o666);
+    let mut builder = tempfile::Builder::new();
+    let mut file = builder.permissions(like_other_files).tempfile_in(folder_of(path))?;
+    io::Write::write_all(&mut file, content)?;
+    Ok(file)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use pipeline_stage::manifest::Made;
+    use pipeline_stage::{Cancel, KeyParts, Summary};
+
+    use super::*;
+    use crate::observer::Unobserved;
+
+    /// Seals the one file `text` with this content; the key is always the same.
+    fn draft(store: &Store, content: &str) -> (Draft, Manifest) {
+        let draft = store.draft().unwrap();
+        fs_err::write(draft.out().join("text"), content).unwrap();
+        let files = draft.seal(&[]).unwrap();
+        let parts = KeyParts {
+            kind: "toy".to_owned(),
+            version: 1,
+            params: BTreeMap::new(),
+            seed: None,
+            sources: BTreeMap::new(),
+            inputs: BTreeMap::new(),
+        };
+        let made = Made {
+            unix_seconds: 0,
+            wall_seconds: 0.0,
+            host: String::new(),
+            seed: 0,
+            threads: 1,
+            device: String::new(),
+            pipeline_version: String::new(),
+        };
+        let summary = Summary::default();
+        (draft, Manifest { format: MANIFEST_FORMAT, key: parts.key(), parts, files, summary, made })
+    }
+
+    #[test]
+    fn an_artifact_stays_when_the_one_that_should_replace_it_cannot_be_published() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store")).unwrap();
+        let cancel = Cancel::default();
+        let claim = Claim { command: "", wait: None, cancel: &cancel, observer: &Unobserved };
+        let (old, manifest) = draft(&store, "old");
+        let lock = store.lock_stage("toy", "toy", &manifest.key, &claim).unwrap();
+        assert_eq!(store.publish(old, &manifest, &[], &lock).unwrap(), Published::New);
+
+        let (new, other) = draft(&store, "new one");
+        fs_err::remove_dir_all(new.out()).unwrap();
+        store.publish(new, &other, &[], &lock).unwrap_err();
+        let text = store.artifact_dir("toy", &manifest.key).join("text");
+        assert_eq!(fs_err::read_to_string(text).unwrap(), "old");
+        assert!(matches!(store.lookup("toy", &manifest.key), Lookup::Hit(found) if *found == manifest));
+    }
+
+    #[test]
+    fn files_of_the_store_can_be_read_by_whoever_may_read_new_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = dir.path().join("store");
+        Store::open(&store).unwrap();
+        let mode = |path: &Path| fs_err::metadata(path).unwrap().permissions().mode() & 0o777;
+        let plain = dir.path().join("plain");
+        fs_err::write(&plain, "").unwrap();
+        assert_eq!(mode(&store.join("format")), mode(&plain));
+    }
 }

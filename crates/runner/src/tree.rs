@@ -17,6 +17,7 @@ use pipeline_stage::source::is_clutter;
 use pipeline_stage::{Cancel, Digest, Progress, Report};
 use rayon::prelude::*;
 
+use crate::clock;
 use crate::error::Error;
 use crate::memo::{Fingerprint, Memo};
 
@@ -43,9 +44,10 @@ struct Entry {
 impl Hashing<'_> {
     /// The digest of the tree at `root`.
     pub(crate) fn tree(&self, root: &Path) -> Result<Digest, Error> {
+        let looked_ns = clock::unix_nanoseconds();
         let real = fs_err::canonicalize(root).map_err(Error::io(DOING, root))?;
         let entries = walk(root, &[], &Above { real, next: None }).map_err(Error::io(DOING, root))?;
-        let digests = self.digests(root, &entries)?;
+        let digests = self.digests(root, &entries, looked_ns)?;
         let mut hasher = blake3::Hasher::new();
         for (entry, digest) in entries.iter().zip(&digests) {
             // With its length before it, no name can be taken for another.
@@ -58,12 +60,13 @@ impl Hashing<'_> {
 
     /// The digest of one file.
     pub(crate) fn file(&self, path: &Path) -> Result<Digest, Error> {
+        let looked_ns = clock::unix_nanoseconds();
         let metadata = fs_err::metadata(path).map_err(Error::io(DOING, path))?;
-        Ok(self.digests(path, &[Entry::new(vec![], &metadata)])?[0])
+        Ok(self.digests(path, &[Entry::new(vec![], &metadata)], looked_ns)?[0])
     }
 
     /// The digest of each entry; those that look as they did are not read.
-    fn digests(&self, root: &Path, entries: &[Entry]) -> Result<Vec<Digest>, Error> {
+    fn digests(&self, root: &Path, entries: &[Entry], looked_ns: i64) -> Result<Vec<Digest>, Error> {
         let memo = self.memo.as_deref().map(Memo::read).unwrap_or_default();
         let known: Vec<Option<Digest>> =
             entries.par_iter().map(|entry| memo.get(&entry.relative, &entry.fingerprint)).collect();
@@ -90,7 +93,7 @@ impl Hashing<'_> {
             let files = entries.iter().zip(&digests);
             let files = files.map(|(entry, digest)| (entry.relative.as_slice(), entry.fingerprint, *digest));
             // A memo that cannot be written (a read-only store) costs time, nothing else.
-            let _ = Memo::write(path, files);
+            let _ = Memo::write(path, looked_ns, files);
         }
         Ok(digests)
     }

@@ -126,3 +126,32 @@ fn a_file_where_the_link_belongs_is_not_overwritten() {
     assert!(message.ends_with("out/c/read to the artifact: a file or folder is in the way"), "{message}");
     assert!(project.path("out/c/read/mine.txt").exists());
 }
+
+#[test]
+fn a_result_made_from_an_input_that_was_replaced_meanwhile_is_not_published() {
+    let project = Project::new();
+    let nodes = |last: Value| {
+        let middle = json!({"text": "x", "behaviour": "random"});
+        vec![read(), join("middle", middle, &["read"]), join("last", last, &["middle"])]
+    };
+    project.run(nodes(json!({"text": "y"})));
+    let waits = json!({"text": "z", "journal": project.path("journal"), "behaviour": {"until_exists": project.path("go")}});
+    let report = std::thread::scope(|scope| {
+        let running = scope.spawn(|| project.run(nodes(waits.clone())));
+        while !project.path("journal").exists() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let mut options = project.options();
+        let middle = vec!["middle".to_owned()];
+        options.selection = Selection { only: middle.clone(), force: middle, ..Selection::default() };
+        assert!(project.try_run(nodes(waits.clone()), &options).unwrap().succeeded());
+        project.write("go", "");
+        running.join().unwrap()
+    });
+    assert_eq!(outcomes(&report), ["read fresh", "middle fresh", "last failed"]);
+    let Outcome::Failed { message, hint } = &report.stages[2].outcome else { panic!("{report:?}") };
+    assert_eq!(message, "another run replaced what `middle` made while this stage was reading it");
+    assert_eq!(hint.as_deref(), Some("run again"));
+    assert_eq!(outcomes(&project.run(nodes(waits))), ["read fresh", "middle fresh", "last ran"]);
+    assert_eq!(project.text("last"), format!("{}z", project.text("middle")));
+}

@@ -112,3 +112,18 @@ fn a_stage_that_may_not_run_needs_no_source() {
     let nodes = vec![read_from(json!({"path": "nowhere"})), join("other", json!({}), &[])];
     assert_eq!(outcomes(&project.try_run(nodes, &options).unwrap()), ["read not selected", "other ran"]);
 }
+
+#[test]
+fn a_zip_that_is_refused_leaves_no_folder_behind() {
+    let project = Project::new();
+    fs_err::remove_dir_all(project.path("texts")).unwrap();
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(vec![]));
+    for name in ["train/a.txt", "valid/b.txt", "../c.txt"] {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+    }
+    fs_err::write(project.path("texts.zip"), zip.finish().unwrap().into_inner()).unwrap();
+    let nodes = vec![read_from(json!({"path": "texts", "url": "http://127.0.0.1:1/texts.zip"}))];
+    let error = project.try_run(nodes, &project.options()).unwrap_err();
+    assert_eq!(error.to_string(), "read: cannot unpack texts.zip: `../c.txt` leads outside");
+    assert_eq!(project.listing(&[".pipeline"]), ["texts.zip"]);
+}
