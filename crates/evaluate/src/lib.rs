@@ -29,37 +29,13 @@ pub struct Evaluate;
 #[serde(deny_unknown_fields)]
 pub struct Params {
     /// The split to measure on; `test` where it is labelled and precompute's `splits` has it.
-    #[serde(default)]
-    pub split: SplitName,
+    #[serde(default = "default_split")]
+    pub split: Split,
 }
 
-/// A split that models are measured on, as written in a config.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum SplitName {
-    Train,
-    #[default]
-    Valid,
-    Test,
-}
-
-impl SplitName {
-    fn split(self) -> Split {
-        match self {
-            SplitName::Train => Split::Train,
-            SplitName::Valid => Split::Valid,
-            SplitName::Test => Split::Test,
-        }
-    }
-
-    fn as_str(self) -> &'static str {
-        match self {
-            SplitName::Train => "train",
-            SplitName::Valid => "valid",
-            SplitName::Test => "test",
-        }
-    }
+/// The lesson measures on valid.
+fn default_split() -> Split {
+    Split::Valid
 }
 
 impl Parameters for Params {
@@ -72,7 +48,7 @@ pub struct Metrics {
     /// Version of this file's form.
     pub format: u32,
     /// The split measured on.
-    pub split: SplitName,
+    pub split: Split,
     /// By model, which is the name of the stage that made it.
     pub models: BTreeMap<String, ModelMetrics>,
 }
@@ -143,13 +119,12 @@ impl Stage for Evaluate {
             scorers.push(Scorer::load(model, &meta, device)?);
         }
 
-        let split = params.split.split();
         let progress = cx.progress("rows of features read", Some(reader.len() as u64), "rows");
         let mut writer = PredictionsWriter::create(&cx.out.join(PREDICTIONS_FILE), &meta.classes)?;
         for batch in reader.batches(BATCH_ROWS) {
             let batch = batch?;
             progress.add(batch.rows.len() as u64)?;
-            let batch = plain_rows(&batch, split);
+            let batch = plain_rows(&batch, params.split);
             let predictions: Vec<_> =
                 scorers.iter_mut().map(|s| s.score(&batch)).collect::<Result<_, Failure>>()?;
             for photo in 0..batch.rows.len() {

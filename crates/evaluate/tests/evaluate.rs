@@ -136,3 +136,20 @@ fn a_split_without_labelled_photos_is_refused() {
     assert_eq!(run(&unlabelled, "valid"), "there are no labelled valid photos in the features to measure on");
     assert_eq!(run(&labelled, "test"), "there are no labelled test photos in the features to measure on");
 }
+
+/// Raise `Evaluate::VERSION` when this fails: a loss within 0.1 % of that of version 1, and the same counts.
+#[test]
+fn version_1_measures_this() {
+    let bench = StageBench::default();
+    let features = features(bench.dir(), 23, true);
+    let model = model(bench.dir(), "head", 7, classes(), b"trunk");
+    let inputs = [("features", vec![&features]), ("models", vec![&model])];
+    let made = bench.run(&Evaluate, &json!({}), &inputs, &[]).unwrap();
+    let metrics: Metrics =
+        serde_json::from_str(&fs_err::read_to_string(made.artifact.path("metrics.json")).unwrap()).unwrap();
+    let head = &metrics.models["head"];
+    assert!((head.log_loss / 1.440_971 - 1.0).abs() < 1e-3, "{}", head.log_loss);
+    assert_eq!(head.confusion, [[4, 4, 0], [4, 3, 1], [3, 4, 0]]);
+    let csv = fs_err::read_to_string(made.artifact.path("confusion/head.csv")).unwrap();
+    assert_eq!(csv, "actual \\ predicted,cats,dogs,emus\ncats,4,4,0\ndogs,4,3,1\nemus,3,4,0\n");
+}

@@ -77,11 +77,32 @@ mod tests {
     }
 
     #[test]
-    fn features_of_another_trunk_are_named_with_both_digests() {
-        let error = Error::OtherTrunk { features: "ab".into(), backbone: Digest::of(b"") };
-        assert_eq!(
-            error.to_string(),
-            "the features were made by the trunk ab, but the input `backbone` holds af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
-        );
+    fn each_message_says_what_was_found_and_the_way_out() {
+        let cases = [
+            (
+                Error::NoTrunk,
+                "the input `backbone` has no trunk.safetensors",
+                "make the artifact again with --force",
+            ),
+            (
+                Error::OtherTrunk { features: "ab".into(), backbone: Digest::of(b"") },
+                "the features were made by the trunk ab, but the input `backbone` holds af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262",
+                "give precompute and head the same backbone in the pipeline file",
+            ),
+            (
+                Error::TooFewPhotos { found: 1 },
+                "expected at least 2 photos to train on, found 1",
+                "add photos to train/",
+            ),
+            (
+                Error::Unlabelled { id: "train/a.jpg".into() },
+                "photo `train/a.jpg` has no label",
+                "put it into a folder named after its class",
+            ),
+        ];
+        for (error, message, hint) in cases {
+            assert_eq!(error.to_string(), message);
+            assert_eq!(error.hint().as_deref(), Some(hint), "{message}");
+        }
     }
 }

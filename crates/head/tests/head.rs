@@ -153,3 +153,20 @@ fn training_stops_when_cancelled_and_reports_every_epoch_when_not() {
     let failure = bench.run(&HeadStage, &json!({}), &inputs, &[]).unwrap_err();
     assert!(matches!(failure, Failure::Cancelled));
 }
+
+/// Raise `HeadStage::VERSION` when this fails: losses within 0.1 % of those that version 1 had.
+#[test]
+fn version_1_trains_to_these_losses() {
+    let bench = StageBench::default();
+    let (backbone, features) = (backbone(bench.dir()), features(bench.dir(), 50, 20, 2.0, &matching()));
+    let inputs = [("features", vec![&features]), ("backbone", vec![&backbone])];
+    let made = bench.run(&HeadStage, &json!({"epochs": 3, "batch_size": 16}), &inputs, &[]).unwrap();
+    let history = HistoryReader::open(&made.artifact.path("history.parquet")).unwrap().map(Result::unwrap);
+    let found: Vec<(f64, f64)> = history.map(|row| (row.train_loss, row.valid_loss.unwrap())).collect();
+    let expected = [(1.585081, 0.594198), (2.757408, 0.557872), (2.442421, 0.700005)];
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(expected) {
+        let off = ((found.0 / expected.0) - 1.0).abs().max(((found.1 / expected.1) - 1.0).abs());
+        assert!(off < 1e-3, "(train loss, valid loss): found {found:?}, expected {expected:?}");
+    }
+}

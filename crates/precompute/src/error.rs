@@ -65,8 +65,37 @@ mod tests {
 
     #[test]
     fn each_message_names_the_photo_and_the_way_out() {
-        let changed = Error::Changed { id: "train/cats/a.jpg".to_owned() };
-        assert_eq!(changed.to_string(), "photo `train/cats/a.jpg` changed since it was ingested");
-        assert_eq!(changed.hint().as_deref(), Some("run again: ingest will look at the folder anew"));
+        let id = || "train/cats/a.jpg".to_owned();
+        let cases = [
+            (
+                Error::NoPhotoFolder,
+                "the input `images` has no source `photos`: expected the artifact of an ingest stage",
+                "connect `images` to a stage of kind ingest",
+            ),
+            (
+                Error::Unreadable { id: id(), source: std::io::Error::other("the disk fell over") },
+                "cannot read photo `train/cats/a.jpg`: the disk fell over",
+                "run again: ingest will look at the folder anew",
+            ),
+            (
+                Error::Changed { id: id() },
+                "photo `train/cats/a.jpg` changed since it was ingested",
+                "run again: ingest will look at the folder anew",
+            ),
+            (
+                Error::Undecodable { id: id(), why: "it is cut short".to_owned() },
+                "cannot decode photo `train/cats/a.jpg`: it is cut short",
+                "run again with --force ingest",
+            ),
+            (
+                Error::features("not enough memory\nframe 1: at::empty"),
+                "cannot read the features of a batch: not enough memory",
+                "if memory ran out, lower `batch_size`",
+            ),
+        ];
+        for (error, message, hint) in cases {
+            assert_eq!(error.to_string(), message);
+            assert_eq!(error.hint().as_deref(), Some(hint), "{message}");
+        }
     }
 }

@@ -158,3 +158,27 @@ fn it_stops_when_cancelled() {
     let failure = bench.run(&Precompute, &json!({"size": 36}), &inputs, &[]).unwrap_err();
     assert!(matches!(failure, Failure::Cancelled), "{failure}");
 }
+
+/// Raise `Precompute::VERSION` when this fails: numbers within 0.1 % of those that version 1 wrote.
+#[test]
+fn version_1_computes_these_features() {
+    let bench = StageBench::default();
+    let (images, backbone) = (images(bench.dir(), 9), backbone(bench.dir()));
+    let inputs = [("images", vec![&images]), ("backbone", vec![&backbone])];
+    let made = bench.run(&Precompute, &json!({"size": 36}), &inputs, &[]).unwrap();
+    let reader = FeaturesReader::open(&made.artifact.path("features")).unwrap();
+    let features = reader.load(Split::Valid).unwrap();
+    for (photo, expected) in GOLDEN.iter().enumerate() {
+        // Two maxima and three means that lie inside ReLU6's range.
+        let found = [2, 12, 1282, 1292, 1326].map(|i| features.of(photo)[i]);
+        let off = found.iter().zip(expected).map(|(a, b)| (a / b - 1.0).abs()).fold(0f32, f32::max);
+        assert!(off < 1e-3, "photo {photo}: found {found:?}, expected {expected:?}");
+    }
+}
+
+/// Of valid/002.png, valid/005.png and valid/008.png.
+const GOLDEN: [[f32; 5]; 3] = [
+    [3.352015, 3.107235, 0.840058, 2.001083, 0.897374],
+    [4.185741, 4.358592, 1.046435, 2.571947, 1.580673],
+    [3.373356, 3.377381, 0.843339, 2.438615, 1.162602],
+];

@@ -295,7 +295,7 @@ fn size(path: &Path) -> u64 {
 }
 
 /// `<path>.<ending>`.
-fn beside(path: &Path, ending: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".");
     name.push(ending);

@@ -10,7 +10,7 @@ use pipeline_stage::source::{Remote, Shape, Source};
 use pipeline_stage::{Cancel, Digest, Event, Hint, Report};
 
 use crate::error::Error;
-use crate::fetch::{self, Unfetched};
+use crate::fetch::{self, Unfetched, beside};
 use crate::graph::Graph;
 use crate::lock::Claim;
 use crate::observer::Observer;
@@ -141,7 +141,7 @@ impl One<'_> {
     fn missing(&self) -> Result<Place, Error> {
         match &self.source.fetch {
             Some(remote) if self.may_fetch => self.fetch(remote),
-            Some(_) if self.source.shape == Shape::Tree && with_ending(self.path, "zip").exists() => {
+            Some(_) if self.source.shape == Shape::Tree && beside(self.path, "zip").exists() => {
                 Ok(Place::Unready(Unready::NotUnpacked))
             }
             Some(_) => Ok(Place::Unready(Unready::NotFetched)),
@@ -160,7 +160,7 @@ impl One<'_> {
         let _lock = self.finder.store.lock_named(&format!("fetch-{name}"), &self.shown(), &claim)?;
         let target = match self.source.shape {
             Shape::File => self.path.to_owned(),
-            Shape::Tree => with_ending(self.path, "zip"),
+            Shape::Tree => beside(self.path, "zip"),
         };
         // Another run may have fetched it while we waited for the lock.
         if !target.exists() && !self.path.exists() {
@@ -218,11 +218,8 @@ impl One<'_> {
                 found,
                 expected,
                 hint: format!(
-                    "fetch it again; if it is meant to have changed, correct its digest (or {})",
-                    {
-                        let record = with_ending(target, "sha256");
-                        format!("remove {}", self.finder.options.shown(&record))
-                    }
+                    "fetch it again; if it is meant to have changed, correct its digest (or remove {})",
+                    self.finder.options.shown(&beside(target, "sha256"))
                 ),
             },
             Unfetched::Io(error) => Error::io("fetch a source", target)(error),
@@ -261,14 +258,6 @@ impl Report for One<'_> {
     fn emit(&self, event: Event) {
         self.finder.observer.source_event(self.stage, self.source.name, &event);
     }
-}
-
-/// `<path>.<ending>`.
-fn with_ending(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(ending);
-    name.into()
 }
 
 /// `.<name>.<ending>` beside `path`.

@@ -221,3 +221,21 @@ impl Hint for Error {
         Some(hint.to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_the_way_of_writing_is_named() {
+        let dir = PathBuf::from("features");
+        let error = Error::NotEmpty { dir: dir.clone(), found: "part-00003.parquet".to_owned() };
+        assert_eq!(
+            error.to_string(),
+            "cannot write features into `features`: found `part-00003.parquet`, expected no part files"
+        );
+        let source = ArrowError::InvalidArgumentError("lengths differ".to_owned());
+        let error = Error::Layout { path: dir, source };
+        assert_eq!(error.to_string(), "cannot lay out rows for the table `features`");
+    }
+}

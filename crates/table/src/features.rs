@@ -156,6 +156,7 @@ impl FeaturesWriter {
         Self::with_rows_per_part(dir, meta, rows_per_part)
     }
 
+    /// `rows_per_part` is a multiple of [`BATCH_ROWS`].
     fn with_rows_per_part(dir: &Path, meta: FeaturesMeta, rows_per_part: usize) -> Result<Self> {
         let schema = schema(vector_type(dir, meta.dim)?);
         fs_err::create_dir_all(dir)?;
@@ -495,4 +496,50 @@ fn decode_rows(columns: Columns<'_>) -> Result<Vec<FeatureRow>> {
 /// `[rows, D]`, row-major.
 fn emb_values<'a>(columns: Columns<'a>) -> Result<&'a [f32]> {
     Ok(columns.vectors("emb")?.values().as_primitive::<Float32Type>().values())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_that_is_full_is_closed_and_the_next_begins_and_they_read_as_one_table() {
+        let dir = tempfile::tempdir().unwrap();
+        let rows_per_part = 2 * BATCH_ROWS;
+        for rows in [2 * rows_per_part, 2 * rows_per_part + 5] {
+            let dir = dir.path().join(rows.to_string());
+            let meta = FeaturesMeta {
+                arch: "resnet18".to_owned(),
+                weights: "ab".to_owned(),
+                classes: vec!["cats".to_owned()],
+                preprocessing: serde_json::json!({}),
+                dim: 3,
+                dtype: "float32".to_owned(),
+            };
+            let mut writer = FeaturesWriter::with_rows_per_part(&dir, meta, rows_per_part).unwrap();
+            for row in 0..rows {
+                let id = format!("{row:08}");
+                let row = FeatureRow { id, split: Split::Train, label: None, label_id: None, view: 0 };
+                let x: f32 = row.id.parse().unwrap();
+                writer.write(&row, &[x, -x, 0.5]).unwrap();
+            }
+            writer.finish().unwrap();
+
+            let parts = part_files(&dir).unwrap();
+            assert_eq!(parts.len(), rows.div_ceil(rows_per_part), "no empty part at the end: {parts:?}");
+            let reader = FeaturesReader::open(&dir).unwrap();
+            assert_eq!(reader.len(), rows);
+            let mut next = 0;
+            // Batches that end elsewhere than the parts do.
+            for batch in reader.batches(1_000) {
+                let batch = batch.unwrap();
+                for (row, emb) in batch.rows.iter().zip(batch.emb.chunks_exact(3)) {
+                    assert_eq!(row.id, format!("{next:08}"));
+                    assert_eq!(emb, [next as f32, -(next as f32), 0.5]);
+                    next += 1;
+                }
+            }
+            assert_eq!(next, rows);
+        }
+    }
 }

@@ -7,7 +7,7 @@ use pipeline_table::{Features, FeaturesReader, Split};
 use crate::rows::*;
 
 #[test]
-#[ignore = "a measurement; run with --ignored --nocapture"]
+#[ignore = "measures time: cargo test --release -p pipeline-table --test table -- --ignored --nocapture"]
 fn features_of_the_lesson() {
     let (n, dim) = (23_000, 1_024);
     // As pooled features are: about half of them small, no two alike.
