@@ -19,6 +19,7 @@ use crate::observer::Observer;
 use crate::options::RunOptions;
 use crate::plan::Lookup;
 use crate::report::StageReport;
+use crate::source::Finder;
 use crate::store::{Published, Store};
 
 /// A stage that is about to run.
@@ -96,6 +97,17 @@ impl Attempt<'_> {
         if let Some(upstream) = self.replaced_input() {
             let message =
                 format!("another run replaced what `{upstream}` made while this stage was reading it");
+            return Ok(Ended::Failed { message, hint: Some("run again".to_owned()) });
+        }
+        let finder = Finder {
+            options: self.options,
+            store: self.store,
+            cancel: self.cancel,
+            observer: self.observer,
+            may_fetch: &|_| false,
+        };
+        if let Some(source) = finder.changed(self.node, &self.parts.sources)? {
+            let message = format!("its source `{source}` changed while this stage was reading it");
             return Ok(Ended::Failed { message, hint: Some("run again".to_owned()) });
         }
         let made = Made {

@@ -11,7 +11,7 @@ use pipeline_stage::{Cancel, Digest, Event, Hint, Report};
 
 use crate::error::Error;
 use crate::fetch::{self, Unfetched, beside};
-use crate::graph::Graph;
+use crate::graph::{Graph, Node};
 use crate::lock::Claim;
 use crate::observer::Observer;
 use crate::options::RunOptions;
@@ -47,14 +47,9 @@ impl Finder<'_> {
     pub(crate) fn find_all(&self, graph: &Graph) -> Result<Found, Error> {
         let mut found = Found::default();
         for (place, node) in graph.nodes().iter().enumerate() {
-            let sources = node
-                .stage
-                .sources(&node.params)
-                .map_err(|problems| Error::Parameters { stage: node.name.clone(), problems })?;
             let (mut states, mut paths) = (BTreeMap::new(), BTreeMap::new());
-            for source in sources {
-                let name = source.name.to_owned();
-                match self.find(&node.name, &source, (self.may_fetch)(place))? {
+            for (name, place) in self.of(node, (self.may_fetch)(place))? {
+                match place {
                     Place::Ready(path, digest) => {
                         states.insert(name.clone(), Located::Ready(digest));
                         paths.insert(name, path);
@@ -66,6 +61,33 @@ impl Finder<'_> {
             found.paths.push(paths);
         }
         Ok(found)
+    }
+
+    /// The name of a source of `node` whose content is not, or not any more, what `digests` says.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub(crate) fn changed(
+        &self,
+        node: &Node,
+        digests: &BTreeMap<String, Digest>,
+    ) -> Result<Option<String>, Error> {
+        let is_same = |name: &String, place: &Place| matches!(place, Place::Ready(_, digest) if digests.get(name) == Some(digest));
+        Ok(self
+            .of(node, false)?
+            .into_iter()
+            .find(|(name, place)| !is_same(name, place))
+            .map(|(name, _)| name))
+    }
+
+    /// The sources of one stage, by name.
+    fn of(&self, node: &Node, may_fetch: bool) -> Result<Vec<(String, Place)>, Error> {
+        let sources = node
+            .stage
+            .sources(&node.params)
+            .map_err(|problems| Error::Parameters { stage: node.name.clone(), problems })?;
+        let find = |s: Source| Ok((s.name.to_owned(), self.find(&node.name, &s, may_fetch)?));
+        sources.into_iter().map(find).collect()
     }
 
     fn find(&self, stage: &str, source: &Source, may_fetch: bool) -> Result<Place, Error> {

@@ -215,12 +215,7 @@ impl Store {
 
         let published = match (before, difference) {
             (_, Some(file)) => {
-                let replaced = draft.dir().join("replaced");
-                fs_err::rename(&target, &replaced).map_err(io)?;
-                if let Err(error) = fs_err::rename(draft.out(), &target) {
-                    let _ = fs_err::rename(&replaced, &target);
-                    return Err(io(error));
-                }
+                exchange(&draft, &target).map_err(io)?;
                 Published::Replaced(file)
             }
             (before, None) => {
@@ -245,6 +240,22 @@ impl Store {
         let place = free.unwrap_or_else(|| folder.join(name));
         fs_err::rename(self.artifact_dir(kind, key), &place).map_err(io)?;
         Ok(place)
+    }
+}
+
+/// Puts what a draft holds in the place of `target`, whose old content goes with the draft.
+fn exchange(draft: &Draft, target: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match renameat_with(CWD, draft.out(), CWD, target, RenameFlags::EXCHANGE) {
+        // Not every file system can (NFS), nor every kernel.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => {
+            let replaced = draft.dir().join("replaced");
+            fs_err::rename(target, &replaced)?;
+            fs_err::rename(draft.out(), target).inspect_err(|_| {
+                let _ = fs_err::rename(&replaced, target);
+            })
+        }
+        other => Ok(other?),
     }
 }
 
@@ -375,6 +386,38 @@ mod tests {
         let text = store.artifact_dir("toy", &manifest.key).join("text");
         assert_eq!(fs_err::read_to_string(text).unwrap(), "old");
         assert!(matches!(store.lookup("toy", &manifest.key), Lookup::Hit(found) if *found == manifest));
+    }
+
+    #[test]
+    fn while_an_artifact_is_replaced_there_is_always_a_whole_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store")).unwrap();
+        let cancel = Cancel::default();
+        let claim = Claim { command: "", wait: None, cancel: &cancel, observer: &Unobserved };
+        let (first, manifest) = draft(&store, "0");
+        let lock = store.lock_stage("toy", "toy", &manifest.key, &claim).unwrap();
+        store.publish(first, &manifest, &[], &lock).unwrap();
+        let target = store.artifact_dir("toy", &manifest.key);
+        let done = std::sync::atomic::AtomicBool::new(false);
+        let looks = std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut looks = 0;
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    assert!(target.join(MANIFEST_FILE).exists(), "after {looks} looks");
+                    looks += 1;
+                }
+                looks
+            });
+            for number in 1..200 {
+                let (next, manifest) = draft(&store, &number.to_string());
+                let published = store.publish(next, &manifest, &[], &lock).unwrap();
+                assert_eq!(published, Published::Replaced("text".to_owned()));
+            }
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+            reader.join().unwrap()
+        });
+        assert!(looks > 200, "{looks} looks are too few to see a gap");
+        assert_eq!(fs_err::read_to_string(target.join("text")).unwrap(), "199");
     }
 
     #[test]

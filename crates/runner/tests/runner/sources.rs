@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
-use pipeline_runner::{Selection, run};
+use pipeline_runner::{Observer, Outcome, Selection, run};
 use pipeline_stage::{Cancel, Hint};
 use serde_json::json;
 
@@ -48,6 +48,40 @@ fn a_zip_is_unpacked_into_the_store_and_equals_the_folder() {
     assert_eq!(project.outcomes(nodes()), ["read fresh"]);
     assert_eq!(project.in_store("sources").len(), 1);
     assert_eq!(project.plan(nodes()).stages[0].state.to_string(), "fresh");
+}
+
+/// Edits a source when the stage `read` starts, which is after it was hashed.
+struct Editor<'a>(&'a Project);
+
+impl Observer for Editor<'_> {
+    fn stage_started(&self, name: &str, _: &str) {
+        if name == "read" {
+            self.0.write("texts/a.txt", "edited ");
+        }
+    }
+}
+
+#[test]
+fn a_source_that_changes_while_a_stage_reads_it_is_not_published_under_the_old_key() {
+    let project = Project::new();
+    let nodes = || vec![read(), join("last", json!({}), &["read"])];
+    let run_edited = || {
+        let cancel = Cancel::default();
+        run(&graph(nodes()), &project.options(), &cancel, &Editor(&project)).unwrap()
+    };
+    let report = run_edited();
+    assert_eq!(outcomes(&report), ["read failed", "last not run"]);
+    let Outcome::Failed { message, hint } = &report.stages[0].outcome else { panic!("{report:?}") };
+    assert_eq!(message, "its source `folder` changed while this stage was reading it");
+    assert_eq!(hint.as_deref(), Some("run again"));
+    assert_eq!(project.in_store("store/read"), [""; 0]);
+
+    // The text is now the edited one, and stays.
+    assert_eq!(outcomes(&run_edited()), ["read ran", "last ran"]);
+    assert_eq!(project.text("last"), "edited two ");
+    project.write("texts/a.txt", "one ");
+    assert_eq!(project.outcomes(nodes()), ["read ran", "last ran"]);
+    assert_eq!(project.text("last"), "one two ");
 }
 
 #[test]
