@@ -100,6 +100,12 @@ pub(crate) fn train(
             progress.add(1)?;
         }
         let measured = measure(&head, valid_set)?;
+        if let Some(Measured { loss, .. }) = measured
+            && !loss.is_finite()
+        {
+            // The last step of an epoch may be the one that diverges.
+            return Err(Error::LossNotFinite { loss, epoch: epoch + 1, step, lr: params.lr }.into());
+        }
         history.push(HistoryRow {
             stage: cx.stage.clone(),
             phase: "train".to_owned(),

@@ -117,6 +117,17 @@ fn a_rate_that_is_too_high_stops_with_the_step_and_the_way_out() {
 }
 
 #[test]
+fn a_last_step_that_diverges_is_seen_in_the_valid_loss() {
+    let bench = StageBench::default();
+    let (backbone, features) = (backbone(bench.dir()), features(bench.dir(), 50, 20, 2.0, &matching()));
+    let inputs = [("features", vec![&features]), ("backbone", vec![&backbone])];
+    // One step, whose own loss is that of the untouched weights.
+    let params = json!({"lr": 1e30, "epochs": 1, "batch_size": 50});
+    let text = message(bench.run(&HeadStage, &params, &inputs, &[]).unwrap_err());
+    assert!(text.starts_with("the loss became ") && text.contains(" in epoch 1, step 1, "), "{text}");
+}
+
+#[test]
 fn features_of_another_trunk_and_too_few_photos_are_refused() {
     let bench = StageBench::default();
     let backbone = backbone(bench.dir());

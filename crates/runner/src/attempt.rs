@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use pipeline_stage::key::InputPart;
 use pipeline_stage::manifest::{MANIFEST_FILE, MANIFEST_FORMAT, Made};
 use pipeline_stage::{Artifact, Cancel, Context, Event, Failure, KeyParts, Manifest, Report, Summary};
 
@@ -66,6 +67,10 @@ impl Attempt<'_> {
         let lock = self.store.lock_stage(&self.node.name, kind, &key, &claim)?;
         match self.store.lookup(kind, &key) {
             Lookup::Hit(manifest) if !self.forced => return Ok(Ended::MadeElsewhere(manifest)),
+            Lookup::Unreadable(reason) => {
+                let path = self.options.shown(&self.store.artifact_dir(kind, &key));
+                return Err(Error::ArtifactUnreadable { path, reason });
+            }
             Lookup::Damaged(reason) => {
                 let place = self.store.move_aside(kind, &key)?;
                 let place = self.options.shown(&place);
@@ -74,6 +79,9 @@ impl Attempt<'_> {
             _ => {}
         }
 
+        if let Some(failed) = self.nothing_to_read() {
+            return Ok(failed);
+        }
         self.observer.stage_started(&self.node.name, self.reason);
         let draft = self.store.draft()?;
         let partial = self.store.partial_dir(kind, &key);
@@ -94,21 +102,15 @@ impl Attempt<'_> {
                 return Ok(Ended::Failed { message, hint });
             }
         };
-        if let Some(upstream) = self.replaced_input() {
-            let message =
-                format!("another run replaced what `{upstream}` made while this stage was reading it");
+        if let Some(message) = self.changed_meanwhile()? {
+            // Checkpoints may hold some of the old and some of the new.
+            let _ = fs_err::remove_dir_all(&partial);
             return Ok(Ended::Failed { message, hint: Some("run again".to_owned()) });
         }
-        let finder = Finder {
-            options: self.options,
-            store: self.store,
-            cancel: self.cancel,
-            observer: self.observer,
-            may_fetch: &|_| false,
-        };
-        if let Some(source) = finder.changed(self.node, &self.parts.sources)? {
-            let message = format!("its source `{source}` changed while this stage was reading it");
-            return Ok(Ended::Failed { message, hint: Some("run again".to_owned()) });
+        if let Some((name, value)) = summary.metrics.iter().find(|(_, value)| !value.is_finite()) {
+            // JSON has no such number: the manifest could not be read again.
+            let message = format!("the stage reported {value} as `{name}`, expected a finite number");
+            return Ok(Ended::Failed { message, hint: None });
         }
         let made = Made {
             unix_seconds,
@@ -151,6 +153,38 @@ impl Attempt<'_> {
         })
     }
 
+    /// An input of which the stage reads no file: its key would not notice a change there.
+    fn nothing_to_read(&self) -> Option<Ended> {
+        let empty = |parts: &Vec<InputPart>| parts.iter().any(|part| part.files.is_empty());
+        let (input, _) = self.parts.inputs.iter().find(|(_, parts)| empty(parts))?;
+        let spec = self.node.stage.inputs().iter().find(|spec| spec.name == *input)?;
+        Some(Ended::Failed {
+            message: format!(
+                "the input `{input}` has no file that is read, expected {}",
+                spec.reads.join(", ")
+            ),
+            hint: Some("this is a fault of the stage that made it; please report it".to_owned()),
+        })
+    }
+
+    /// What is no longer what the key was made of, in words.
+    fn changed_meanwhile(&self) -> Result<Option<String>, Error> {
+        if let Some(upstream) = self.replaced_input() {
+            return Ok(Some(format!(
+                "another run replaced what `{upstream}` made while this stage was reading it"
+            )));
+        }
+        let finder = Finder {
+            options: self.options,
+            store: self.store,
+            cancel: self.cancel,
+            observer: self.observer,
+            may_fetch: &|_| false,
+        };
+        let source = finder.changed(self.node, &self.parts.sources)?;
+        Ok(source.map(|name| format!("its source `{name}` changed while this stage was reading it")))
+    }
+
     /// The stage that made an input which is no longer the one that the key was made of: another run may
     /// have forced it, and readers hold no lock.
     fn replaced_input(&self) -> Option<&str> {
@@ -182,6 +216,11 @@ impl Attempt<'_> {
                     report,
                     format!("not deterministic: {file} differs from the last time, with equal inputs"),
                 );
+                Ok(Arc::new(manifest))
+            }
+            Published::Repaired { file, aside } => {
+                let aside = self.options.shown(&aside);
+                self.warn(report, format!("its {file} was damaged; what was there is moved to {aside}"));
                 Ok(Arc::new(manifest))
             }
             // The old one stays, with its own record of how it was made.

@@ -131,8 +131,24 @@ pub enum Error {
         /// Ours.
         expected: u32,
     },
+    /// The folder named as store holds something else.
+    #[error("{} is not a store: it holds `{found}`, expected a store, an empty folder or none", path.display())]
+    NotAStore {
+        /// The folder.
+        path: PathBuf,
+        /// Something in it.
+        found: String,
+    },
+    /// An artifact that may be whole but cannot be looked at.
+    #[error("cannot use the artifact {path}: {reason}")]
+    ArtifactUnreadable {
+        /// Its folder.
+        path: String,
+        /// Why: no rights, another version.
+        reason: String,
+    },
     /// The file system is full.
-    #[error("cannot {doing}: no space left on the disk of {}; nothing was published", path.display())]
+    #[error("cannot {doing}: no space left on the disk of {}", path.display())]
     DiskFull {
         /// What was being done: `publish the artifact`.
         doing: &'static str,
@@ -202,9 +218,20 @@ impl Hint for Error {
             Error::StoreFormat { .. } => {
                 Some("use another --store, or the command that made this one".to_owned())
             }
+            Error::NotAStore { .. } => Some("give --store a folder of its own".to_owned()),
+            Error::ArtifactUnreadable { .. } => Some(
+                "make it readable for this user, use the command that made it, or move it away".to_owned(),
+            ),
+            // A source is where the config says, not in the store.
+            Error::DiskFull { doing, .. } if doing.ends_with("a source") => {
+                Some("free some space there, or name another place in the config, and run again".to_owned())
+            }
             Error::DiskFull { .. } => Some(
                 "free some space, or put the store on another disk with --store, and run again".to_owned(),
             ),
+            Error::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some("give this user the rights to it".to_owned())
+            }
             Error::Unpublishable { .. } => Some("this is a fault of the stage; please report it".to_owned()),
             Error::LinkBlocked { path } => {
                 Some(format!("move {} away, or use another --out", path.display()))
@@ -243,7 +270,7 @@ mod tests {
     #[test]
     fn messages_say_what_where_and_what_was_expected_and_hints_the_way_out() {
         let hint = text("put the file at data/weights/r.pth");
-        let cases: [(Error, &str, &str); 15] = [
+        let cases: [(Error, &str, &str); 19] = [
             (
                 Error::UnknownStage {
                     option: "--only",
@@ -349,8 +376,31 @@ mod tests {
             ),
             (
                 Error::io("publish the artifact", Path::new(".pipeline"))(io::ErrorKind::StorageFull.into()),
-                "cannot publish the artifact: no space left on the disk of .pipeline; nothing was published",
+                "cannot publish the artifact: no space left on the disk of .pipeline",
                 "free some space, or put the store on another disk with --store, and run again",
+            ),
+            (
+                Error::io("fetch a source", Path::new("data"))(io::ErrorKind::StorageFull.into()),
+                "cannot fetch a source: no space left on the disk of data",
+                "free some space there, or name another place in the config, and run again",
+            ),
+            (
+                Error::NotAStore { path: "data".into(), found: text("train") },
+                "data is not a store: it holds `train`, expected a store, an empty folder or none",
+                "give --store a folder of its own",
+            ),
+            (
+                Error::ArtifactUnreadable {
+                    path: text(".pipeline/store/head/ab"),
+                    reason: text("no rights"),
+                },
+                "cannot use the artifact .pipeline/store/head/ab: no rights",
+                "make it readable for this user, use the command that made it, or move it away",
+            ),
+            (
+                Error::io("open the store", Path::new("no"))(io::ErrorKind::PermissionDenied.into()),
+                "cannot open the store",
+                "give this user the rights to it",
             ),
             (
                 Error::Unpublishable { file: text("a"), reason: "it is not a file" },
@@ -371,8 +421,8 @@ mod tests {
 
     #[test]
     fn where_there_is_no_way_out_there_is_no_hint() {
-        let denied = Error::io("open the store", Path::new("no"))(io::ErrorKind::PermissionDenied.into());
-        assert_eq!((denied.to_string(), denied.hint()), (text("cannot open the store"), None));
+        let broken = Error::io("open the store", Path::new("no"))(io::ErrorKind::BrokenPipe.into());
+        assert_eq!((broken.to_string(), broken.hint()), (text("cannot open the store"), None));
         let cancelled = Error::from(pipeline_stage::Cancelled);
         assert_eq!((cancelled.to_string(), cancelled.hint()), (text("cancelled"), None));
         let unlike = Error::UnknownStage {

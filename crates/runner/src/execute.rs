@@ -62,7 +62,10 @@ pub fn run(
     let store = Store::open(&options.store)?;
     let claim = Claim { command: &options.command, wait: options.wait_lock, cancel, observer };
     let _shared = store.lock_shared(&options.shown(&options.store), &claim)?;
-    store.clean_tmp()?;
+    if let Err(error) = store.clean_tmp() {
+        // Litter takes room, and hinders nobody.
+        observer.warning(&pipeline_stage::failure::full_message(&error));
+    }
 
     let may_fetch = |place: usize| chosen.may_run.contains(&place);
     let found = Finder { options, store: &store, cancel, observer, may_fetch: &may_fetch }.find_all(graph)?;
@@ -208,21 +211,16 @@ impl Run<'_> {
             reason: &reason,
         };
         let ended = attempt.make(&mut report);
+        if !matches!(ended, Ok(Ended::MadeElsewhere(_)) | Err(Error::Locked { .. })) {
+            report.wall_seconds = started.elapsed().as_secs_f64();
+        }
         match ended {
             Ok(Ended::Made(manifest)) => {
-                report.wall_seconds = started.elapsed().as_secs_f64();
                 self.finish(place, &mut report, Outcome::Ran { reason }, manifest);
             }
             Ok(Ended::MadeElsewhere(manifest)) => self.finish(place, &mut report, Outcome::Fresh, manifest),
-            Ok(Ended::Cancelled) => {
-                report.wall_seconds = started.elapsed().as_secs_f64();
-                report.outcome = Outcome::Cancelled;
-            }
-            Ok(Ended::Failed { message, hint }) => {
-                report.wall_seconds = started.elapsed().as_secs_f64();
-                report.outcome = Outcome::Failed { message, hint };
-            }
-            Err(Error::Cancelled) => report.outcome = Outcome::Cancelled,
+            Ok(Ended::Failed { message, hint }) => report.outcome = Outcome::Failed { message, hint },
+            Ok(Ended::Cancelled) | Err(Error::Cancelled) => report.outcome = Outcome::Cancelled,
             Err(error) => report.outcome = outcome(&error),
         }
         report

@@ -127,6 +127,8 @@ pub enum Lookup {
     Hit(Arc<Manifest>),
     /// An artifact that is not whole, and why.
     Damaged(String),
+    /// An artifact that may be whole but cannot be looked at, and why: it is not ours to replace.
+    Unreadable(String),
     /// Nothing.
     Absent,
 }
@@ -214,7 +216,7 @@ impl Planner<'_> {
         let key = parts.key();
         match self.lookups.lookup(node.stage.kind(), &key) {
             Lookup::Hit(manifest) => State::Fresh { key, manifest },
-            Lookup::Damaged(reason) => State::Damaged { key, reason },
+            Lookup::Damaged(reason) | Lookup::Unreadable(reason) => State::Damaged { key, reason },
             Lookup::Absent => {
                 let current = self.lookups.current(&node.name).filter(|m| m.parts.kind == parts.kind);
                 match current.map(|m| parts.changes_since(&m.parts)) {

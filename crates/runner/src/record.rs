@@ -96,7 +96,8 @@ impl<'a> Recorder<'a> {
     fn event(&self, value: &Value) {
         let mut events = self.events.lock().unwrap_or_else(|e| e.into_inner());
         if let Some(file) = events.as_mut() {
-            let written = writeln!(file, "{value}");
+            // One write, so that whoever follows the file sees whole lines.
+            let written = file.write_all(format!("{value}\n").as_bytes());
             drop(events);
             self.check(written);
         }

@@ -25,8 +25,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fs_err::File;
-use pipeline_stage::manifest::{MANIFEST_FILE, MANIFEST_FORMAT};
+use pipeline_stage::manifest::{FileEntry, MANIFEST_FILE, MANIFEST_FORMAT};
 use pipeline_stage::{Digest, Manifest};
+use rayon::prelude::*;
 
 use crate::draft::Draft;
 use crate::error::Error;
@@ -35,6 +36,9 @@ use crate::plan::Lookup;
 
 /// Version of the store's layout. Raised when an older command would misread it.
 const FORMAT: u32 = 1;
+
+/// The folders of a store; `damaged` is made when it is needed.
+const FOLDERS: [&str; 7] = ["store", "partial", "sources", "memo", "tmp", "locks", "runs"];
 
 /// The first line is the signature that the specification asks for (bford.info/cachedir).
 const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
@@ -57,6 +61,13 @@ pub(crate) enum Published {
     Same,
     /// An artifact of this key was there, with other content in this file; the new one replaced it.
     Replaced(String),
+    /// An artifact of this key was there, but this file was no longer what its manifest says.
+    Repaired {
+        /// The file.
+        file: String,
+        /// Where the old artifact is now.
+        aside: PathBuf,
+    },
 }
 
 impl Store {
@@ -81,11 +92,14 @@ impl Store {
     /// The store at `dir`, for writing: made if it is not there.
     ///
     /// # Errors
-    /// As [`Store::at`], and when it cannot be made.
+    /// As [`Store::at`]; [`Error::NotAStore`]; when it cannot be made.
     pub fn open(dir: &Path) -> Result<Store, Error> {
         let store = Store::at(dir)?;
+        if let Some(found) = store.stranger().map_err(Error::io("open the store", dir))? {
+            return Err(Error::NotAStore { path: dir.to_owned(), found });
+        }
         let make = || -> io::Result<()> {
-            for folder in ["store", "partial", "sources", "memo", "tmp", "locks", "runs"] {
+            for folder in FOLDERS {
                 fs_err::create_dir_all(dir.join(folder))?;
             }
             for (name, text) in
@@ -100,6 +114,22 @@ impl Store {
         };
         make().map_err(Error::io("open the store", dir))?;
         Ok(store)
+    }
+
+    /// Something in the folder that shows it to be no store: marked as one, backups would leave it out.
+    fn stranger(&self) -> io::Result<Option<String>> {
+        if self.dir.join("format").exists() || !self.dir.exists() {
+            return Ok(None);
+        }
+        for entry in fs_err::read_dir(&self.dir)? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            // What a kill while the store was being made leaves; names that begin with a dot are temporary.
+            let ours = FOLDERS.contains(&name.as_str()) || name == "CACHEDIR.TAG" || name.starts_with('.');
+            if !ours {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
     }
 
     /// The store's folder.
@@ -137,12 +167,12 @@ impl Store {
     /// the content is not read.
     pub fn lookup(&self, kind: &str, key: &Digest) -> Lookup {
         let dir = self.artifact_dir(kind, key);
-        if !dir.exists() {
-            return Lookup::Absent;
-        }
-        match check(&dir, key) {
-            Ok(manifest) => Lookup::Hit(Arc::new(manifest)),
-            Err(reason) => Lookup::Damaged(reason),
+        match dir.try_exists() {
+            Ok(true) => {
+                check(&dir, key).map_or_else(|unfit| unfit, |manifest| Lookup::Hit(Arc::new(manifest)))
+            }
+            Ok(false) => Lookup::Absent,
+            Err(error) => Lookup::Unreadable(error.to_string()),
         }
     }
 
@@ -197,12 +227,15 @@ impl Store {
         let io = |e| Error::io(PUBLISH, &self.dir)(e);
 
         let before = self.lookup(kind, key);
-        let difference = match &before {
+        let (difference, rotten) = match &before {
             Lookup::Hit(old) => match first_difference(old, manifest, records) {
-                None => return Ok(Published::Same),
-                difference => difference,
+                None => match rotten(&target, old).map_err(io)? {
+                    None => return Ok(Published::Same),
+                    rotten => (None, rotten),
+                },
+                difference => (difference, None),
             },
-            Lookup::Damaged(_) | Lookup::Absent => None,
+            Lookup::Damaged(_) | Lookup::Unreadable(_) | Lookup::Absent => (None, None),
         };
         // Everything that needs room on the disk comes before the old artifact is touched.
         let json = serde_json::to_vec_pretty(manifest).map_err(|e| io(e.into()))?;
@@ -213,18 +246,19 @@ impl Store {
             sync_dir(&self.dir.join("store")).map_err(io)?;
         }
 
-        let published = match (before, difference) {
-            (_, Some(file)) => {
-                exchange(&draft, &target).map_err(io)?;
-                Published::Replaced(file)
+        let published = if let Some(file) = difference {
+            exchange(&draft, &target).map_err(io)?;
+            Published::Replaced(file)
+        } else if let Some(file) = rotten {
+            let aside = self.move_aside(kind, key)?;
+            fs_err::rename(draft.out(), &target).map_err(io)?;
+            Published::Repaired { file, aside }
+        } else {
+            if let Lookup::Damaged(_) = before {
+                self.move_aside(kind, key)?;
             }
-            (before, None) => {
-                if let Lookup::Damaged(_) = before {
-                    self.move_aside(kind, key)?;
-                }
-                fs_err::rename(draft.out(), &target).map_err(io)?;
-                Published::New
-            }
+            fs_err::rename(draft.out(), &target).map_err(io)?;
+            Published::New
         };
         sync_dir(&parent).map_err(io)?;
         Ok(published)
@@ -259,35 +293,57 @@ fn exchange(draft: &Draft, target: &Path) -> io::Result<()> {
     }
 }
 
-/// Reads the manifest in `dir` and compares it with what is there.
-fn check(dir: &Path, key: &Digest) -> Result<Manifest, String> {
-    let text = match fs_err::read(dir.join(MANIFEST_FILE)) {
-        Ok(text) => text,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(format!("{MANIFEST_FILE} is missing")),
-        Err(e) => return Err(e.to_string()),
+/// Reads the manifest in `dir` and compares it with what is there. An error is [`Lookup::Damaged`] or
+/// [`Lookup::Unreadable`].
+fn check(dir: &Path, key: &Digest) -> Result<Manifest, Lookup> {
+    let damaged = |reason: String| Err(Lookup::Damaged(reason));
+    let unfit = |error: io::Error, name: &str| match error.kind() {
+        io::ErrorKind::NotFound => Lookup::Damaged(format!("{name} is missing")),
+        // No rights, a network that is away: the artifact itself may be in order.
+        _ => Lookup::Unreadable(error.to_string()),
     };
-    let manifest: Manifest =
-        serde_json::from_slice(&text).map_err(|e| format!("{MANIFEST_FILE} cannot be read: {e}"))?;
-    if manifest.format != MANIFEST_FORMAT {
-        return Err(format!("{MANIFEST_FILE} has format {}, expected {MANIFEST_FORMAT}", manifest.format));
+    let text = fs_err::read(dir.join(MANIFEST_FILE)).map_err(|e| unfit(e, MANIFEST_FILE))?;
+    // The version first: a newer form may lack what this one has.
+    if let Ok(AnyFormat { format }) = serde_json::from_slice(&text)
+        && format != MANIFEST_FORMAT
+    {
+        let reason = format!("{MANIFEST_FILE} has format {format}, this command reads {MANIFEST_FORMAT}");
+        return Err(Lookup::Unreadable(reason));
     }
+    let manifest: Manifest = match serde_json::from_slice(&text) {
+        Ok(manifest) => manifest,
+        Err(error) => return damaged(format!("{MANIFEST_FILE} cannot be read: {error}")),
+    };
     if manifest.key != *key {
-        return Err(format!("{MANIFEST_FILE} is of another artifact, {}", manifest.key.short()));
+        return damaged(format!("{MANIFEST_FILE} is of another artifact, {}", manifest.key.short()));
     }
     for file in &manifest.files {
-        let found = match fs_err::symlink_metadata(dir.join(&file.path)) {
-            Ok(found) => found,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(format!("{} is missing", file.path)),
-            Err(e) => return Err(e.to_string()),
-        };
+        let found = fs_err::symlink_metadata(dir.join(&file.path)).map_err(|e| unfit(e, &file.path))?;
         if !found.is_file() {
-            return Err(format!("{} is not a file", file.path));
+            return damaged(format!("{} is not a file", file.path));
         }
         if found.len() != file.size_bytes {
-            return Err(format!("{} has {} bytes, expected {}", file.path, found.len(), file.size_bytes));
+            return damaged(format!("{} has {} bytes, expected {}", file.path, found.len(), file.size_bytes));
         }
     }
     Ok(manifest)
+}
+
+/// The version of a manifest of any version.
+#[derive(serde::Deserialize)]
+struct AnyFormat {
+    format: u32,
+}
+
+/// The first file in `dir`, by path, whose bytes are not those that the manifest says.
+fn rotten(dir: &Path, manifest: &Manifest) -> io::Result<Option<String>> {
+    let is_sound = |file: &FileEntry| -> io::Result<bool> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(File::open(dir.join(&file.path))?)?;
+        Ok(Digest::from(hasher.finalize()) == file.blake3)
+    };
+    let sound: Vec<bool> = manifest.files.par_iter().map(is_sound).collect::<io::Result<_>>()?;
+    Ok(manifest.files.iter().zip(sound).find(|(_, sound)| !sound).map(|(file, _)| file.path.clone()))
 }
 
 /// The first file, by path, that only one has or whose content differs; `records` do not count.

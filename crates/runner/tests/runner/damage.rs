@@ -1,6 +1,6 @@
 //! Artifacts that are not whole are named, moved aside and made again; litter of killed runs goes.
 
-use pipeline_runner::{Outcome, RunReport};
+use pipeline_runner::{Error, Outcome, RunReport};
 
 use crate::project::{Project, chain, outcomes};
 
@@ -122,4 +122,62 @@ fn a_store_of_another_format_is_refused() {
     let expected =
         format!("the store {} has format 2, this command reads and writes format 1", store.display());
     assert_eq!(error, expected);
+}
+
+/// Puts `new` for `old` in the manifest in `dir`.
+fn edit_manifest(dir: &std::path::Path, old: &str, new: &str) {
+    let path = dir.join("artifact.json");
+    let text = fs_err::read_to_string(&path).unwrap();
+    assert!(text.contains(old), "{text}");
+    fs_err::remove_file(&path).unwrap();
+    fs_err::write(&path, text.replacen(old, new, 1)).unwrap();
+}
+
+#[test]
+fn an_artifact_of_a_newer_command_is_named_and_stays_where_it_is() {
+    let (project, report, planned) =
+        damaged(|dir| edit_manifest(dir, "\"format\": 1,", "\"format\": 2, \"new\": [],"));
+    assert_eq!(planned, "damaged (artifact.json has format 2, this command reads 1)");
+    assert_eq!(outcomes(&report), ["read fresh", "middle failed", "last not run"]);
+    let Outcome::Failed { message, .. } = &report.stage("middle").unwrap().outcome else { panic!() };
+    assert!(message.starts_with("cannot use the artifact .pipeline/store/join/"), "{message}");
+    assert!(message.ends_with(": artifact.json has format 2, this command reads 1"), "{message}");
+    assert_eq!(project.in_store("damaged"), [""; 0]);
+    assert_eq!(project.text("middle"), "one two x");
+}
+
+#[test]
+fn a_forced_stage_replaces_an_artifact_whose_bytes_changed_on_the_disk() {
+    let project = Project::new();
+    project.run(chain());
+    let text = fs_err::canonicalize(project.path("out/c/middle/text.txt")).unwrap();
+    fs_err::remove_file(&text).unwrap();
+    fs_err::write(&text, "ONE two x").unwrap(); // of the same size, so a lookup does not notice
+    assert_eq!(project.outcomes(chain()), ["read fresh", "middle fresh", "last fresh"]);
+    let mut options = project.options();
+    options.selection.force = vec!["middle".to_owned()];
+    let report = project.try_run(chain(), &options).unwrap();
+    assert_eq!(outcomes(&report), ["read fresh", "middle ran", "last fresh"]);
+    let aside = project.in_store("damaged");
+    let expected =
+        format!("its text.txt was damaged; what was there is moved to .pipeline/damaged/{}", aside[0]);
+    assert_eq!(report.stage("middle").unwrap().warnings, [expected]);
+    assert_eq!(project.text("middle"), "one two x");
+}
+
+#[test]
+fn a_folder_that_holds_other_things_is_not_made_a_store() {
+    let project = Project::new();
+    let mut options = project.options();
+    options.store = project.path("texts");
+    let before = project.listing(&[]);
+    let error = project.try_run(chain(), &options).unwrap_err();
+    assert!(
+        matches!(&error, Error::NotAStore { found, .. } if found == "a.txt" || found == "sub"),
+        "{error:?}"
+    );
+    assert_eq!(project.listing(&[]), before);
+    // What a kill left of a store that was being made is no obstacle.
+    fs_err::create_dir_all(project.path(".pipeline/store")).unwrap();
+    assert_eq!(project.outcomes(chain()), ["read ran", "middle ran", "last ran"]);
 }

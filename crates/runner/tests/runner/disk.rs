@@ -73,10 +73,7 @@ fn a_disk_without_room_for_a_store_is_named() {
     options.store = disk.0.join("store");
     let error = project.try_run(vec![join("small", json!({}), &[])], &options).unwrap_err();
     assert!(matches!(error, Error::DiskFull { .. }), "{error:?}");
-    let expected = format!(
-        "cannot open the store: no space left on the disk of {}; nothing was published",
-        options.store.display()
-    );
+    let expected = format!("cannot open the store: no space left on the disk of {}", options.store.display());
     assert_eq!(error.to_string(), expected);
     assert!(error.hint().unwrap().contains("--store"));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pipeline_runner::{Outcome, Unobserved, run};
+use pipeline_runner::{Error, Outcome, Unobserved, run};
 use pipeline_stage::Cancel;
 use serde_json::json;
 
@@ -37,6 +37,30 @@ fn a_failed_stage_publishes_nothing_and_stops_the_run() {
 
     let report = project.run(nodes("plain"));
     assert_eq!(outcomes(&report), ["read fresh", "bad ran", "after ran", "beside ran"]);
+}
+
+fn failure(report: &pipeline_runner::RunReport, stage: &str) -> String {
+    match &report.stage(stage).unwrap().outcome {
+        Outcome::Failed { message, .. } => message.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_metric_that_is_no_number_fails_its_stage_since_no_manifest_can_hold_it() {
+    let project = Project::new();
+    let report = project.run(chain_with(json!({"text": "x", "behaviour": "nan"})));
+    assert_eq!(outcomes(&report), ["read ran", "middle failed", "last not run"]);
+    assert_eq!(failure(&report, "middle"), "the stage reported NaN as `loss`, expected a finite number");
+    assert_eq!(project.in_store("store"), ["read"]);
+}
+
+#[test]
+fn a_stage_that_would_read_nothing_of_an_input_is_not_run() {
+    let project = Project::new();
+    let report = project.run(chain_with(json!({"text": "x", "behaviour": "no_text"})));
+    assert_eq!(outcomes(&report), ["read ran", "middle ran", "last failed"]);
+    assert_eq!(failure(&report, "last"), "the input `texts` has no file that is read, expected text.txt");
 }
 
 #[test]
@@ -78,6 +102,7 @@ fn a_cancel_before_the_first_stage_runs_nothing() {
     let project = Project::new();
     let cancel = Cancel::default();
     cancel.cancel();
-    assert!(run(&graph(chain()), &project.options(), &cancel, &Unobserved).is_err());
+    let error = run(&graph(chain()), &project.options(), &cancel, &Unobserved).unwrap_err();
+    assert!(matches!(error, Error::Cancelled), "{error:?}");
     assert_eq!(project.in_store("store"), [""; 0]);
 }

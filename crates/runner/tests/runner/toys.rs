@@ -118,6 +118,10 @@ pub(crate) enum Behaviour {
     Manifest,
     /// Leaves a symbolic link.
     Symlink,
+    /// Reports a number that is none.
+    Nan,
+    /// Leaves no text.
+    NoText,
     /// Hard-links the text of its first input as `linked.txt`.
     LinkInput,
     /// Hard-links this file from outside as `linked.txt`.
@@ -163,7 +167,8 @@ impl Stage for Join {
         }
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
         match &params.behaviour {
-            Behaviour::Plain => {}
+            Behaviour::Plain | Behaviour::Nan => {}
+            Behaviour::NoText => return Ok(Summary::default()),
             Behaviour::Random => text += &now.to_string(),
             Behaviour::Fail => {
                 fs_err::write(cx.out.join("half.txt"), "half").map_err(io)?;
@@ -196,7 +201,11 @@ impl Stage for Join {
         }
         fs_err::write(cx.out.join(TEXT), &text).map_err(io)?;
         fs_err::write(cx.out.join("when.txt"), now.to_string()).map_err(io)?;
-        Ok(Summary { line: format!("{} letters", text.chars().count()), ..Summary::default() })
+        let mut summary = Summary { line: format!("{} letters", text.chars().count()), ..Summary::default() };
+        if let Behaviour::Nan = params.behaviour {
+            summary.metrics.insert("loss".to_owned(), f64::NAN);
+        }
+        Ok(summary)
     }
 }
 
