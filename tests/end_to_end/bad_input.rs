@@ -85,8 +85,13 @@ fn weights_that_cannot_be_used() {
     assert_says(&error, &["backbone", "these look like efficientnet_lite0 weights"]);
 
     // A pickle (protocol 2) that would call os.system("true").
-    project.write("weights.safetensors", b"\x80\x02cos\nsystem\nX\x04\x00\x00\x00true\x85R.");
-    assert_says(&failing(&project, 1, "backbone"), &["backbone", "weights.safetensors"]);
+    let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(vec![]));
+    zip.start_file("w/data.pkl", stored).unwrap();
+    std::io::Write::write_all(&mut zip, b"\x80\x02cos\nsystem\nX\x04\x00\x00\x00true\x85R.").unwrap();
+    project.write("weights.safetensors", zip.finish().unwrap().into_inner());
+    let error = failing(&project, 1, "backbone");
+    assert_says(&error, &["backbone", "weights.safetensors", "forbidden pickle operation `os.system`"]);
 
     fs_err::remove_file(project.path("weights.safetensors")).unwrap();
     let error = project.fail(2, &["run", "configs/c.yaml"]);
@@ -102,6 +107,16 @@ fn official_weights_without_a_network_say_which_file_to_put_where() {
     );
     let error = project.fail(2, &["run", "configs/c.yaml"]);
     assert_says(&error, &["backbone", "data/weights/efficientnet-lite0-57934424.pth"]);
+
+    // One that has an address, by way of a proxy that is not there.
+    let mut command = project.command(&["run", "configs/c.yaml", "--set", "backbone.arch=resnet34"]);
+    let output = command.env("https_proxy", "http://127.0.0.1:9").output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert_says(
+        &error,
+        &["backbone: cannot fetch resnet34-b627a593.pth: ", "data/weights/resnet34-b627a593.pth"],
+    );
 }
 
 #[test]
@@ -114,7 +129,7 @@ fn wrong_files_have_line_and_column() {
         ),
         (
             "pipeline: quick\ningest: { root: photos }\nhead: { lr: fast }\n",
-            "configs/c.yaml:3:13: `head.lr`: invalid type",
+            "configs/c.yaml:3:13: `head.lr`: expected a number, found the text `fast`",
         ),
         (
             "pipeline: quick\ningest: { root: photos }\ningest: { root: b }\n",
@@ -154,9 +169,9 @@ fn wrong_pipelines_have_line_and_column() {
         ),
         (
             stages(
-                "  a: { kind: evaluate, inputs: { features: b, models: [a] } }\n  b: { kind: evaluate, inputs: { features: a, models: [a] } }\n",
+                "  a: { kind: evaluate, inputs: { features: b, models: [b] } }\n  b: { kind: evaluate, inputs: { features: a, models: [a] } }\n",
             ),
-            "pipelines/p.yaml:4:",
+            "pipelines/p.yaml:4:6: the stages form a cycle: a → b → a",
         ),
     ];
     for (text, expected) in cases {

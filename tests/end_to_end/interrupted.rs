@@ -35,7 +35,9 @@ fn start(project: &Project) -> Child {
 }
 
 fn signal(child: &Child, name: &str) {
-    assert!(Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap().success());
+    // The shell's own `kill`: the program of that name is not on every machine.
+    let kill = format!("kill -s {name} {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
 }
 
 fn finish(mut child: Child) -> Option<i32> {

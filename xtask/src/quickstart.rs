@@ -74,6 +74,7 @@ quick start done in {since_built} once built, {whole} in all. Next:
   {PICTURES}/train   the pictures that it learned from
   out/quickstart/    what each stage left
   duckdb -c \"select label, count(*) from 'out/quickstart/precompute/features/*.parquet' group by all\"
+                     (or pandas, polars, pyarrow; `cargo xtask python` installs all four for .tools/python/bin/python)
   {command} run {CONFIG} --set head.lr=0.003   one number changed: only what depends on it runs
   {command} status {CONFIG}                    which stages are fresh
   configs/dogscats.yaml                        the lesson's photos; copy it for your own"

@@ -104,8 +104,7 @@ impl Stage for BackboneStage {
         let record = BackboneRecord::new(backbone, &sha256, is_official);
         record.write(&cx.out.join(BACKBONE_FILE))?;
 
-        let origin = if is_official { backbone.pretrained.source } else { "weights given by the user" };
-        let line = format!("{}, {origin}, sha256 {}…", backbone.arch, &sha256[..8]);
+        let line = format!("{}, sha256 {}…", backbone.arch, &sha256[..8]);
         Ok(Summary { line, ..Summary::default() })
     }
 }

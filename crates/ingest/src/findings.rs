@@ -140,7 +140,11 @@ impl Findings {
                 .collect();
             let were =
                 if bad == 1 { "1 file was".to_owned() } else { format!("{} files were", words::count(bad)) };
-            notes.push(format!("{were} set aside (ingest.json lists them): {}", counts.join(", ")));
+            let listed = match self.set_aside.len() as u64 {
+                all if all == bad => "lists them".to_owned(),
+                some => format!("lists the first {}, images.parquet all", words::count(some)),
+            };
+            notes.push(format!("{were} set aside (ingest.json {listed}): {}", counts.join(", ")));
         }
         if !self.beside.is_empty() {
             let names: Vec<&str> = self.beside.iter().take(5).map(String::as_str).collect();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use pipeline_nn::{Device, Kind, Mode, Tensor, Trunk, concat_pool, device, no_grad};
 use pipeline_photo::{Limits, Preprocessing, Resizer};
-use pipeline_stage::{Digest, Failure};
+use pipeline_stage::{Cancel, Digest, Failure};
 use pipeline_table::ImageRow;
 
 use crate::error::Error;
@@ -24,6 +24,7 @@ pub(crate) struct Lane {
     preprocessing: Preprocessing,
     photos: PathBuf,
     device: Device,
+    cancel: Cancel,
     limits: Limits,
     resizer: Resizer,
     /// `[batch_size, 3, size, size]`, normalised.
@@ -38,12 +39,14 @@ impl Lane {
         photos: PathBuf,
         batch_size: usize,
         device: Device,
+        cancel: Cancel,
     ) -> Self {
         let side = preprocessing.size as usize;
         Lane {
             trunk,
             photos,
             device,
+            cancel,
             limits: Limits::default(),
             resizer: Resizer::new(),
             pixels_nchw: vec![0.0; batch_size * 3 * side * side],
@@ -57,11 +60,14 @@ impl Lane {
         let side = i64::from(self.preprocessing.size);
         let photo_len = 3 * (side * side) as usize;
         for (row, pixels) in rows.iter().zip(self.pixels_nchw.chunks_exact_mut(photo_len)) {
+            // A batch may take a minute: big photos, a big network, one slow core.
+            self.cancel.check()?;
             load(&self.photos, row, &self.limits, &self.preprocessing, &mut self.resizer, pixels)?;
         }
         // What a short batch leaves over is computed and dropped: batches of one size give equal bits.
         self.pixels_nchw[rows.len() * photo_len..].fill(0.0);
 
+        self.cancel.check()?;
         // A new thread inherits the last count set anywhere, so each lane sets its own, each time.
         device::set_threads(NonZeroUsize::MIN);
         let features = no_grad(|| {
@@ -96,4 +102,41 @@ fn load(
     let square = preprocessing.crop(&photo.pixels, resizer);
     preprocessing.normalise_chw(&square, pixels);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use pipeline_nn::backbones;
+    use pipeline_table::{Split, Verdict};
+
+    use super::*;
+
+    #[test]
+    fn a_cancelled_lane_reads_no_further_photo() {
+        let backbone = backbones::find("efficientnet_lite0").unwrap();
+        let trunk = backbone.load(&backbone.random_weights(1).unwrap(), Device::Cpu).unwrap();
+        let cancel = Cancel::default();
+        let preprocessing = Preprocessing::new(32, [0.5; 3], [0.5; 3]);
+        let mut lane =
+            Lane::new(trunk, preprocessing, PathBuf::from("nowhere"), 4, Device::Cpu, cancel.clone());
+        let row = ImageRow {
+            id: "train/cats/a.jpg".to_owned(),
+            split: Split::Train,
+            label: None,
+            label_id: None,
+            width: Some(8),
+            height: Some(5),
+            format: Some("jpeg".to_owned()),
+            orientation: Some(1),
+            bytes: 9,
+            digest: String::new(),
+            verdict: Verdict::Ok,
+            reason: None,
+        };
+        let mut run = || lane.run(vec![row.clone()]).map(|_| ()).unwrap_err();
+        let failure = run();
+        assert!(failure.to_string().starts_with("cannot read photo `train/cats/a.jpg`"), "{failure}");
+        cancel.cancel();
+        assert!(matches!(run(), Failure::Cancelled));
+    }
 }

@@ -144,7 +144,14 @@ impl Stage for Precompute {
         let mut lanes = Vec::new();
         for _ in 0..cx.threads.get() {
             let trunk = trunk.share()?;
-            lanes.push(Lane::new(trunk, preprocessing, photos.clone(), params.batch_size, device));
+            lanes.push(Lane::new(
+                trunk,
+                preprocessing,
+                photos.clone(),
+                params.batch_size,
+                device,
+                cx.cancel.clone(),
+            ));
         }
         let mut writer = FeaturesWriter::create(&cx.out.join(FEATURES_FOLDER), meta)?;
         lanes::in_order(lanes, batches(params, &table)?, Lane::run, |batch: Batch| {

@@ -34,7 +34,8 @@ impl Graph {
     /// Checks `nodes` (in the order of the file) and puts them in the order in which they run.
     ///
     /// # Errors
-    /// The first thing that is wrong, in the order of the file.
+    /// The first thing that is wrong: names and inputs in the order of the file, then a cycle, then inputs that
+    /// do not fit.
     pub fn new(nodes: Vec<Node>) -> Result<Graph, GraphError> {
         let mut place = BTreeMap::new();
         for (index, node) in nodes.iter().enumerate() {
@@ -53,6 +54,10 @@ impl Graph {
             .map(|n| n.inputs.values().flatten().map(|name| place[name.as_str()]).collect())
             .collect();
         let order = order(&nodes, &upstream)?;
+        // After the cycle, which is mostly also one of artifacts that do not fit and says more.
+        for node in &nodes {
+            check_artifacts(node, &nodes, &place)?;
+        }
 
         let mut new_place = vec![0; nodes.len()];
         for (new, old) in order.iter().enumerate() {
@@ -164,7 +169,7 @@ fn check_upstreams(
         return Err(GraphError::TooManyStages { stage, input, found: upstreams.len() });
     }
     for (index, upstream) in upstreams.iter().enumerate() {
-        let Some(found) = place.get(upstream.as_str()) else {
+        if !place.contains_key(upstream.as_str()) {
             let known: Vec<String> = nodes.iter().map(|n| n.name.clone()).collect();
             let suggestion = nearest(upstream, known.iter().map(String::as_str)).map(str::to_owned);
             return Err(GraphError::UnknownUpstream {
@@ -174,20 +179,30 @@ fn check_upstreams(
                 suggestion,
                 known,
             });
-        };
-        let produces = nodes[*found].stage.produces();
-        if produces != spec.accepts {
-            return Err(GraphError::WrongArtifact {
-                stage,
-                input,
-                upstream: upstream.clone(),
-                found: produces,
-                expected: spec.accepts,
-                candidates: producers(nodes, spec.accepts),
-            });
         }
         if upstreams[..index].contains(upstream) {
             return Err(GraphError::RepeatedUpstream { stage, input, upstream: upstream.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// Every input gets what it accepts.
+fn check_artifacts(node: &Node, nodes: &[Node], place: &BTreeMap<&str, usize>) -> Result<(), GraphError> {
+    for spec in node.stage.inputs() {
+        for upstream in node.inputs.get(spec.name).into_iter().flatten() {
+            let Some(found) = place.get(upstream.as_str()) else { continue };
+            let produces = nodes[*found].stage.produces();
+            if produces != spec.accepts {
+                return Err(GraphError::WrongArtifact {
+                    stage: node.name.clone(),
+                    input: spec.name.to_owned(),
+                    upstream: upstream.clone(),
+                    found: produces,
+                    expected: spec.accepts,
+                    candidates: producers(nodes, spec.accepts),
+                });
+            }
         }
     }
     Ok(())

@@ -276,9 +276,11 @@ impl Plan {
         self.stages.iter().find(|s| s.name == name)
     }
 
-    /// How many stages a run would use as they are.
+    /// How many stages are fresh and stay as they are.
     pub fn fresh(&self) -> usize {
-        self.stages.iter().filter(|s| s.action == Action::Use).count()
+        let is_fresh =
+            |s: &&PlannedStage| matches!(s.state, State::Fresh { .. }) && s.action != Action::Rerun;
+        self.stages.iter().filter(is_fresh).count()
     }
 
     /// How many stages a run would run, those counted that it has yet to decide on.

@@ -27,7 +27,8 @@ pub struct StageReport {
     pub name: String,
     /// Stage kind.
     pub kind: String,
-    /// How it ended.
+    /// How it ended; in JSON `"outcome": "ran"` with its fields beside it.
+    #[serde(flatten)]
     pub outcome: Outcome,
     /// Seconds that it ran; 0 where it did not. The artifact's own are in its manifest.
     pub wall_seconds: f64,
@@ -47,7 +48,7 @@ pub struct StageReport {
 
 /// How a stage ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
     /// Its artifact was there.
     Fresh,

@@ -85,12 +85,62 @@ pub(crate) fn parse<P: Parameters>(given: &Value) -> Result<P, Vec<Problem>> {
         return Err(unknown);
     }
     let typed: P = serde_path_to_error::deserialize(given).map_err(|e| {
-        let path = e.path().iter().map(|s| s.to_string()).filter(|s| s != "?").collect();
-        vec![Problem { path, at_key: false, message: e.inner().to_string(), hint: None }]
+        let path: Vec<String> = e.path().iter().filter_map(segment).collect();
+        let message = misfit(given, &schema, &path).unwrap_or_else(|| e.inner().to_string());
+        vec![Problem { path, at_key: false, message, hint: None }]
     })?;
     let mut problems = Vec::new();
     typed.check(&mut problems);
     if problems.is_empty() { Ok(typed) } else { Err(problems) }
+}
+
+/// A step on the way to a value: a key, or the number of an item of a list, from 0.
+fn segment(segment: &serde_path_to_error::Segment) -> Option<String> {
+    use serde_path_to_error::Segment;
+    match segment {
+        Segment::Seq { index } => Some(index.to_string()),
+        Segment::Map { key } => Some(key.clone()),
+        Segment::Enum { variant } => Some(variant.clone()),
+        Segment::Unknown => None,
+    }
+}
+
+/// What is wrong with the value at `path`, in words; `None` where the schema does not say it simply.
+fn misfit(given: &Value, schema: &Value, path: &[String]) -> Option<String> {
+    let (mut value, mut schema) = (given, schema);
+    for step in path {
+        (value, schema) = match value {
+            Value::Array(items) => (items.get(step.parse::<usize>().ok()?)?, &schema["items"]),
+            _ => (&value[step], &schema["properties"][step]),
+        };
+    }
+    if let (Value::Object(map), Some(required)) = (value, schema["required"].as_array()) {
+        let missing = required.iter().filter_map(Value::as_str).find(|name| !map.contains_key(*name))?;
+        return Some(format!("missing key `{missing}`"));
+    }
+    // What may be left out has a schema of its own beside `null`.
+    let may_be = |s: &&Value| s["type"] != "null";
+    let schema = schema["anyOf"].as_array().and_then(|any| any.iter().find(may_be)).unwrap_or(schema);
+    let words = schema["enum"].as_array().into_iter().flatten();
+    let words = words.chain(schema["oneOf"].as_array().into_iter().flatten().map(|one| &one["const"]));
+    let words: Vec<&str> = words.filter_map(Value::as_str).collect();
+    let kinds = schema["type"].as_array().and_then(|kinds| kinds.iter().find(|kind| *kind != "null"));
+    let expected = match kinds.unwrap_or(&schema["type"]).as_str().unwrap_or_default() {
+        _ if !words.is_empty() => format!("one of {}", words.join(", ")),
+        "number" => "a number".to_owned(),
+        "integer" if schema["minimum"] == 0 => match schema["format"].as_str() {
+            Some("uint32") => format!("a whole number from 0 to {}", u32::MAX),
+            _ => "a whole number from 0".to_owned(),
+        },
+        "integer" => "a whole number".to_owned(),
+        "boolean" => "true or false".to_owned(),
+        "string" if schema["format"] == PATH_FORMAT => "a path".to_owned(),
+        "string" => "a text".to_owned(),
+        "array" => "a list".to_owned(),
+        "object" => "a map".to_owned(),
+        _ => return None,
+    };
+    Some(format!("expected {expected}, found {}", describe(value)))
 }
 
 /// The normalised form: every field present, numbers in the field's own type.
@@ -168,13 +218,54 @@ mod tests {
     fn a_wrong_type_names_the_path_and_what_was_expected() {
         let problems = parse::<Toy>(&json!({"root": "a", "lr": "fast"})).unwrap_err();
         assert_eq!(problems[0].path, ["lr"]);
-        assert_eq!(problems[0].message, "invalid type: string \"fast\", expected f64");
+        assert_eq!(problems[0].message, "expected a number, found the text `fast`");
     }
 
     #[test]
     fn a_missing_parameter_is_named() {
         let problems = parse::<Toy>(&Value::Null).unwrap_err();
-        assert_eq!(problems[0].message, "missing field `root`");
+        assert_eq!(problems[0].message, "missing key `root`");
+    }
+
+    #[derive(Debug, Serialize, serde::Deserialize, JsonSchema)]
+    #[serde(rename_all = "lowercase")]
+    enum Side {
+        Left,
+        Right,
+    }
+
+    #[derive(Debug, Serialize, serde::Deserialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    struct Many {
+        #[serde(default)]
+        count: u32,
+        #[serde(default)]
+        sides: Vec<Side>,
+        #[serde(default)]
+        on: bool,
+        #[serde(default)]
+        place: Option<SourcePath>,
+    }
+    impl Parameters for Many {
+        fn check(&self, _: &mut Vec<Problem>) {}
+    }
+
+    #[test]
+    fn wrong_values_are_described_in_the_words_of_a_config() {
+        let fault = |given: Value| {
+            let problem = parse::<Many>(&given).unwrap_err().remove(0);
+            format!("{}: {}", problem.path.join("."), problem.message)
+        };
+        let whole = "count: expected a whole number from 0 to 4294967295, found";
+        assert_eq!(fault(json!({"count": -1})), format!("{whole} the number -1"));
+        assert_eq!(fault(json!({"count": 1.5})), format!("{whole} the number 1.5"));
+        assert_eq!(fault(json!({"sides": "left"})), "sides: expected a list, found the text `left`");
+        assert_eq!(
+            fault(json!({"sides": ["left", "up"]})),
+            "sides.1: expected one of left, right, found the text `up`"
+        );
+        assert_eq!(fault(json!({"place": 3})), "place: expected a path, found the number 3");
+        assert_eq!(fault(json!({"on": "yes"})), "on: expected true or false, found the text `yes`");
     }
 
     #[test]

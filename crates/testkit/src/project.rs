@@ -87,10 +87,8 @@ impl Project {
         events
             .filter(|event| event["event"] == "stage_finished")
             .map(|event| {
-                let outcome = &event["report"]["outcome"];
-                let word = outcome.as_str().map(str::to_owned);
-                let word = word.or_else(|| outcome.as_object().and_then(|o| o.keys().next().cloned()));
-                format!("{} {}", event["stage"].as_str().unwrap(), word.unwrap())
+                let outcome = event["report"]["outcome"].as_str().unwrap();
+                format!("{} {outcome}", event["stage"].as_str().unwrap())
             })
             .collect()
     }

@@ -11,10 +11,12 @@ mod validate;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use pipeline_runner::Error;
 use pipeline_stage::exit;
 
 use crate::config::Located;
 use crate::terminal::Screen;
+use interrupt::Interrupt;
 
 /// From a folder of labelled photos to a classifier you can trust, in stages that are cached by content.
 #[derive(Debug, Parser)]
@@ -70,9 +72,38 @@ enum Stop {
     Error { message: String, hint: Option<String>, code: u8 },
 }
 
+/// An error of the runner before any stage was tried.
+fn stop(error: &Error, interrupt: &Interrupt) -> Stop {
+    let code = match error {
+        Error::Cancelled => interrupt.exit_code().unwrap_or(exit::INTERRUPTED),
+        Error::Locked { .. } => exit::LOCKED,
+        Error::DiskFull { .. }
+        | Error::Io { .. }
+        | Error::Unpublishable { .. }
+        | Error::ArtifactUnreadable { .. }
+        | Error::Fetch { .. }
+        | Error::WrongDigest { .. }
+        | Error::Unpack { .. } => exit::STAGE_FAILED,
+        _ => exit::USAGE,
+    };
+    Stop::new(code, error)
+}
+
 impl Stop {
     fn new(code: u8, error: &dyn pipeline_stage::Hint) -> Self {
         Stop::Error { message: pipeline_stage::failure::full_message(error), hint: error.hint(), code }
+    }
+
+    /// The event `error` of a run with `--json`.
+    fn json(&self) -> serde_json::Value {
+        let (message, hint, code) = match self {
+            Stop::Config(faults) => {
+                let all: Vec<String> = faults.iter().map(ToString::to_string).collect();
+                (all.join("\n"), faults.first().and_then(|fault| fault.hint.clone()), exit::USAGE)
+            }
+            Stop::Error { message, hint, code } => (message.clone(), hint.clone(), *code),
+        };
+        serde_json::json!({"event": "error", "message": message, "hint": hint, "exit_code": code})
     }
 
     /// Prints what is wrong and returns the exit code.

@@ -1,15 +1,14 @@
 //! `pipeline run CONFIG`: runs what is not fresh.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::time::Duration;
 
-use pipeline_runner::{Error, Outcome, RunReport, Selection};
+use pipeline_runner::{Outcome, RunReport, Selection};
 use pipeline_stage::exit;
 
-use super::Stop;
 use super::interrupt::Interrupt;
 use super::job::{Folders, JobArguments};
+use super::{Stop, stop};
 use crate::terminal::{Header, Screen, Style, summary, watch};
 
 /// Run the stages that are not fresh
@@ -49,6 +48,14 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
+    let outcome = run_job(arguments, screen);
+    if let (true, Err(stop)) = (arguments.json, &outcome) {
+        screen.line(&stop.json().to_string());
+    }
+    outcome
+}
+
+fn run_job(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     let job = arguments.job.load()?;
     let mut options = arguments.folders.options(&job);
     options.threads = arguments.threads.unwrap_or(options.threads);
@@ -63,7 +70,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     let style = Style::choose(arguments.quiet, arguments.json, screen);
     let header = Header {
         config: job.name.clone(),
-        pipeline: job.pipeline_label(),
+        pipeline: job.pipeline.clone(),
         seed: job.seed,
         device: options.device.clone(),
         threads: options.threads.get(),
@@ -77,22 +84,11 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     };
     let report = report.map_err(|error| stop(&error, &interrupt))?;
     summary::show(style, &report, &header.folder, screen);
-    Ok(exit_code(&report, &interrupt, &arguments.job.config, screen))
-}
-
-/// A run that stopped before any stage.
-fn stop(error: &Error, interrupt: &Interrupt) -> Stop {
-    let code = match error {
-        Error::Cancelled => interrupt.exit_code().unwrap_or(exit::INTERRUPTED),
-        Error::Locked { .. } => exit::LOCKED,
-        Error::DiskFull { .. } | Error::Io { .. } | Error::Unpublishable { .. } => exit::STAGE_FAILED,
-        _ => exit::USAGE,
-    };
-    Stop::new(code, error)
+    Ok(exit_code(&report, &interrupt, &options.command, screen))
 }
 
 /// Prints what failed, and says how the process ends.
-fn exit_code(report: &RunReport, interrupt: &Interrupt, config: &Path, screen: &Screen) -> u8 {
+fn exit_code(report: &RunReport, interrupt: &Interrupt, command: &str, screen: &Screen) -> u8 {
     let mut code = exit::DONE;
     for stage in &report.stages {
         match &stage.outcome {
@@ -108,7 +104,7 @@ fn exit_code(report: &RunReport, interrupt: &Interrupt, config: &Path, screen: &
         }
     }
     if report.cancelled() {
-        let way = format!("run it again to go on: pipeline run {}", config.display());
+        let way = format!("run it again to go on: {command}");
         screen.failure("interrupted; finished stages are kept", Some(&way));
         code = interrupt.exit_code().unwrap_or(exit::INTERRUPTED);
     }

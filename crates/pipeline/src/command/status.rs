@@ -1,17 +1,24 @@
 //! `pipeline status CONFIG`: what each stage is, and why.
 
 use pipeline_runner::Unobserved;
-use pipeline_runner::plan::State;
+use pipeline_runner::plan::{State, Unready};
 use pipeline_stage::exit;
 
-use super::Stop;
 use super::interrupt::Interrupt;
 use super::job::{Folders, JobArguments};
+use super::{Stop, stop};
 use crate::terminal::{Screen, words};
 
 /// Show which stages are fresh, stale (and why) or missing
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: pipeline status configs/dogscats.yaml --set head.lr=0.003")]
+#[command(after_help = "Example: pipeline status configs/dogscats.yaml --set head.lr=0.003\n\n\
+    A stage is\n  \
+    fresh    its artifact is there\n  \
+    stale    its artifact was made from something else; the first difference is named\n  \
+    missing  it has no artifact yet\n  \
+    damaged  its artifact is not whole, or cannot be read\n  \
+    depends  on stages that must run first\n  \
+    unknown  a source of it is not there, or not fetched yet")]
 pub(super) struct Arguments {
     #[command(flatten)]
     job: JobArguments,
@@ -24,7 +31,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     let options = arguments.folders.options(&job);
     let interrupt = Interrupt::listen();
     let plan = pipeline_runner::plan(&job.graph, &options, &interrupt.cancel, &Unobserved)
-        .map_err(|error| Stop::new(interrupt.exit_code().unwrap_or(exit::USAGE), &error))?;
+        .map_err(|error| stop(&error, &interrupt))?;
 
     let width = job.graph.names().map(str::len).max().unwrap_or(0);
     for stage in &plan.stages {
@@ -32,10 +39,15 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
             State::Fresh { manifest, .. } => {
                 format!("{:>9}   {}", words::size(manifest.size_bytes()), manifest.summary.line)
             }
+            // The word before it says the rest.
+            State::Depends { on } => format!("on {}", on.join(", ")),
             other => other.reason(),
         };
         let line = format!("  {:<width$}   {:<8} {detail}", stage.name, stage.state.word());
         screen.line(line.trim_end());
+        if let State::Unknown { why: Unready::Missing { hint: Some(hint), .. }, .. } = &stage.state {
+            screen.line(&format!("  {:<width$}   hint: {hint}", ""));
+        }
     }
     Ok(exit::DONE)
 }

@@ -20,7 +20,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     screen.line(&format!(
         "{} is valid: {}, {} stages: {}",
         arguments.job.config.display(),
-        job.pipeline_label(),
+        job.pipeline,
         names.len(),
         names.join(", ")
     ));

@@ -35,20 +35,12 @@ pub struct Job {
     pub name: String,
     /// The project root: paths in files are relative to it.
     pub root: PathBuf,
-    /// The pipeline file, as shown to people.
-    pub pipeline: PathBuf,
+    /// The pipeline, for people: a path relative to the root where it lies there, or `quick, built in`.
+    pub pipeline: String,
     /// Seed of all random numbers.
     pub seed: u64,
     /// The stages.
     pub graph: Graph,
-}
-
-impl Job {
-    /// The pipeline file for people: relative to the root where it lies there.
-    pub fn pipeline_label(&self) -> String {
-        let absolute = std::path::absolute(&self.pipeline).unwrap_or_else(|_| self.pipeline.clone());
-        absolute.strip_prefix(&self.root).unwrap_or(&self.pipeline).display().to_string()
-    }
 }
 
 /// Reads the config at `path` and what it names. `sets` are the `stage.param=value` of the command line.
@@ -78,7 +70,15 @@ pub fn load(path: &Path, sets: &[String], kinds: &[&'static dyn AnyStage]) -> Re
     }
     let graph = Graph::new(nodes).map_err(|e| vec![graph_fault(&pipeline, e)])?;
     let name = path.file_stem().map_or_else(|| "config".to_owned(), |s| s.to_string_lossy().into_owned());
-    Ok(Job { name, root, pipeline: pipeline.yaml.label.clone(), seed, graph })
+    let pipeline = match pipeline.built_in {
+        true => format!("{pipeline_name}, built in"),
+        false => {
+            let label = &pipeline.yaml.label;
+            let absolute = std::path::absolute(label).unwrap_or_else(|_| label.clone());
+            absolute.strip_prefix(&root).unwrap_or(label).display().to_string()
+        }
+    };
+    Ok(Job { name, root, pipeline, seed, graph })
 }
 
 /// The nearest folder above the config that has `pipelines/`, else the config's own folder.

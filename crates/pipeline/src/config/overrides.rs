@@ -7,7 +7,9 @@ use pipeline_stage::AnyStage;
 use pipeline_stage::params::PATH_FORMAT;
 use serde_json::{Map, Value};
 
+use super::RESERVED;
 use super::error::{Located, Place};
+use super::yaml::not_finite;
 
 /// The parsed `--set` arguments.
 #[derive(Debug, Default)]
@@ -45,7 +47,10 @@ impl Overrides {
 
     /// The argument that gave the value at `path` (a stage and a path inside its parameters).
     pub(crate) fn place(&self, path: &[String]) -> Option<Place> {
-        self.values.iter().find(|(key, _)| path.starts_with(key)).map(|(_, (_, set))| argument(set))
+        self.values
+            .iter()
+            .find(|(key, _)| path.starts_with(key) || key.starts_with(path))
+            .map(|(_, (_, set))| argument(set))
     }
 
     /// The parameters of a stage as written, with the overrides put in. Paths given here are relative
@@ -91,8 +96,14 @@ fn parse_one(set: &str) -> Result<(Vec<String>, Value), String> {
     if key.len() < 2 && !matches!(key[0].as_str(), "seed" | "pipeline") {
         return Err(format!("expected `stage.param=value`, found no parameter after `{}`", key[0]));
     }
+    if key.len() > 1 && RESERVED.contains(&key[0].as_str()) {
+        return Err(format!("`{}` is no stage and has no parameters", key[0]));
+    }
     let yaml: serde_yaml::Value =
         serde_yaml::from_str(value).map_err(|e| format!("the value is not valid YAML: {e}"))?;
+    if let Some((number, _)) = not_finite(&yaml, vec![]) {
+        return Err(format!("expected a finite number, found {number}"));
+    }
     let value = serde_json::to_value(yaml).map_err(|e| format!("the value is not plain data: {e}"))?;
     Ok((key, value))
 }
@@ -150,6 +161,8 @@ mod tests {
         assert_eq!(fault("head.lr"), "--set head.lr: expected `stage.param=value`, found no `=`");
         assert_eq!(fault("lr=1"), "--set lr=1: expected `stage.param=value`, found no parameter after `lr`");
         assert_eq!(fault("head.=1"), "--set head.=1: expected `stage.param=value`, found an empty name");
+        assert_eq!(fault("seed.x=1"), "--set seed.x=1: `seed` is no stage and has no parameters");
+        assert_eq!(fault("head.lr=.inf"), "--set head.lr=.inf: expected a finite number, found .inf");
         assert!(fault("head.lr={").starts_with("--set head.lr={: the value is not valid YAML"));
     }
 }

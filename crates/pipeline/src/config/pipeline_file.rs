@@ -7,6 +7,7 @@ use pipeline_stage::params::describe;
 use pipeline_stage::suggest::nearest;
 use serde_json::Value;
 
+use super::RESERVED;
 use super::error::{Located, Place};
 use super::yaml::Yaml;
 
@@ -29,6 +30,8 @@ pub(crate) struct StageEntry {
 #[derive(Debug)]
 pub(crate) struct PipelineFile {
     pub(crate) yaml: Yaml,
+    /// Whether it is part of the command, and not a file.
+    pub(crate) built_in: bool,
     /// In the order of the file.
     pub(crate) stages: Vec<StageEntry>,
 }
@@ -38,7 +41,13 @@ impl PipelineFile {
     /// or one that is built in. `place` is where the name was written.
     pub(crate) fn find(name: &str, root: &Path, place: &Place) -> Result<PipelineFile, Vec<Located>> {
         if name.ends_with(".yaml") || name.ends_with(".yml") {
-            return Self::check(Yaml::read(&nearby(&root.join(name)))?);
+            let path = nearby(&root.join(name));
+            if !path.exists() {
+                let message = format!("no pipeline file {}", path.display());
+                let hint = format!("paths in a config start at {}", root.display());
+                return Err(vec![Located::new(place.clone(), message, Some(hint))]);
+            }
+            return Self::check(Yaml::read(&path)?);
         }
         let own = root.join("pipelines").join(format!("{name}.yaml"));
         if own.is_file() {
@@ -46,13 +55,14 @@ impl PipelineFile {
         }
         if let Some((_, text)) = BUILT_IN.iter().find(|(n, _)| *n == name) {
             let label = PathBuf::from(format!("pipelines/{name}.yaml (built in)"));
-            return Self::check(Yaml::parse(&label, text)?);
+            return Ok(PipelineFile { built_in: true, ..Self::check(Yaml::parse(&label, text)?)? });
         }
         let known = Self::known_names(root);
         let message = format!("no pipeline `{name}`: expected one of: {}", known.join(", "));
         let hint = match nearest(name, known.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("write it to {}", own.display()),
+            None if name.is_empty() => "name one of them".to_owned(),
+            None => format!("write it to {}", nearby(&own).display()),
         };
         Err(vec![Located::new(place.clone(), message, Some(hint))])
     }
@@ -94,7 +104,11 @@ impl PipelineFile {
                 }
             }
         }
-        if faults.found.is_empty() { Ok(PipelineFile { yaml, stages }) } else { Err(faults.found) }
+        if faults.found.is_empty() {
+            Ok(PipelineFile { yaml, built_in: false, stages })
+        } else {
+            Err(faults.found)
+        }
     }
 }
 
@@ -109,6 +123,10 @@ fn stage_entry(faults: &mut Faults<'_>, name: String, value: &Value) -> Option<S
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') || name.starts_with('-') {
         let message = format!("expected a stage name of letters, digits, `_` and `-`, found `{name}`");
         faults.add(&path, true, message);
+        return None;
+    }
+    if RESERVED.contains(&name.as_str()) {
+        faults.add(&path, true, format!("no stage can be named `{name}`: configs use that key otherwise"));
         return None;
     }
     let map = faults.map(value, &path, "a map with the keys `kind` and `inputs`");
@@ -213,7 +231,7 @@ mod tests {
     #[test]
     fn every_fault_of_the_form_is_reported_at_its_place() {
         let faults = check(
-            "stages:\n  a: { kid: ingest }\n  b: 3\n  c: { kind: x, inputs: { i: 3 } }\n  ../d: {kind: x}\n",
+            "stages:\n  a: { kid: ingest }\n  b: 3\n  c: { kind: x, inputs: { i: 3 } }\n  ../d: {kind: x}\n  seed: {kind: x}\n",
         )
         .unwrap_err();
         assert_eq!(
@@ -225,6 +243,7 @@ mod tests {
                 "p.yaml:3:3: stage `b` has no `kind`",
                 "p.yaml:4:30: expected the name of a stage or a list of names, found the number 3",
                 "p.yaml:5:3: expected a stage name of letters, digits, `_` and `-`, found `../d`",
+                "p.yaml:6:3: no stage can be named `seed`: configs use that key otherwise",
             ]
         );
     }

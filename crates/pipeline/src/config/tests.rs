@@ -86,7 +86,7 @@ fn a_wrong_type_and_a_wrong_range_name_the_parameter() {
         faults("pipeline: p\ningest: { root: photos }\nhead: { lr: fast }\nprecompute: { size: 7 }\n"),
         [
             "configs/c.yaml:4:21: `precompute.size`: expected 32 to 1024 pixels, found 7",
-            "configs/c.yaml:3:13: `head.lr`: invalid type: string \"fast\", expected f64",
+            "configs/c.yaml:3:13: `head.lr`: expected a number, found the text `fast`",
         ]
     );
 }
@@ -95,7 +95,7 @@ fn a_wrong_type_and_a_wrong_range_name_the_parameter() {
 fn a_missing_parameter_is_placed_at_its_stage() {
     assert_eq!(
         faults("pipeline: p\ningest: {}\n"),
-        ["configs/c.yaml:2:1: missing field `root` in stage `ingest`"]
+        ["configs/c.yaml:2:1: missing key `root` in stage `ingest`"]
     );
 }
 
@@ -121,6 +121,10 @@ fn a_wrong_override_is_placed_at_the_argument() {
     assert_eq!(
         project.load(&["head.lr=-1"]).err().unwrap(),
         ["--set head.lr=-1: `head.lr`: expected a rate above 0, found -1"]
+    );
+    assert_eq!(
+        project.load(&["head.lr.x=5"]).err().unwrap(),
+        ["--set head.lr.x=5: `head.lr`: expected a number, found a map"]
     );
     assert!(
         project.load(&["tail.lr=1"]).err().unwrap()[0].starts_with("--set tail.lr=1: unknown key `tail`")
@@ -172,6 +176,24 @@ fn an_unknown_input_or_upstream_and_a_cycle_are_placed_in_the_pipeline() {
     assert!(pipeline_faults(&wrong_kind)[0].starts_with("pipelines/p.yaml:4:53: "));
     let itself = PIPELINE.replace("features: precompute", "features: head");
     assert!(pipeline_faults(&itself)[0].starts_with("pipelines/p.yaml:5:"));
+}
+
+#[test]
+fn a_wrong_item_of_a_list_is_placed_at_the_item() {
+    assert_eq!(
+        faults("pipeline: p\ningest: { root: photos }\nprecompute: { splits: [train, tset] }\n"),
+        [
+            "configs/c.yaml:3:31: `precompute.splits.1`: expected one of train, valid, test, found the text `tset`"
+        ]
+    );
+}
+
+#[test]
+fn a_built_in_pipeline_is_called_so_from_wherever_the_command_runs() {
+    let project = Project::new(PIPELINE, "pipeline: quick\ningest: { root: photos }\n");
+    assert_eq!(project.load(&[]).unwrap().pipeline, "quick, built in");
+    let own = Project::new(PIPELINE, "pipeline: p\ningest: { root: photos }\n");
+    assert_eq!(own.load(&[]).unwrap().pipeline, "pipelines/p.yaml");
 }
 
 #[test]

@@ -67,6 +67,10 @@ impl Yaml {
             let place = e.location().map_or((1, 1), |l| (l.line(), l.column()));
             vec![at(place, format!("not valid YAML: {e}"), None)]
         })?;
+        if let Some((number, path)) = not_finite(&yaml, vec![]) {
+            let place = index.get(&path).map_or((1, 1), |mark| mark.value);
+            return Err(vec![at(place, format!("expected a finite number, found {number}"), None)]);
+        }
         let value = serde_json::to_value(yaml).map_err(|e| {
             let message = format!("expected plain data with text keys: {e}");
             vec![at((1, 1), message, Some("put odd keys and values into quotes".to_owned()))]
@@ -102,6 +106,25 @@ impl Yaml {
             .collect();
         keys.sort_by_key(|(mark, _)| mark.key);
         keys.into_iter().map(|(_, k)| k.clone()).collect()
+    }
+}
+
+/// The first NaN or infinity in `value`, as YAML writes it, with its path. JSON, which values are handed on
+/// as, would make `null` of it.
+pub(crate) fn not_finite(value: &serde_yaml::Value, path: KeyPath) -> Option<(String, KeyPath)> {
+    let below = |step: String, value| not_finite(value, [path.clone(), vec![step]].concat());
+    match value {
+        serde_yaml::Value::Number(n) if n.as_f64().is_some_and(|x| !x.is_finite()) => {
+            Some((n.to_string(), path))
+        }
+        serde_yaml::Value::Sequence(items) => {
+            items.iter().enumerate().find_map(|(i, item)| below(i.to_string(), item))
+        }
+        serde_yaml::Value::Mapping(map) => {
+            map.iter().find_map(|(key, value)| below(key.as_str().unwrap_or_default().to_owned(), value))
+        }
+        serde_yaml::Value::Tagged(tagged) => not_finite(&tagged.value, path),
+        _ => None,
     }
 }
 
@@ -268,6 +291,12 @@ mod tests {
     #[test]
     fn exponents_are_numbers() {
         assert_eq!(yaml("lr: [1e-4, 1e-3]").value["lr"][0], 1e-4);
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_refused_where_they_stand() {
+        assert_eq!(fault("head:\n  lr: .nan\n"), "c.yaml:2:7: expected a finite number, found .nan");
+        assert_eq!(fault("tune: {lr: [1, -.inf]}\n"), "c.yaml:1:16: expected a finite number, found -.inf");
     }
 
     #[test]

@@ -1,15 +1,16 @@
 //! A run on a terminal: a bar for what is running, a line for what is done.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use pipeline_runner::plan::Plan;
 use pipeline_runner::{Observer, StageReport};
 use pipeline_stage::Event;
 
-use super::{Header, Screen};
+use super::{Header, Screen, words};
 
 /// Draws a run.
 pub(super) struct Bars<'a> {
@@ -48,7 +49,10 @@ impl<'a> Bars<'a> {
                     bar.set_message(text.clone());
                 }
             }
-            Event::Note(text) => self.line(&format!("  {name:<width$}   {text}", width = self.header.width)),
+            Event::Note(text) => {
+                let line = format!("  {name:<width$}   {text}", width = self.header.width);
+                self.all.suspend(|| self.screen.error(&line));
+            }
             Event::Warning(text) => {
                 self.all.suspend(|| self.screen.error(&format!("warning: {name}: {text}")))
             }
@@ -61,18 +65,25 @@ impl<'a> Bars<'a> {
     }
 }
 
-/// The look of a bar; the templates are constants, so that a wrong one fails the test below.
-fn style(total: Option<u64>, unit: &str) -> ProgressStyle {
-    let template = match (total, unit) {
-        (Some(_), "bytes") => {
-            "  {prefix}   {bar:24} {percent:>3} %  {msg}  {binary_bytes_per_sec}  {eta} left"
-        }
-        (Some(_), _) => "  {prefix}   {bar:24} {percent:>3} %  {msg}  {per_sec}  {eta} left",
-        (None, _) => "  {prefix}   {spinner} {msg}  {human_pos}  {elapsed}",
-    };
+const OF_KNOWN_LENGTH: &str = "  {prefix}   ▕{bar:20}▏ {percent:>3} %  {msg}{rate}{left}";
+const OF_UNKNOWN_LENGTH: &str = "  {prefix}   {spinner} {msg}  {human_pos}  {elapsed}";
+
+/// The look of a bar.
+fn style(total: Option<u64>, unit: &'static str) -> ProgressStyle {
+    let template = if total.is_some() { OF_KNOWN_LENGTH } else { OF_UNKNOWN_LENGTH };
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("█▉▊▋▌▍▎▏ ")
+        // Neither is known before something is done.
+        .with_key("rate", move |state: &ProgressState, out: &mut dyn Write| {
+            let text = if state.pos() > 0 { words::rate(state.per_sec(), unit) } else { String::new() };
+            let _ = write!(out, "{}{text}", if text.is_empty() { "" } else { "  " });
+        })
+        .with_key("left", |state: &ProgressState, out: &mut dyn Write| {
+            if state.pos() > 0 {
+                let _ = write!(out, "  {} left", words::duration(state.eta().as_secs_f64()));
+            }
+        })
 }
 
 impl Observer for Bars<'_> {
@@ -92,10 +103,12 @@ impl Observer for Bars<'_> {
             bar.finish_and_clear();
         }
         drop(running);
-        self.line(&self.header.stage_line(name, report));
+        if let Some(line) = self.header.stage_line(name, report) {
+            self.line(&line);
+        }
     }
     fn waiting(&self, message: &str) {
-        self.line(&format!("waiting: {message}"));
+        self.all.suspend(|| self.screen.error(&format!("waiting: {message}")));
     }
     fn warning(&self, message: &str) {
         self.all.suspend(|| self.screen.error(&format!("warning: {message}")));
@@ -124,10 +137,7 @@ mod tests {
 
     #[test]
     fn the_templates_are_valid() {
-        for template in [
-            "{bar:24} {percent:>3} % {msg} {binary_bytes_per_sec} {eta}",
-            "{spinner} {human_pos} {elapsed} {per_sec}",
-        ] {
+        for template in [OF_KNOWN_LENGTH, OF_UNKNOWN_LENGTH] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }

@@ -1,7 +1,8 @@
 //! A run as JSON lines on standard output, one object per event, for programs.
 //!
 //! Every object has `event`; what else it has is below. Readers should ignore events and fields that they
-//! do not know. The last one is `run_finished`, written by [`super::summary`].
+//! do not know. The last one is `run_finished`, written by [`super::summary`], or, where no stage could be
+//! tried, `error`.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -12,20 +13,21 @@ use pipeline_runner::{Observer, StageReport};
 use pipeline_stage::Event;
 use serde_json::{Value, json};
 
-use super::Screen;
+use super::{Header, Screen};
 
 /// Progress events of one stage are at least this far apart.
 const EVERY: Duration = Duration::from_millis(500);
 
 /// Prints events as JSON.
 pub(super) struct Json<'a> {
+    header: &'a Header,
     screen: &'a Screen,
     said: Mutex<HashMap<String, Instant>>,
 }
 
 impl<'a> Json<'a> {
-    pub(super) fn new(screen: &'a Screen) -> Self {
-        Json { screen, said: Mutex::default() }
+    pub(super) fn new(header: &'a Header, screen: &'a Screen) -> Self {
+        Json { header, screen, said: Mutex::default() }
     }
 
     fn event(&self, stage: &str, event: &Event) {
@@ -71,7 +73,11 @@ impl Observer for Json<'_> {
             .iter()
             .map(|s| json!({"stage": s.name, "kind": s.kind, "state": s.state.word(), "reason": s.reason(), "runs": s.runs()}))
             .collect();
-        self.print(&json!({"event": "planned", "stages": stages}));
+        let Header { config, pipeline, seed, device, threads, .. } = self.header;
+        self.print(&json!({
+            "event": "planned", "config": config, "pipeline": pipeline, "seed": seed, "device": device,
+            "threads": threads, "stages": stages,
+        }));
     }
     fn stage_started(&self, name: &str, reason: &str) {
         self.print(&json!({"event": "stage_started", "stage": name, "reason": reason}));

@@ -25,7 +25,8 @@ struct Work {
     what: String,
     total: Option<u64>,
     unit: &'static str,
-    started: Instant,
+    /// When work was first done, and how much of it was done by then: a download goes on where it stopped.
+    first: Option<(Instant, u64)>,
     said: Instant,
 }
 
@@ -41,19 +42,16 @@ impl<'a> Lines<'a> {
         match event {
             Event::Begin { what, total, unit } => {
                 let now = Instant::now();
-                let begun = Work { what: what.clone(), total: *total, unit, started: now, said: now };
+                let begun = Work { what: what.clone(), total: *total, unit, first: None, said: now };
                 work.insert(name.to_owned(), begun);
             }
             Event::Done(done) => {
-                if let Some(work) = work.get_mut(name)
-                    && work.said.elapsed() >= EVERY
-                {
+                let Some(work) = work.get_mut(name) else { return };
+                work.first.get_or_insert((Instant::now(), *done));
+                if work.said.elapsed() >= EVERY {
                     work.said = Instant::now();
-                    self.screen.error(&format!(
-                        "  {name:<width$}   {}",
-                        work.line(*done),
-                        width = self.header.width
-                    ));
+                    let line = work.line(*done);
+                    self.screen.error(&format!("  {name:<width$}   {line}", width = self.header.width));
                 }
             }
             Event::Status(_) => {}
@@ -68,16 +66,20 @@ impl<'a> Lines<'a> {
 impl Work {
     /// `decode and run the trunk: 512 of 5,000 photos, 46 photos/s, 1m 37 s left`
     fn line(&self, done: u64) -> String {
-        let rate = done as f64 / self.started.elapsed().as_secs_f64().max(1e-9);
-        let (of, left) = match self.total {
-            Some(total) => {
-                let left = words::duration(total.saturating_sub(done) as f64 / rate.max(1e-9));
-                (format!(" of {}", words::count(total)), format!(", {left} left"))
+        let (since, base) = self.first.unwrap_or((Instant::now(), done));
+        let rate = done.saturating_sub(base) as f64 / since.elapsed().as_secs_f64().max(1e-9);
+        let of = self.total.map_or(String::new(), |total| format!(" of {}", words::amount(total, self.unit)));
+        let (what, done_words) = (&self.what, words::amount(done, self.unit));
+        let unit = if self.unit == "bytes" { String::new() } else { format!(" {}", self.unit) };
+        let mut line = format!("{what}: {done_words}{of}{unit}");
+        if rate > 0.0 {
+            line.push_str(&format!(", {}", words::rate(rate, self.unit)));
+            if let Some(total) = self.total {
+                let left = words::duration(total.saturating_sub(done) as f64 / rate);
+                line.push_str(&format!(", {left} left"));
             }
-            None => (String::new(), String::new()),
-        };
-        let (done, unit) = (words::count(done), self.unit);
-        format!("{}: {done}{of} {unit}, {rate:.0} {unit}/s{left}", self.what)
+        }
+        line
     }
 }
 
@@ -92,7 +94,9 @@ impl Observer for Lines<'_> {
         self.event(name, event);
     }
     fn stage_finished(&self, name: &str, report: &StageReport) {
-        self.screen.line(&self.header.stage_line(name, report));
+        if let Some(line) = self.header.stage_line(name, report) {
+            self.screen.line(&line);
+        }
     }
     fn waiting(&self, message: &str) {
         self.screen.error(&format!("waiting: {message}"));
@@ -108,11 +112,32 @@ mod tests {
 
     #[test]
     fn progress_says_how_far_how_fast_and_how_long() {
-        let started = Instant::now() - Duration::from_secs(10);
-        let mut work =
-            Work { what: "look".into(), total: Some(5_000), unit: "photos", started, said: started };
+        let start = Instant::now() - Duration::from_secs(10);
+        let mut work = Work {
+            what: "look".into(),
+            total: Some(5_000),
+            unit: "photos",
+            first: Some((start, 0)),
+            said: start,
+        };
         assert_eq!(work.line(1_000), "look: 1,000 of 5,000 photos, 100 photos/s, 40.0 s left");
         work.total = None;
         assert_eq!(work.line(1_000), "look: 1,000 photos, 100 photos/s");
+        work.first = None;
+        assert_eq!(work.line(1_000), "look: 1,000 photos");
+    }
+
+    #[test]
+    fn a_download_that_goes_on_counts_only_what_came_since() {
+        let start = Instant::now() - Duration::from_secs(10);
+        let work = Work {
+            what: "fetch d.zip".into(),
+            total: Some(900_000_000),
+            unit: "bytes",
+            first: Some((start, 700_000_000)),
+            said: start,
+        };
+        let line = "fetch d.zip: 800.0 MB of 900.0 MB, 10.0 MB/s, 10.0 s left";
+        assert_eq!(work.line(800_000_000), line);
     }
 }

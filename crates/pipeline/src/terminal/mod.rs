@@ -65,7 +65,12 @@ impl Header {
     }
 
     /// `  ingest   ran   4.1 s   4,000 photos …   out/dogscats/ingest`
-    fn stage_line(&self, name: &str, report: &StageReport) -> String {
+    ///
+    /// Nothing for a stage that is not selected.
+    fn stage_line(&self, name: &str, report: &StageReport) -> Option<String> {
+        if report.outcome == Outcome::NotSelected {
+            return None;
+        }
         let seconds = match report.outcome {
             Outcome::Ran { .. } | Outcome::Failed { .. } | Outcome::Cancelled => {
                 words::duration(report.wall_seconds)
@@ -82,7 +87,7 @@ impl Header {
             _ => String::new(),
         };
         let (width, word) = (self.width, report.outcome.word());
-        format!("  {name:<width$}   {word:<7} {seconds:>9}   {said}{path}").trim_end().to_owned()
+        Some(format!("  {name:<width$}   {word:<9} {seconds:>9}   {said}{path}").trim_end().to_owned())
     }
 
     fn shown(&self, path: &Path) -> String {
@@ -95,7 +100,77 @@ pub(crate) fn watch<'a>(style: Style, header: &'a Header, screen: &'a Screen) ->
     match style {
         Style::Bars => Box::new(bars::Bars::new(header, screen)),
         Style::Lines => Box::new(lines::Lines::new(header, screen)),
-        Style::Json => Box::new(json::Json::new(screen)),
+        Style::Json => Box::new(json::Json::new(header, screen)),
         Style::Quiet => Box::new(Unobserved),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pipeline_runner::plan::{Action, PlannedStage, State};
+    use pipeline_stage::{Digest, Summary};
+
+    use super::*;
+
+    pub(crate) fn report(name: &str, outcome: Outcome) -> StageReport {
+        StageReport {
+            name: name.to_owned(),
+            kind: name.to_owned(),
+            outcome,
+            wall_seconds: 542.3,
+            key: None,
+            size_bytes: Some(4_096),
+            path: Some(PathBuf::from("/p/out/c").join(name)),
+            summary: Some(Summary { line: "25,000 × 1,024".to_owned(), ..Summary::default() }),
+            warnings: vec![],
+            notes: vec![],
+        }
+    }
+
+    fn header() -> Header {
+        Header {
+            config: "c".to_owned(),
+            pipeline: "pipelines/quick.yaml".to_owned(),
+            seed: 42,
+            device: "cpu".to_owned(),
+            threads: 2,
+            width: 10,
+            folder: PathBuf::from("/p"),
+        }
+    }
+
+    #[test]
+    fn the_first_line_says_which_job_with_what_and_how_much_is_to_do() {
+        let stage = |action| PlannedStage {
+            name: "head".to_owned(),
+            kind: "head",
+            state: State::Missing { key: Digest::of(b"") },
+            selected: true,
+            action,
+        };
+        let plan = Plan { stages: vec![stage(Action::Run), stage(Action::Skip)] };
+        assert_eq!(
+            header().line(&plan),
+            "c: 2 stages, 0 fresh, 1 to run   (pipelines/quick.yaml, seed 42, cpu, 2 threads)\n"
+        );
+        let one = Header { threads: 1, ..header() };
+        assert!(one.line(&plan).ends_with(", 1 thread)\n"));
+    }
+
+    #[test]
+    fn a_line_of_a_stage_says_how_it_ended_how_long_it_took_what_came_of_it_and_where_it_is() {
+        let line = |outcome| header().stage_line("precompute", &report("precompute", outcome));
+        assert_eq!(
+            line(Outcome::Ran { reason: "forced".to_owned() }).unwrap(),
+            "  precompute   ran         9m 02 s   25,000 × 1,024   out/c/precompute"
+        );
+        assert_eq!(line(Outcome::Fresh).unwrap(), "  precompute   fresh");
+        assert_eq!(line(Outcome::Cancelled).unwrap(), "  precompute   cancelled   9m 02 s");
+        let because = "head failed".to_owned();
+        assert_eq!(
+            line(Outcome::NotRun { because }).unwrap(),
+            "  precompute   not run                head failed"
+        );
+        assert_eq!(line(Outcome::NotSelected), None);
     }
 }

@@ -46,6 +46,11 @@ fn text(report: &RunReport, folder: &Path) -> String {
         out.push_str(line.trim_end());
         out.push('\n');
     }
+    let own = shown.iter().flat_map(|s| s.warnings.iter().map(|w| format!("warning: {}: {w}\n", s.name)));
+    let warnings: String = report.warnings.iter().map(|w| format!("warning: {w}\n")).chain(own).collect();
+    if !warnings.is_empty() {
+        out.push_str(&format!("\n{warnings}"));
+    }
     let done = |s: &&&StageReport| matches!(s.outcome, Outcome::Fresh | Outcome::Ran { .. });
     let summaries = || shown.iter().filter(done).filter_map(|s| s.summary.as_ref());
     for note in summaries().flat_map(|s| &s.notes) {
@@ -58,4 +63,42 @@ fn text(report: &RunReport, folder: &Path) -> String {
         out.push_str(&format!("\n{text}\n"));
     }
     out.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::terminal::tests::report;
+
+    #[test]
+    fn the_table_has_every_selected_stage_then_warnings_notes_and_results() {
+        let mut ingest = report("ingest", Outcome::Fresh);
+        ingest.summary.as_mut().unwrap().notes = vec!["1 file was set aside".to_owned()];
+        let mut evaluate = report("evaluate", Outcome::Ran { reason: "no artifact yet".to_owned() });
+        evaluate.summary.as_mut().unwrap().text = Some("accuracy 0.9920".to_owned());
+        evaluate.warnings = vec!["few photos".to_owned()];
+        let run = RunReport {
+            run: "r".to_owned(),
+            dir: PathBuf::new(),
+            stages: vec![ingest, report("head", Outcome::NotSelected), evaluate],
+            wall_seconds: 1.0,
+            warnings: vec!["the record of this run is not complete".to_owned()],
+        };
+        assert_eq!(
+            text(&run, Path::new("/p")),
+            "
+  stage      outcome        time       size   artifact
+  ingest     fresh             -     4.1 kB   out/c/ingest
+  evaluate   ran         9m 02 s     4.1 kB   out/c/evaluate
+
+warning: the record of this run is not complete
+warning: evaluate: few photos
+
+1 file was set aside
+
+accuracy 0.9920"
+        );
+    }
 }

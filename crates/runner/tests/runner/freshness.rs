@@ -179,5 +179,6 @@ fn an_observer_is_told_the_reasons_in_order() {
     let record: serde_json::Value =
         serde_json::from_slice(&fs_err::read(report.dir.join("run.json")).unwrap()).unwrap();
     assert_eq!(record["outcome"], "succeeded");
-    assert_eq!(record["stages"][1]["outcome"]["ran"]["reason"], "keep 2 → 3");
+    assert_eq!(record["stages"][1]["outcome"], "ran");
+    assert_eq!(record["stages"][1]["reason"], "keep 2 → 3");
 }
