@@ -19,6 +19,8 @@ pub enum Error {
         expected: String,
         /// SHA-256 of the file.
         found: String,
+        /// How to get the official one, as an imperative.
+        obtain: String,
     },
     /// The file system says no; the message names the path.
     #[error("{0}")]
@@ -28,10 +30,9 @@ pub enum Error {
 impl Hint for Error {
     fn hint(&self) -> Option<String> {
         match self {
-            Error::NotTheOfficialFile { path, .. } => Some(format!(
-                "delete it to fetch it again, or name it on purpose with `weights: {}`",
-                path.display()
-            )),
+            Error::NotTheOfficialFile { path, obtain, .. } => {
+                Some(format!("{obtain}, or name this one on purpose with `weights: {}`", path.display()))
+            }
             Error::Io(_) => None,
         }
     }
@@ -47,6 +48,7 @@ mod tests {
             path: "data/weights/r.pth".into(),
             expected: "b627a593".into(),
             found: "00ff".into(),
+            obtain: "delete it to fetch it again".into(),
         };
         assert_eq!(
             error.to_string(),
@@ -54,7 +56,9 @@ mod tests {
         );
         assert_eq!(
             error.hint().as_deref(),
-            Some("delete it to fetch it again, or name it on purpose with `weights: data/weights/r.pth`")
+            Some(
+                "delete it to fetch it again, or name this one on purpose with `weights: data/weights/r.pth`"
+            )
         );
     }
 }

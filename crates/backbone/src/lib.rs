@@ -54,7 +54,7 @@ impl Parameters for Params {
 
 impl Stage for BackboneStage {
     const KIND: &'static str = "backbone";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const SUMMARY: &'static str = "pretrained weights, fetched, checked and converted once";
     const PRODUCES: &'static str = "backbone";
     const INPUTS: &'static [pipeline_stage::Input] = &[];
@@ -91,6 +91,10 @@ impl Stage for BackboneStage {
                 path: path.to_owned(),
                 expected: backbone.pretrained.sha256.to_owned(),
                 found: sha256,
+                obtain: match backbone.pretrained.url {
+                    Some(_) => "delete it to fetch it again".to_owned(),
+                    None => backbone.pretrained.obtain.to_owned(),
+                },
             }
             .into());
         }

@@ -3,6 +3,7 @@
 use pipeline_fit::{Confusion, argmax};
 use pipeline_nn::artifact::{HEAD_FILE, MODEL_FILE, ModelRecord};
 use pipeline_nn::{Device, Head, Kind, Tensor, no_grad, weights};
+use pipeline_photo::Preprocessing;
 use pipeline_stage::{Artifact, Failure};
 use pipeline_table::{Features, FeaturesMeta, Mode, PredictionRow};
 
@@ -33,7 +34,17 @@ impl Scorer {
             let expected = meta.classes.clone();
             return Err(Error::OtherClasses { model, found: record.classes, expected }.into());
         }
+        let features: Preprocessing =
+            serde_json::from_value(meta.preprocessing.clone()).map_err(Error::Preprocessing)?;
+        if record.preprocessing != features {
+            let (found, expected) = (record.preprocessing, features);
+            return Err(Error::OtherPreprocessing { model, found, expected }.into());
+        }
         let head = Head::load(&weights::read(&artifact.path(HEAD_FILE))?, device)?;
+        if head.sizes().classes != record.classes.len() {
+            let (found, expected) = (head.sizes().classes, record.classes.len());
+            return Err(Error::OtherOutputs { model, found, expected }.into());
+        }
         Ok(Scorer { model, confusion: Confusion::new(record.classes), loss_sum: 0.0, head, device })
     }
 
@@ -56,10 +67,13 @@ impl Scorer {
         let mut predictions = Vec::with_capacity(batch.rows.len());
         for (row, log_probs) in batch.rows.iter().zip(log_probs.chunks_exact(classes)) {
             let predicted_id = argmax(log_probs);
-            let loss = row.label_id.and_then(|label| log_probs.get(label as usize)).map(|lp| -lp);
-            if let (Some(label), Some(loss)) = (row.label_id, loss) {
-                self.loss_sum += f64::from(loss);
+            let mut loss = None;
+            if let Some(label) = row.label_id {
+                // First, for it refuses a label that is no class.
                 self.confusion.add(label, predicted_id)?;
+                let label_loss = -log_probs[label as usize];
+                self.loss_sum += f64::from(label_loss);
+                loss = Some(label_loss);
             }
             predictions.push(PredictionRow {
                 id: row.id.clone(),

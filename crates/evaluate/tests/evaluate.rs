@@ -1,4 +1,4 @@
-//! The `evaluate` stage on hand-made heads and features whose metrics can be computed by hand.
+//! The `evaluate` stage on small heads and features, one of them computed by hand.
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use pipeline_evaluate::{Evaluate, Metrics};
 use pipeline_nn::artifact::ModelRecord;
-use pipeline_nn::{Device, Head, Sizes, weights};
+use pipeline_nn::{Device, Head, Kind, Sizes, Tensor, weights};
 use pipeline_photo::Preprocessing;
 use pipeline_stage::{Artifact, Digest};
 use pipeline_table::{FeatureRow, FeaturesMeta, FeaturesWriter, PredictionRow, PredictionsReader, Split};
@@ -26,12 +26,22 @@ fn preprocessing() -> Preprocessing {
 
 /// A head of this seed; its weights are random, its predictions whatever they are.
 fn model(dir: &Path, stage: &str, seed: u64, classes: Vec<String>, trunk: &[u8]) -> Artifact {
-    let dir = dir.join(stage);
-    fs_err::create_dir_all(&dir).unwrap();
     let sizes = Sizes { features: DIM, hidden: 512, classes: classes.len() };
     let head = Head::new(sizes, seed, Device::Cpu).unwrap();
-    weights::write_safetensors(&dir.join("head.safetensors"), &head.named_tensors(), &BTreeMap::new())
-        .unwrap();
+    model_of(dir, stage, &head.named_tensors(), classes, trunk)
+}
+
+/// A model with these tensors as its head.
+fn model_of(
+    dir: &Path,
+    stage: &str,
+    head: &BTreeMap<String, Tensor>,
+    classes: Vec<String>,
+    trunk: &[u8],
+) -> Artifact {
+    let dir = dir.join(stage);
+    fs_err::create_dir_all(&dir).unwrap();
+    weights::write_safetensors(&dir.join("head.safetensors"), head, &BTreeMap::new()).unwrap();
     let digest = Digest::of(&fs_err::read(dir.join("head.safetensors")).unwrap());
     ModelRecord::new("resnet18".to_owned(), classes, preprocessing(), DIM, Digest::of(trunk), digest)
         .write(&dir.join("model.json"))
@@ -39,17 +49,20 @@ fn model(dir: &Path, stage: &str, seed: u64, classes: Vec<String>, trunk: &[u8])
     Artifact { stage: stage.to_owned(), dir, files: BTreeMap::new(), sources: BTreeMap::new() }
 }
 
-/// `valid` photos that are labelled in turn, after one of train, and one view that is not the plain one.
-fn features(dir: &Path, valid: usize, labelled: bool) -> Artifact {
-    let meta = FeaturesMeta {
+fn meta() -> FeaturesMeta {
+    FeaturesMeta {
         arch: "resnet18".to_owned(),
         weights: Digest::of(b"trunk").to_string(),
         classes: classes(),
         preprocessing: serde_json::to_value(preprocessing()).unwrap(),
         dim: DIM,
         dtype: "float32".to_owned(),
-    };
-    let mut writer = FeaturesWriter::create(&dir.join("precompute/features"), meta).unwrap();
+    }
+}
+
+/// `valid` photos that are labelled in turn, after one of train, and one view that is not the plain one.
+fn features(dir: &Path, valid: usize, labelled: bool) -> Artifact {
+    let mut writer = FeaturesWriter::create(&dir.join("precompute/features"), meta()).unwrap();
     let mut write = |id: String, split, label: u32, view, x: f32| {
         let label_id = labelled.then_some(label);
         let row =
@@ -107,6 +120,106 @@ fn metrics_are_those_of_the_predictions_for_every_model_side_by_side() {
             made.summary.text.as_ref().unwrap().contains(&format!("{model} on 23 valid photos: accuracy "))
         );
     }
+}
+
+/// A head that passes the first two features on as logits of cats and dogs; emus have 0. Both batch norms do
+/// nothing: mean 0, variance 1 less the epsilon.
+fn identity_head() -> BTreeMap<String, Tensor> {
+    let zeros = |shape: &[i64]| Tensor::zeros(shape, (Kind::Float, Device::Cpu));
+    let mut tensors = BTreeMap::new();
+    for (name, width) in [("bn1", DIM as i64), ("bn2", 512)] {
+        tensors.insert(format!("{name}.weight"), zeros(&[width]) + 1.0);
+        tensors.insert(format!("{name}.bias"), zeros(&[width]));
+        tensors.insert(format!("{name}.running_mean"), zeros(&[width]));
+        tensors.insert(format!("{name}.running_var"), zeros(&[width]) + (1.0 - 1e-5));
+    }
+    for (name, outputs, inputs) in [("fc1", 512, DIM as i64), ("fc2", 3, 512)] {
+        let weight = zeros(&[outputs, inputs]);
+        for place in [0, 1] {
+            let _ = weight.get(place).get(place).fill_(1.0);
+        }
+        tensors.insert(format!("{name}.weight"), weight);
+        tensors.insert(format!("{name}.bias"), zeros(&[outputs]));
+    }
+    tensors
+}
+
+#[test]
+fn probabilities_predictions_and_losses_are_those_computed_by_hand() {
+    let bench = StageBench::default();
+    // Logits (x, y, 0) of softmax 1/sum (e^x, e^y, 1).
+    let (two, six) = (2f32.ln(), 6f32.ln());
+    let rows = [
+        ("valid/a.jpg", 0, [two, 0.0]), // (1/2, 1/4, 1/4): right, loss ln 2
+        ("valid/b.jpg", 0, [0.0, two]), // (1/4, 1/2, 1/4): dogs for cats, loss ln 4
+        ("valid/c.jpg", 2, [six, 0.0]), // (6/8, 1/8, 1/8): cats for emus, loss ln 8
+    ];
+    let mut writer = FeaturesWriter::create(&bench.dir().join("precompute/features"), meta()).unwrap();
+    for (id, label, [x, y]) in rows {
+        let label_name = Some(classes()[label as usize].clone());
+        let row = FeatureRow {
+            id: id.to_owned(),
+            split: Split::Valid,
+            label: label_name,
+            label_id: Some(label),
+            view: 0,
+        };
+        writer.write(&row, &[x, y, 9.0, 9.0]).unwrap();
+    }
+    writer.finish().unwrap();
+    let features = Artifact {
+        stage: "precompute".to_owned(),
+        dir: bench.dir().join("precompute"),
+        files: BTreeMap::new(),
+        sources: BTreeMap::new(),
+    };
+    let model = model_of(bench.dir(), "head", &identity_head(), classes(), b"trunk");
+    let inputs = [("features", vec![&features]), ("models", vec![&model])];
+    let made = bench.run(&Evaluate, &json!({}), &inputs, &[]).unwrap();
+
+    let predictions: Vec<PredictionRow> = PredictionsReader::open(&made.artifact.path("predictions.parquet"))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    let expected = [
+        ("cats", [0.5, 0.25, 0.25], 2f32.ln()),
+        ("dogs", [0.25, 0.5, 0.25], 4f32.ln()),
+        ("cats", [0.75, 0.125, 0.125], 8f32.ln()),
+    ];
+    for (row, (predicted, probs, loss)) in predictions.iter().zip(expected) {
+        assert_eq!(row.predicted, predicted, "{}", row.id);
+        let off = row.probs.iter().zip(probs).map(|(a, b): (&f32, f32)| (a - b).abs()).fold(0f32, f32::max);
+        assert!(
+            off < 1e-5 && (row.loss.unwrap() - loss).abs() < 1e-5,
+            "{}: {:?} {:?}",
+            row.id,
+            row.probs,
+            row.loss
+        );
+        assert_eq!(row.confidence, row.probs[row.predicted_id as usize]);
+    }
+    assert_eq!(predictions.len(), 3);
+    let metrics: Metrics =
+        serde_json::from_str(&fs_err::read_to_string(made.artifact.path("metrics.json")).unwrap()).unwrap();
+    let head = &metrics.models["head"];
+    assert_eq!((head.photos, head.errors, head.accuracy), (3, 2, 1.0 / 3.0));
+    // (ln 2 + ln 4 + ln 8) / 3 = ln 4.
+    assert!((head.log_loss - 4f64.ln()).abs() < 1e-5, "{}", head.log_loss);
+    assert_eq!(head.confusion, [[1, 1, 0], [0, 0, 0], [1, 0, 0]]);
+}
+
+#[test]
+fn a_model_trained_on_photos_of_another_size_is_refused() {
+    let bench = StageBench::default();
+    let features = features(bench.dir(), 3, true);
+    let model = model(bench.dir(), "head", 1, classes(), b"trunk");
+    let path = model.path("model.json");
+    let mut record = ModelRecord::read(&path).unwrap();
+    record.preprocessing.size = 128;
+    record.write(&path).unwrap();
+    let inputs = [("features", vec![&features]), ("models", vec![&model])];
+    let message = bench.run(&Evaluate, &json!({}), &inputs, &[]).unwrap_err().to_string();
+    assert!(message.starts_with("model `head` takes photos prepared as {\"size\":128,"), "{message}");
 }
 
 #[test]

@@ -52,12 +52,14 @@ impl Hint for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Error::NoTrunk | Error::Preprocessing(_) => {
-                Some("make the artifact again with --force".to_owned())
+                Some("make the artifact again with `--force STAGE`".to_owned())
             }
             Error::OtherTrunk { .. } => {
                 Some("give precompute and head the same backbone in the pipeline file".to_owned())
             }
-            Error::TooFewPhotos { .. } => Some("add photos to train/".to_owned()),
+            Error::TooFewPhotos { .. } => {
+                Some("put photos into train/, and `train` into the `splits` of precompute".to_owned())
+            }
             Error::Unlabelled { .. } => Some("put it into a folder named after its class".to_owned()),
             Error::LossNotFinite { lr, .. } => Some(format!("try a lower rate, for example {}", lr / 10.0)),
             Error::Io(_) => None,
@@ -82,7 +84,7 @@ mod tests {
             (
                 Error::NoTrunk,
                 "the input `backbone` has no trunk.safetensors",
-                "make the artifact again with --force",
+                "make the artifact again with `--force STAGE`",
             ),
             (
                 Error::OtherTrunk { features: "ab".into(), backbone: Digest::of(b"") },
@@ -92,7 +94,7 @@ mod tests {
             (
                 Error::TooFewPhotos { found: 1 },
                 "expected at least 2 photos to train on, found 1",
-                "add photos to train/",
+                "put photos into train/, and `train` into the `splits` of precompute",
             ),
             (
                 Error::Unlabelled { id: "train/a.jpg".into() },

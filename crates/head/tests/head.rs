@@ -125,6 +125,14 @@ fn a_last_step_that_diverges_is_seen_in_the_valid_loss() {
     let params = json!({"lr": 1e30, "epochs": 1, "batch_size": 50});
     let text = message(bench.run(&HeadStage, &params, &inputs, &[]).unwrap_err());
     assert!(text.starts_with("the loss became ") && text.contains(" in epoch 1, step 1, "), "{text}");
+    // Nor is it published where there is nothing to measure on.
+    let features = self::features(&bench.dir().join("train_only"), 50, 0, 2.0, &matching());
+    let inputs = [("features", vec![&features]), ("backbone", vec![&backbone])];
+    let text = message(bench.run(&HeadStage, &params, &inputs, &[]).unwrap_err());
+    assert_eq!(
+        text,
+        "the loss became NaN in epoch 1, step 1, at learning rate 1000000000000000000000000000000"
+    );
 }
 
 #[test]

@@ -131,7 +131,7 @@ impl Stage for Ingest {
                 chunk
                     .par_iter()
                     .map(|file| {
-                        let looked = look::look(file, &layout.classes);
+                        let looked = look::look(file, &layout.classes)?;
                         progress.add(1)?;
                         Ok(looked)
                     })

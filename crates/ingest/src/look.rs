@@ -1,10 +1,14 @@
 //! [`look`]: one file, read and decoded once, becomes a row of the table.
 
+use std::io::ErrorKind;
+use std::path::Path;
+
 use pipeline_photo::{Limits, Reason};
 use pipeline_stage::Digest;
 use pipeline_table::{ImageRow, Verdict};
 
 use crate::File;
+use crate::error::Error;
 
 /// Files above this size are not read. Far above any photo: an uncompressed picture of the largest
 /// allowed number of pixels.
@@ -25,7 +29,10 @@ pub(crate) struct Looked {
 }
 
 /// Looks at a file. Whatever is wrong with it is the answer, not an error.
-pub(crate) fn look(file: &File, classes: &[String]) -> Looked {
+///
+/// # Errors
+/// When the disk or the network fails while it is read: that says nothing of the file, and the answer is kept.
+pub(crate) fn look(file: &File, classes: &[String]) -> Result<Looked, Error> {
     let mut looked = Looked {
         row: ImageRow {
             id: file.id.clone(),
@@ -46,11 +53,11 @@ pub(crate) fn look(file: &File, classes: &[String]) -> Looked {
         way_out: None,
         transparent: false,
     };
-    let bytes = match read(file) {
-        Ok(bytes) => bytes,
-        Err((reason, detail)) => {
+    let bytes = match read(file)? {
+        Content::Bytes(bytes) => bytes,
+        Content::Unfit(reason, detail) => {
             looked.set_aside(reason, detail);
-            return looked;
+            return Ok(looked);
         }
     };
     looked.row.bytes = bytes.len() as u64;
@@ -61,7 +68,7 @@ pub(crate) fn look(file: &File, classes: &[String]) -> Looked {
         looked.sentence = misplaced.sentence();
         looked.detail = misplaced.sentence().to_owned();
         looked.way_out = Some(misplaced.way_out());
-        return looked;
+        return Ok(looked);
     }
     match pipeline_photo::decode(&bytes, &Limits::default()) {
         Err(rejected) => {
@@ -83,25 +90,46 @@ pub(crate) fn look(file: &File, classes: &[String]) -> Looked {
             }
         }
     }
-    looked
+    Ok(looked)
 }
 
-fn read(file: &File) -> Result<Vec<u8>, (Reason, String)> {
-    let unreadable = |error: std::io::Error| (Reason::Unreadable, cause(&error));
-    let metadata = fs_err::metadata(&file.path).map_err(unreadable)?;
-    if !metadata.is_file() {
-        return Err((Reason::Unreadable, "it is no ordinary file".to_owned()));
-    }
-    if metadata.len() > MAX_BYTES {
-        let detail = format!("it has {} bytes, the limit is {MAX_BYTES}", metadata.len());
-        return Err((Reason::TooLarge, detail));
-    }
-    fs_err::read(&file.path).map_err(unreadable)
+/// Whether `path` is a link that leads to itself, by whatever way.
+fn is_loop(path: &Path) -> bool {
+    // "Too many levels of symbolic links", on Linux and on macOS; the standard library has no name for it yet.
+    const ELOOP: i32 = if cfg!(target_os = "linux") { 40 } else { 62 };
+    path.metadata().err().and_then(|error| error.raw_os_error()) == Some(ELOOP)
 }
 
-/// What went wrong in general terms: the list names the photo, and paths are no content.
-fn cause(error: &std::io::Error) -> String {
-    error.kind().to_string()
+/// What is in a file.
+enum Content {
+    Bytes(Vec<u8>),
+    /// Not to be read, for this reason, and what was found.
+    Unfit(Reason, String),
+}
+
+fn read(file: &File) -> Result<Content, Error> {
+    let read = || {
+        let metadata = fs_err::metadata(&file.path)?;
+        if !metadata.is_file() {
+            return Ok(Content::Unfit(Reason::Unreadable, "it is no ordinary file".to_owned()));
+        }
+        if metadata.len() > MAX_BYTES {
+            let detail = format!("it has {} bytes, the limit is {MAX_BYTES}", metadata.len());
+            return Ok(Content::Unfit(Reason::TooLarge, detail));
+        }
+        fs_err::read(&file.path).map(Content::Bytes)
+    };
+    let lasting = match read() {
+        Ok(content) => return Ok(content),
+        // Paths are no content, so none of these names the file; the list does.
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            "it is a link that leads nowhere"
+        }
+        Err(e) if e.kind() == ErrorKind::PermissionDenied => "there is no permission to read it",
+        Err(_) if is_loop(&file.path) => "it is a link that leads to itself",
+        Err(e) => return Err(Error::Io(e)),
+    };
+    Ok(Content::Unfit(Reason::Unreadable, lasting.to_owned()))
 }
 
 impl Looked {

@@ -10,8 +10,15 @@ use pipeline_stage::Digest;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::backbones::Backbone;
+use tch::{Device, Tensor};
+
+use crate::backbones::{self, Backbone};
+use crate::batch_norm::Mode;
 use crate::error::Error;
+use crate::head::Head;
+use crate::pool::concat_pool;
+use crate::trunk::Trunk;
+use crate::weights;
 
 /// The trunk's tensors, f32, under the architecture's published names.
 pub const TRUNK_FILE: &str = "trunk.safetensors";
@@ -44,6 +51,8 @@ pub struct BackboneRecord {
     pub std: [f32; 3],
     /// Channels C of the final feature map; a pooled feature has 2·C numbers.
     pub channels: usize,
+    /// What the trunk's layer groups hold, in words; the first is nearest to the photo. A head is a group more.
+    pub layer_groups: Vec<String>,
 }
 
 impl BackboneRecord {
@@ -63,6 +72,7 @@ impl BackboneRecord {
             mean: backbone.mean,
             std: backbone.std,
             channels: backbone.channels,
+            layer_groups: backbone.groups.map(str::to_owned).to_vec(),
         }
     }
 
@@ -131,6 +141,45 @@ impl ModelRecord {
     /// When the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
         write_json(path, self)
+    }
+}
+
+/// A model folder, loaded: photos in, log-probabilities out.
+pub struct Model {
+    /// Classes, and how photos must be prepared.
+    pub record: ModelRecord,
+    trunk: Trunk,
+    head: Head,
+}
+
+impl Model {
+    /// Loads the folder `dir`: [`MODEL_FILE`], [`TRUNK_FILE`] and [`HEAD_FILE`]. It may lie anywhere.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged, or the three do not belong together.
+    pub fn load(dir: &Path, device: Device) -> Result<Self, Error> {
+        let record = ModelRecord::read(&dir.join(MODEL_FILE))?;
+        for (name, expected) in [(TRUNK_FILE, record.trunk), (HEAD_FILE, record.head)] {
+            let path = dir.join(name);
+            let found = Digest::of_reader(fs_err::File::open(&path)?)?;
+            if found != expected {
+                return Err(Error::OtherFile { path, found, expected });
+            }
+        }
+        let trunk = backbones::find(&record.arch)?.load(&weights::read(&dir.join(TRUNK_FILE))?, device)?;
+        let head = Head::load(&weights::read(&dir.join(HEAD_FILE))?, device)?;
+        Ok(Model { record, trunk, head })
+    }
+
+    /// Log-probabilities `[N, classes]` of photos `[N, 3, S, S]`, f32, prepared as `record.preprocessing` says.
+    ///
+    /// # Errors
+    /// When libtorch refuses: another shape, no memory.
+    pub fn log_probs(&self, photos_nchw: &Tensor) -> Result<Tensor, Error> {
+        tch::no_grad(|| {
+            let map = self.trunk.forward(photos_nchw, [Mode::Eval, Mode::Eval])?; // [N, C, h, w]
+            self.head.forward_eval(&concat_pool(&map)?) // [N, classes]
+        })
     }
 }
 

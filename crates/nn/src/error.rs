@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use pipeline_stage::Hint;
+use pipeline_stage::{Digest, Hint};
 use tch::TchError;
 
 /// Why a network could not be built, fed, trained, read or written.
@@ -149,6 +149,16 @@ pub enum Error {
         expected: u32,
     },
 
+    /// A file of a model folder is not the one that its record names.
+    #[error("`{}` is not the file that model.json names: expected the digest {expected}, found {found}", path.display())]
+    OtherFile {
+        /// The file.
+        path: PathBuf,
+        /// Its BLAKE3.
+        found: Digest,
+        /// That of the record.
+        expected: Digest,
+    },
     /// libtorch refused.
     #[error("cannot {doing}: {message}")]
     Torch {
@@ -188,17 +198,26 @@ impl Hint for Error {
             Error::OtherArchitecture { network, found, .. } => {
                 Some(format!("set `arch` to `{found}`, or give weights of {network}"))
             }
-            Error::MalformedRecord { .. } => Some("make the artifact again with --force".to_owned()),
+            Error::MalformedRecord { .. } => Some("make the artifact again with `--force STAGE`".to_owned()),
             Error::RecordFormat { .. } => {
                 Some("use the version of `pipeline` that wrote it, or make the artifact again".to_owned())
             }
             Error::MissingTensor { network, .. } | Error::WrongShape { network, .. } => {
                 Some(format!("give weights of {network}, complete and under their published names"))
             }
+            Error::OtherFile { .. } => Some("copy the whole folder of the model again".to_owned()),
+            Error::Torch { message, .. } if is_out_of_memory(message) => {
+                Some("lower `batch_size`, or free some memory".to_owned())
+            }
             Error::BatchOfOne => Some("add photos, or choose another batch size".to_owned()),
             _ => None,
         }
     }
+}
+
+/// Whether libtorch had no memory, on a processor or on a GPU.
+fn is_out_of_memory(message: &str) -> bool {
+    ["not enough memory", "out of memory", "alloc_cpu"].iter().any(|words| message.contains(words))
 }
 
 fn and_others(count: usize) -> String {
@@ -236,6 +255,23 @@ mod tests {
             Some(
                 "give a .safetensors file, or a .pth file written by `torch.save(model.state_dict(), path)`",
             ),
+        );
+        assert_text(
+            Error::OtherFile {
+                path: "m/head.safetensors".into(),
+                found: Digest::of(b"a"),
+                expected: Digest::of(b""),
+            },
+            "`m/head.safetensors` is not the file that model.json names: expected the digest af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262, found 17762fddd969a453925d65717ac3eea21320b66b54342fde15128d6caf21215f",
+            Some("copy the whole folder of the model again"),
+        );
+        assert_text(
+            Error::Torch {
+                doing: "run the trunk".into(),
+                message: "[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes.".into(),
+            },
+            "cannot run the trunk: [enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes.",
+            Some("lower `batch_size`, or free some memory"),
         );
         assert_text(
             Error::Damaged { path: "w.safetensors".into(), problem: "it has 90 bytes, expected 100".into() },

@@ -1,5 +1,6 @@
 //! [`decode`](decode()): the one way from the bytes of a file to pixels.
 
+use std::cell::Cell;
 use std::error::Error;
 use std::io::{Cursor, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -42,7 +43,10 @@ pub struct Photo {
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, Rejected> {
     let format = Format::sniff(bytes)?;
     // The decoders are other people's code: a panic on one damaged file must not end a run over thousands.
-    let decoded = catch_unwind(AssertUnwindSafe(|| decode_as(format, bytes, limits)))
+    DECODING.set(true);
+    let decoded = catch_unwind(AssertUnwindSafe(|| decode_as(format, bytes, limits)));
+    DECODING.set(false);
+    let decoded = decoded
         .unwrap_or_else(|_| Err(Rejected::new(Reason::Corrupt, Some(format), "the decoder broke off")))?;
 
     let Decoded { image, exif, mut findings } = decoded;
@@ -56,6 +60,15 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, Rejected> {
     let turn = Orientation::from_exif(exif.orientation).unwrap_or(Orientation::NoTransforms);
     upright.apply_orientation(turn);
     Ok(Photo { pixels: upright.into_rgb8(), format, orientation: exif.orientation, findings, transparent })
+}
+
+thread_local! {
+    static DECODING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is inside a decoder. A panic hook can ask, since such a panic is caught.
+pub fn is_decoding() -> bool {
+    DECODING.get()
 }
 
 /// What a decoder of one format gives: pixels as stored, in any sample type.

@@ -24,7 +24,7 @@ pub mod reason;
 pub mod rejected;
 pub mod resizer;
 
-pub use decode::{Photo, decode};
+pub use decode::{Photo, decode, is_decoding};
 pub use format::Format;
 pub use image::RgbImage;
 pub use limits::Limits;

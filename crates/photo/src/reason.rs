@@ -136,7 +136,9 @@ impl Reason {
             Reason::Truncated => ("truncated", "truncated", "copy it again from where it came from"),
             Reason::Corrupt => ("corrupt", "corrupt", "copy it again from where it came from"),
             Reason::TooLarge => ("too_large", "too large", "make it smaller with a picture editor"),
-            Reason::Unreadable => ("unreadable", "unreadable", "check its permissions"),
+            Reason::Unreadable => {
+                ("unreadable", "unreadable", "check its permissions, and where it leads if it is a link")
+            }
         }
     }
 }

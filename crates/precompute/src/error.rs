@@ -30,6 +30,12 @@ pub enum Error {
         /// The decoder's reason.
         why: String,
     },
+    /// No photo in any of the splits.
+    #[error("there is no usable photo in {}", splits.join(", "))]
+    NoPhotos {
+        /// The splits that were asked for.
+        splits: Vec<String>,
+    },
     /// The preprocessing cannot be written as JSON.
     #[error("cannot write the preprocessing as JSON: {0}")]
     Preprocessing(serde_json::Error),
@@ -52,7 +58,10 @@ impl Hint for Error {
             Error::Unreadable { .. } | Error::Changed { .. } => {
                 Some("run again: ingest will look at the folder anew".to_owned())
             }
-            Error::Undecodable { .. } => Some("run again with --force ingest".to_owned()),
+            Error::Undecodable { .. } => {
+                Some("run the stage that ingests them again, with `--force STAGE`".to_owned())
+            }
+            Error::NoPhotos { .. } => Some("name splits that have photos in `splits`".to_owned()),
             Error::Preprocessing(_) => None,
             Error::Features(_) => Some("if memory ran out, lower `batch_size`".to_owned()),
         }
@@ -85,7 +94,12 @@ mod tests {
             (
                 Error::Undecodable { id: id(), why: "it is cut short".to_owned() },
                 "cannot decode photo `train/cats/a.jpg`: it is cut short",
-                "run again with --force ingest",
+                "run the stage that ingests them again, with `--force STAGE`",
+            ),
+            (
+                Error::NoPhotos { splits: vec!["test".to_owned()] },
+                "there is no usable photo in test",
+                "name splits that have photos in `splits`",
             ),
             (
                 Error::features("not enough memory\nframe 1: at::empty"),

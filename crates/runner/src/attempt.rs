@@ -21,7 +21,7 @@ use crate::options::RunOptions;
 use crate::plan::Lookup;
 use crate::report::StageReport;
 use crate::source::Finder;
-use crate::store::{Published, Store};
+use crate::store::{Published, Store, rotten};
 
 /// A stage that is about to run.
 pub(crate) struct Attempt<'a> {
@@ -80,6 +80,9 @@ impl Attempt<'_> {
         }
 
         if let Some(failed) = self.nothing_to_read() {
+            return Ok(failed);
+        }
+        if let Some(failed) = self.rotten_input()? {
             return Ok(failed);
         }
         self.observer.stage_started(&self.node.name, self.reason);
@@ -165,6 +168,28 @@ impl Attempt<'_> {
             ),
             hint: Some("this is a fault of the stage that made it; please report it".to_owned()),
         })
+    }
+
+    /// An input whose bytes are no longer those of its manifest. A hit asks for sizes only, since that is cheap;
+    /// what is computed on is read anyway.
+    fn rotten_input(&self) -> Result<Option<Ended>, Error> {
+        for spec in self.node.stage.inputs() {
+            for artifact in self.inputs.get(spec.name).into_iter().flatten() {
+                let mut read = artifact.files.clone();
+                read.retain(|path, _| spec.reads_file(path));
+                let rotten = rotten(&artifact.dir, &read);
+                if let Some(file) = rotten.map_err(Error::io("look at an input", &artifact.dir))? {
+                    let upstream = &artifact.stage;
+                    return Ok(Some(Ended::Failed {
+                        message: format!(
+                            "{file} of `{upstream}` is damaged: it is not what its manifest says"
+                        ),
+                        hint: Some(format!("make it again with --force {upstream}")),
+                    }));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// What is no longer what the key was made of, in words.

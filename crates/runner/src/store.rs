@@ -18,6 +18,7 @@
 //! finds only a folder in `tmp/` without an owner. So a manifest that is there and whose files have
 //! their recorded sizes is a hit. How a stage's folder is made ready for that is in `draft`.
 
+use std::collections::BTreeMap;
 use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -25,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fs_err::File;
-use pipeline_stage::manifest::{FileEntry, MANIFEST_FILE, MANIFEST_FORMAT};
+use pipeline_stage::manifest::{MANIFEST_FILE, MANIFEST_FORMAT};
 use pipeline_stage::{Digest, Manifest};
 use rayon::prelude::*;
 
@@ -167,11 +168,11 @@ impl Store {
     /// the content is not read.
     pub fn lookup(&self, kind: &str, key: &Digest) -> Lookup {
         let dir = self.artifact_dir(kind, key);
-        match dir.try_exists() {
-            Ok(true) => {
-                check(&dir, key).map_or_else(|unfit| unfit, |manifest| Lookup::Hit(Arc::new(manifest)))
-            }
-            Ok(false) => Lookup::Absent,
+        // Not through a link: one here is not ours, wherever it leads.
+        match fs_err::symlink_metadata(&dir) {
+            Ok(found) if !found.is_dir() => Lookup::Damaged("it is not a folder".to_owned()),
+            Ok(_) => check(&dir, key).map_or_else(|unfit| unfit, |manifest| Lookup::Hit(Arc::new(manifest))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Lookup::Absent,
             Err(error) => Lookup::Unreadable(error.to_string()),
         }
     }
@@ -229,7 +230,7 @@ impl Store {
         let before = self.lookup(kind, key);
         let (difference, rotten) = match &before {
             Lookup::Hit(old) => match first_difference(old, manifest, records) {
-                None => match rotten(&target, old).map_err(io)? {
+                None => match rotten(&target, &old.digests()).map_err(io)? {
                     None => return Ok(Published::Same),
                     rotten => (None, rotten),
                 },
@@ -302,7 +303,12 @@ fn check(dir: &Path, key: &Digest) -> Result<Manifest, Lookup> {
         // No rights, a network that is away: the artifact itself may be in order.
         _ => Lookup::Unreadable(error.to_string()),
     };
-    let text = fs_err::read(dir.join(MANIFEST_FILE)).map_err(|e| unfit(e, MANIFEST_FILE))?;
+    let manifest = dir.join(MANIFEST_FILE);
+    if !fs_err::symlink_metadata(&manifest).map_err(|e| unfit(e, MANIFEST_FILE))?.is_file() {
+        // Reading a pipe would not end.
+        return damaged(format!("{MANIFEST_FILE} is not a file"));
+    }
+    let text = fs_err::read(manifest).map_err(|e| unfit(e, MANIFEST_FILE))?;
     // The version first: a newer form may lack what this one has.
     if let Ok(AnyFormat { format }) = serde_json::from_slice(&text)
         && format != MANIFEST_FORMAT
@@ -335,15 +341,13 @@ struct AnyFormat {
     format: u32,
 }
 
-/// The first file in `dir`, by path, whose bytes are not those that the manifest says.
-fn rotten(dir: &Path, manifest: &Manifest) -> io::Result<Option<String>> {
-    let is_sound = |file: &FileEntry| -> io::Result<bool> {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(File::open(dir.join(&file.path))?)?;
-        Ok(Digest::from(hasher.finalize()) == file.blake3)
+/// The first file, by path, of those in `dir` whose bytes are not the expected ones.
+pub(crate) fn rotten(dir: &Path, files: &BTreeMap<String, Digest>) -> io::Result<Option<String>> {
+    let is_sound = |(path, expected): (&String, &Digest)| -> io::Result<bool> {
+        Ok(Digest::of_reader(File::open(dir.join(path))?)? == *expected)
     };
-    let sound: Vec<bool> = manifest.files.par_iter().map(is_sound).collect::<io::Result<_>>()?;
-    Ok(manifest.files.iter().zip(sound).find(|(_, sound)| !sound).map(|(file, _)| file.path.clone()))
+    let sound: Vec<bool> = files.par_iter().map(is_sound).collect::<io::Result<_>>()?;
+    Ok(files.keys().zip(sound).find(|(_, sound)| !sound).map(|(path, _)| path.clone()))
 }
 
 /// The first file, by path, that only one has or whose content differs; `records` do not count.
@@ -392,8 +396,6 @@ fn folder_of(path: &Path) -> &Path {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use pipeline_stage::manifest::Made;
     use pipeline_stage::{Cancel, KeyParts, Summary};
 

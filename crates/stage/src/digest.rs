@@ -15,6 +15,16 @@ impl Digest {
         Digest(*blake3::hash(bytes).as_bytes())
     }
 
+    /// The digest of everything that `reader` has left.
+    ///
+    /// # Errors
+    /// Those of the reader.
+    pub fn of_reader(reader: impl std::io::Read) -> std::io::Result<Self> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(reader)?;
+        Ok(hasher.finalize().into())
+    }
+
     /// The digest of the canonical JSON of `value`.
     pub fn of_json(value: &Value) -> Self {
         Self::of(canonical_json(value).as_bytes())

@@ -162,12 +162,18 @@ fn unknown_key(key: &str, known: &[&str]) -> Problem {
     }
 }
 
+/// Letters of a text that a message shows.
+const MOST_SHOWN: usize = 100;
+
 /// A JSON value in words for messages: `the number 3`, `a list`.
 pub fn describe(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
         Value::Bool(b) => format!("`{b}`"),
         Value::Number(n) => format!("the number {n}"),
+        Value::String(s) if s.chars().count() > MOST_SHOWN => {
+            format!("the text `{}…`", s.chars().take(MOST_SHOWN).collect::<String>())
+        }
         Value::String(s) => format!("the text `{s}`"),
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "a map".to_owned(),

@@ -12,8 +12,13 @@ use super::pickle_machine::Machine;
 
 /// The most bytes of a pickle. resnet101's has 100 kB.
 pub(super) const MAX_BYTES: u64 = 16 << 20;
-/// The most values that are built, and the deepest stack: bounds memory at about 100 MB for any input.
+/// The most values that are built, the deepest stack, and the most words of 8 bytes that are copied from one
+/// value into another: bounds memory at about 100 MB for any input.
 pub(super) const MAX_VALUES: usize = 1 << 20;
+/// The most dimensions of a tensor, PyTorch's own limit.
+pub(super) const MAX_DIMENSIONS: usize = 64;
+/// The longest key of a storage. PyTorch's are numbers.
+pub(super) const MAX_KEY_BYTES: usize = 256;
 
 /// Index of a value in [`Pickle::values`].
 pub(super) type Ref = usize;
@@ -206,6 +211,50 @@ mod tests {
         assert_eq!(refused(b"h\x05."), damage("its pickle refers to value 5, which is not there"));
         assert_eq!(refused(b"NNa."), damage("its pickle appends to nothing"));
         assert_eq!(refused(b"NNNs."), damage("its pickle sets an item of nothing"));
+    }
+
+    /// `mark`, then `open`, then `step` many times.
+    fn repeated(open: &[u8], step: &[u8], times: usize) -> Vec<u8> {
+        [b"\x80\x02", open, &step.repeat(times)].concat()
+    }
+
+    #[test]
+    fn what_is_copied_again_and_again_is_bounded() {
+        let text = format!("its pickle holds more than {MAX_VALUES} values");
+        // A list of many references to one pair, of which dictionary after dictionary is made.
+        let mut open = b"ccollections\nOrderedDict\nq\x00NN\x86q\x01](".to_vec();
+        open.extend(b"h\x01".repeat(100_000));
+        open.extend(b"e\x85q\x02");
+        assert_eq!(refused(&repeated(&open, b"h\x00h\x02R0", 20)), damage(&text));
+
+        // Tensor after tensor of 64 dimensions.
+        let storage = b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x04tQ";
+        let shape = [b"(".as_slice(), &b"K\x01".repeat(64), b"t"].concat();
+        let tensor = [
+            b"ctorch._utils\n_rebuild_tensor_v2\nq\x00(",
+            storage.as_slice(),
+            b"K\0",
+            &shape,
+            &shape,
+            b"tq\x01",
+        ];
+        assert_eq!(refused(&repeated(&tensor.concat(), b"h\x00h\x01R0", 20_000)), damage(&text));
+        let shape = [b"(".as_slice(), &b"K\x01".repeat(65), b"t"].concat();
+        let tensor =
+            [b"ctorch._utils\n_rebuild_tensor_v2\n(", storage.as_slice(), b"K\0", &shape, &shape, b"tR."];
+        assert_eq!(
+            refused(&tensor.concat()),
+            damage("its pickle has a tensor of 65 dimensions, at most 64 are read")
+        );
+
+        // A long key of a storage.
+        let mut long = b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\x01\0\0".to_vec();
+        long.extend([b'0'; 257]);
+        long.extend(b"X\x03\0\0\0cpuK\x04tQ.");
+        assert_eq!(
+            refused(&long),
+            damage("its pickle has a storage whose key has 257 bytes, at most 256 are read")
+        );
     }
 
     #[test]

@@ -4,7 +4,10 @@
 
 use std::collections::HashMap;
 
-use super::pickle::{Global, MAX_VALUES, Pickle, Ref, Refused, Storage, TensorInfo, Value, storage_kind};
+use super::pickle::{
+    Global, MAX_DIMENSIONS, MAX_KEY_BYTES, MAX_VALUES, Pickle, Ref, Refused, Storage, TensorInfo, Value,
+    storage_kind,
+};
 
 fn damaged<T>(problem: impl Into<String>) -> Result<T, Refused> {
     Err(Refused::Damaged(problem.into()))
@@ -19,13 +22,15 @@ pub(super) struct Machine<'a> {
     /// Heights of the stack at which a tuple, list or dictionary was begun.
     marks: Vec<usize>,
     memo: HashMap<u64, Ref>,
+    /// Words of 8 bytes that were copied from one value into another.
+    copied: usize,
 }
 
 impl<'a> Machine<'a> {
     /// At the start of the pickle that `bytes` start with.
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         let (values, stack, marks, memo) = (Vec::new(), Vec::new(), Vec::new(), HashMap::new());
-        Machine { bytes, at: 0, values, stack, marks, memo }
+        Machine { bytes, at: 0, values, stack, marks, memo, copied: 0 }
     }
 
     /// Runs to the end of the pickle; also returns how many bytes it has.
@@ -221,6 +226,19 @@ impl<'a> Machine<'a> {
         }
     }
 
+    /// Pushes a value that was copied from others. A short program can ask for it again and again.
+    fn push_copy(&mut self, value: Value) -> Result<(), Refused> {
+        let key_words = |storage: &Storage| storage.key.len() / 8 + 1;
+        self.copied += match &value {
+            Value::Dict(entries) => 2 * entries.len(),
+            Value::Storage(storage) => key_words(storage),
+            Value::Tensor(tensor) => key_words(&tensor.storage) + 2 * tensor.shape.len(),
+            _ => 1,
+        };
+        self.room(self.copied)?;
+        self.push(value)
+    }
+
     fn push(&mut self, value: Value) -> Result<(), Refused> {
         self.room(self.values.len())?;
         self.values.push(value);
@@ -360,7 +378,7 @@ impl<'a> Machine<'a> {
             },
             other => return Err(Refused::Forbidden(format!("a call of {}", other.describe()))),
         };
-        self.push(made)
+        self.push_copy(made)
     }
 
     /// The entries of an `OrderedDict` written by Python 2: one list of pairs. Python 3 gives no arguments.
@@ -389,6 +407,10 @@ impl<'a> Machine<'a> {
             return damaged("its pickle has a tensor without a storage");
         };
         let numbers = |index: &Ref| match &self.values[*index] {
+            Value::Tuple(items) | Value::List(items) if items.len() > MAX_DIMENSIONS => damaged(format!(
+                "its pickle has a tensor of {} dimensions, at most {MAX_DIMENSIONS} are read",
+                items.len()
+            )),
             Value::Tuple(items) | Value::List(items) => items.iter().map(|i| self.size(*i)).collect(),
             other => damaged(format!("its pickle has a tensor whose shape is {}", other.describe())),
         };
@@ -442,6 +464,12 @@ impl<'a> Machine<'a> {
                 Value::Int(numel),
                 Value::None,
             ] if tag == "storage" => {
+                if key.len() > MAX_KEY_BYTES {
+                    return damaged(format!(
+                        "its pickle has a storage whose key has {} bytes, at most {MAX_KEY_BYTES} are read",
+                        key.len()
+                    ));
+                }
                 let Ok(numel) = u64::try_from(*numel) else {
                     return damaged(format!("its storage `{key}` has {numel} numbers"));
                 };
@@ -449,6 +477,6 @@ impl<'a> Machine<'a> {
             }
             _ => return damaged("its pickle refers to a storage in an unknown way"),
         };
-        self.push(Value::Storage(storage))
+        self.push_copy(Value::Storage(storage))
     }
 }

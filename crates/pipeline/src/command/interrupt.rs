@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use pipeline_stage::{Cancel, exit};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 /// Listens for signals as long as the process lives.
@@ -40,6 +40,12 @@ impl Interrupt {
             signal => Some(code(signal)),
         }
     }
+}
+
+/// A write beyond a limit on file sizes (`ulimit -f`) becomes an error of that write instead of the end of the
+/// process: there is something to tidy up and to say.
+pub(super) fn outlive_file_size_limit() {
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
 }
 
 fn code(signal: i32) -> u8 {

@@ -41,6 +41,8 @@ enum Command {
 /// Runs the command with the process's arguments. The exit code is one of [`pipeline_stage::exit`].
 pub fn main() -> ExitCode {
     let screen = Screen::default();
+    quiet_decoders();
+    interrupt::outlive_file_size_limit();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         // Help and version are errors to clap, and go to standard output.
@@ -60,8 +62,23 @@ pub fn main() -> ExitCode {
         Command::Stages(arguments) => stages::run(&arguments, &screen),
         Command::SampleData(arguments) => sample_data::run(&arguments, &screen),
     };
-    ExitCode::from(outcome.unwrap_or_else(|stop| stop.show(&screen)))
+    let code = outcome.unwrap_or_else(|stop| stop.show(&screen));
+    ExitCode::from(if code == exit::DONE && screen.has_lost() { exit::STAGE_FAILED } else { code })
 }
+
+/// A decoder that breaks off on a damaged photo is caught and becomes the photo's verdict; the message of its
+/// panic would only tear the bars.
+fn quiet_decoders() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !pipeline_photo::is_decoding() {
+            usual(panic);
+        }
+    }));
+}
+
+/// Faults of a config that are shown at once.
+const MOST_FAULTS: usize = 20;
 
 /// Why a subcommand stopped before it could do its work.
 #[derive(Debug)]
@@ -110,8 +127,11 @@ impl Stop {
     fn show(self, screen: &Screen) -> u8 {
         match self {
             Stop::Config(faults) => {
-                for fault in &faults {
+                for fault in faults.iter().take(MOST_FAULTS) {
                     screen.failure(&fault.to_string(), fault.hint.as_deref());
+                }
+                if faults.len() > MOST_FAULTS {
+                    screen.error(&format!("and {} more", faults.len() - MOST_FAULTS));
                 }
                 exit::USAGE
             }

@@ -59,6 +59,8 @@ fn run_job(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     let job = arguments.job.load()?;
     let mut options = arguments.folders.options(&job);
     options.threads = arguments.threads.unwrap_or(options.threads);
+    // Hashing and the reading of tables use this pool. It can be set only once, which is now.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(options.threads.get()).build_global();
     options.wait_lock = arguments.wait_lock.map(Duration::from_secs);
     options.selection = Selection {
         only: arguments.only.clone(),

@@ -125,6 +125,16 @@ fn stage_entry(faults: &mut Faults<'_>, name: String, value: &Value) -> Option<S
         faults.add(&path, true, message);
         return None;
     }
+    if name.len() > 100 {
+        // Names of stages are names of folders and logs.
+        let found = name.len();
+        faults.add(
+            &path,
+            true,
+            format!("expected a stage name of at most 100 letters, found one of {found}"),
+        );
+        return None;
+    }
     if RESERVED.contains(&name.as_str()) {
         faults.add(&path, true, format!("no stage can be named `{name}`: configs use that key otherwise"));
         return None;

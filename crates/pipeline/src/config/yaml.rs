@@ -17,6 +17,9 @@ pub(crate) type KeyPath = Vec<String>;
 /// Larger files are no configs; refused before they are parsed.
 const MAX_BYTES: u64 = 1 << 20;
 
+/// The deepest nesting of maps and lists. Our own have at most five.
+const MAX_DEPTH: usize = 32;
+
 /// A parsed YAML file.
 #[derive(Debug)]
 pub(crate) struct Yaml {
@@ -62,6 +65,8 @@ impl Yaml {
         let at = |(line, column): (usize, usize), message: String, hint: Option<String>| {
             Located::new(Place::Line { file: label.to_owned(), line, column }, message, hint)
         };
+        // Some editors begin a file with a byte order mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let index = Indexer::index(text).map_err(|f| vec![at(f.at, f.message, f.hint)])?;
         let yaml: serde_yaml::Value = serde_yaml::from_str(text).map_err(|e| {
             let place = e.location().map_or((1, 1), |l| (l.line(), l.column()));
@@ -200,6 +205,10 @@ impl Indexer {
 
     /// Notes where the value that begins here stands, under its key or number.
     fn begin_value(&mut self, at: (usize, usize)) -> Result<(), Fault> {
+        if self.open.len() >= MAX_DEPTH {
+            let message = format!("maps and lists lie deeper than {MAX_DEPTH} in each other");
+            return Err(Fault { at, message, hint: None });
+        }
         let (name, key_at) = match self.open.last_mut() {
             None => return Ok(()),
             Some(Open::List { items }) => {
@@ -286,6 +295,17 @@ mod tests {
     fn broken_yaml_says_where() {
         let text = fault("head: {lr: 1\nseed: 2\n");
         assert!(text.starts_with("c.yaml:2:"), "{text}");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_not_part_of_the_text() {
+        assert_eq!(yaml("\u{feff}seed: 7\n").value["seed"], 7);
+    }
+
+    #[test]
+    fn deep_nesting_is_refused_at_its_place_and_at_once() {
+        let text = "- ".repeat(50_000);
+        assert_eq!(fault(&text), "c.yaml:1:65: maps and lists lie deeper than 32 in each other");
     }
 
     #[test]

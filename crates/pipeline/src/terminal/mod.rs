@@ -169,7 +169,7 @@ mod tests {
         let because = "head failed".to_owned();
         assert_eq!(
             line(Outcome::NotRun { because }).unwrap(),
-            "  precompute   not run                head failed"
+            "  precompute   not run               head failed"
         );
         assert_eq!(line(Outcome::NotSelected), None);
     }

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) struct Screen {
     /// Standard output is a closed pipe.
     closed: AtomicBool,
+    /// Something could not be written for another reason: a full disk.
+    lost: AtomicBool,
 }
 
 impl Screen {
@@ -17,15 +19,24 @@ impl Screen {
             return;
         }
         let mut out = std::io::stdout().lock();
-        if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
+        if let Err(error) = writeln!(out, "{}", plain(text)).and_then(|()| out.flush()) {
             self.closed.store(true, Ordering::Relaxed);
+            if error.kind() != std::io::ErrorKind::BrokenPipe {
+                self.lost.store(true, Ordering::Relaxed);
+                self.error(&format!("error: cannot write to standard output: {error}"));
+            }
         }
+    }
+
+    /// Whether something that should have been printed was not, other than to a reader that went away.
+    pub(crate) fn has_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// Writes a line to standard error.
     pub(crate) fn error(&self, text: &str) {
         // Nowhere is left to report to when this fails.
-        let _ = writeln!(std::io::stderr().lock(), "{text}");
+        let _ = writeln!(std::io::stderr().lock(), "{}", plain(text));
     }
 
     /// Writes an error with its details indented and the way out below.
@@ -39,5 +50,27 @@ impl Screen {
     /// Whether a person watches standard error, where bars are drawn.
     pub(crate) fn is_watched(&self) -> bool {
         std::io::stderr().is_terminal()
+    }
+}
+
+/// The text without control characters: names in configs and of files are other people's, and an escape
+/// sequence in one could rewrite the screen.
+fn plain(text: &str) -> std::borrow::Cow<'_, str> {
+    let is_control = |c: char| c.is_control() && c != '\n';
+    if !text.contains(is_control) {
+        return text.into();
+    }
+    let shown = |c: char| if is_control(c) { c.escape_unicode().to_string() } else { c.to_string() };
+    text.chars().map(shown).collect::<String>().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_shown_and_not_sent() {
+        assert_eq!(plain("a\u{1b}[31mb\nc"), "a\\u{1b}[31mb\nc");
+        assert_eq!(plain("grün"), "grün");
     }
 }

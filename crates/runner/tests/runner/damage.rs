@@ -181,3 +181,40 @@ fn a_folder_that_holds_other_things_is_not_made_a_store() {
     fs_err::create_dir_all(project.path(".pipeline/store")).unwrap();
     assert_eq!(project.outcomes(chain()), ["read ran", "middle ran", "last ran"]);
 }
+
+#[test]
+fn a_stage_does_not_compute_on_an_input_whose_bytes_changed_on_the_disk() {
+    let project = Project::new();
+    project.run(chain());
+    let text = fs_err::canonicalize(project.path("out/c/read/text.txt")).unwrap();
+    fs_err::remove_file(&text).unwrap();
+    fs_err::write(&text, "ONE two ").unwrap();
+    let nodes = || crate::project::chain_with(serde_json::json!({"text": "z"}));
+    let report = project.run(nodes());
+    assert_eq!(outcomes(&report), ["read fresh", "middle failed", "last not run"]);
+    let Outcome::Failed { message, hint } = &report.stage("middle").unwrap().outcome else { panic!() };
+    assert_eq!(message, "text.txt of `read` is damaged: it is not what its manifest says");
+    assert_eq!(hint.as_deref(), Some("make it again with --force read"));
+    let mut options = project.options();
+    options.selection.force = vec!["read".to_owned()];
+    assert!(project.try_run(nodes(), &options).unwrap().succeeded());
+    assert_eq!(project.text("middle"), "one two z");
+}
+
+#[test]
+fn a_pipe_in_place_of_the_manifest_and_a_link_in_place_of_the_artifact_are_damage() {
+    let (_, report, planned) = damaged(|dir| {
+        fs_err::remove_file(dir.join("artifact.json")).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(dir.join("artifact.json")).status().unwrap();
+        assert!(made.success());
+    });
+    assert_eq!(planned, "damaged (artifact.json is not a file)");
+    assert_eq!(outcomes(&report), ["read fresh", "middle ran", "last fresh"]);
+
+    let (_, report, planned) = damaged(|dir| {
+        fs_err::remove_dir_all(dir).unwrap();
+        fs_err::os::unix::fs::symlink("/nowhere", dir).unwrap();
+    });
+    assert_eq!(planned, "damaged (it is not a folder)");
+    assert_eq!(outcomes(&report), ["read fresh", "middle ran", "last fresh"]);
+}
