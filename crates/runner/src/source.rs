@@ -217,9 +217,12 @@ impl One<'_> {
 
     fn unpack(&self, zip: &Path, out: &Path) -> Result<(), Error> {
         unpack::unpack(zip, out, self, self.finder.cancel).map_err(|refused| match refused {
-            Refused::Zip(reason) => {
-                Error::Unpack { stage: self.stage.to_owned(), path: self.finder.options.shown(zip), reason }
-            }
+            Refused::Zip(reason) => Error::Unpack {
+                stage: self.stage.to_owned(),
+                path: self.finder.options.shown(zip),
+                reason,
+                hint: String::new(),
+            },
             Refused::Io(error) => Error::io("unpack a source", out)(error),
             Refused::Cancelled => Error::Cancelled,
         })
