@@ -58,11 +58,16 @@ pub(crate) fn is_zip(path: &Path) -> io::Result<bool> {
     Ok(matches!(start.as_slice(), b"PK\x03\x04" | b"PK\x05\x06"))
 }
 
+/// Whether an error is about the content that was read, and not about the reading.
+fn is_content(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof)
+}
+
 /// What the file is, when it is no zip that can be opened.
 pub(crate) fn not_a_zip(path: &Path) -> io::Result<Option<String>> {
     let error = match ZipArchive::new(File::open(path)?) {
         Ok(_) => return Ok(None),
-        Err(ZipError::Io(error)) => return Err(error),
+        Err(ZipError::Io(error)) if !is_content(error.kind()) => return Err(error),
         Err(error) => error,
     };
     if is_zip(path)? {
@@ -130,9 +135,7 @@ pub(crate) fn unpack(zip: &Path, out: &Path, report: &dyn Report, cancel: &Cance
             })?;
         let written =
             io::copy(&mut (&mut entry).take(allowed + 1), &mut file).map_err(|e| match e.kind() {
-                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof => {
-                    Refused::Zip(format!("`{name}` is damaged: {e}"))
-                }
+                kind if is_content(kind) => Refused::Zip(format!("`{name}` is damaged: {e}")),
                 _ => Refused::Io(e),
             })?;
         allowed = allowed.checked_sub(written).ok_or_else(|| {
