@@ -218,7 +218,7 @@ fn links_to_folders_on_the_way_or_above_are_left_out() {
         write(&root, id, &png(9, 4, 1));
     }
     write(&beside, "y.png", &png(9, 4, 2));
-    let link = |to: &Path, from: PathBuf| std::os::unix::fs::symlink(to, from).unwrap();
+    let link = |to: &Path, from: std::path::PathBuf| std::os::unix::fs::symlink(to, from).unwrap();
     link(&bench.dir().join("data"), root.join("train/cats/above"));
     link(&root, root.join("train/cats/root"));
     link(&root.join("train"), root.join("train/cats/split"));
