@@ -290,7 +290,7 @@ fn runs_with_different_stores_do_not_fetch_into_each_others_files() {
 /// While a run waits for the lock on the unpacking, puts another zip in the place of the one that it hashed.
 struct Replacer<'a> {
     project: &'a Project,
-    lock: Mutex<Option<std::fs::File>>,
+    lock: Mutex<Option<fs_err::File>>,
 }
 
 impl Observer for Replacer<'_> {
@@ -309,8 +309,8 @@ fn a_zip_that_is_replaced_after_it_was_hashed_is_not_kept_under_the_old_digest()
     fs_err::write(project.path("texts.zip"), &old).unwrap();
     let name = format!(".pipeline/locks/unpack-{}.lock", Digest::of(&old));
     project.write(&name, "");
-    let lock = std::fs::File::open(project.path(&name)).unwrap();
-    lock.lock().unwrap();
+    let lock = fs_err::File::open(project.path(&name)).unwrap();
+    lock.file().lock().unwrap();
     let replacer = Replacer { project: &project, lock: Mutex::new(Some(lock)) };
     let mut options = project.options();
     options.wait_lock = Some(Duration::from_secs(30));
