@@ -27,7 +27,7 @@ pub(crate) struct Layout {
     pub(crate) files: Vec<File>,
     /// Folders and files beside the splits, which are not part of the data.
     pub(crate) beside: Vec<String>,
-    /// Links that lead back into a folder above them, as ids.
+    /// Links that lead to a folder on the way to them, or above one, as ids.
     pub(crate) loops: Vec<String>,
 }
 
@@ -153,6 +153,11 @@ fn real(folder: &Path) -> Result<PathBuf, Error> {
     fs_err::canonicalize(folder).map_err(Error::Io)
 }
 
+/// Whether a folder is one of those on the way to it, or above one. All paths are real.
+fn leads_back(folder: &Path, above: &[PathBuf]) -> bool {
+    above.iter().any(|on_the_way| on_the_way.starts_with(folder))
+}
+
 /// Collects the files of all splits.
 struct Walk<'a> {
     cancel: &'a Cancel,
@@ -163,7 +168,13 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn split(&mut self, root: &Path, split: Split, folder: &Path, classes: &[String]) -> Result<(), Failure> {
         let id = shown(folder.file_name());
-        let mut above = vec![real(root)?, real(folder)?];
+        let mut above = vec![real(root)?];
+        let here = real(folder)?;
+        if leads_back(&here, &above) {
+            self.loops.push(id);
+            return Ok(());
+        }
+        above.push(here);
         for path in entries(folder)? {
             if path.is_dir() {
                 let name = shown(path.file_name());
@@ -179,7 +190,8 @@ impl Walk<'_> {
     }
 
     /// Everything below a class folder belongs to the class. `above` holds the real paths of the folders on
-    /// the way here, the data root first, so that a link back into one of them ends the walk.
+    /// the way here, the data root first, so that a link to one of them, or to a
+    /// folder above one, ends the walk: the digest of the data leaves it out, too.
     fn folder(
         &mut self,
         split: Split,
@@ -190,7 +202,7 @@ impl Walk<'_> {
     ) -> Result<(), Failure> {
         self.cancel.check()?;
         let here = real(folder)?;
-        if above.contains(&here) {
+        if leads_back(&here, above) {
             self.loops.push(id.to_owned());
             return Ok(());
         }

@@ -208,6 +208,41 @@ fn links_are_followed_and_those_that_lead_back_are_not() {
     assert_eq!(rows.len(), 5 + 2);
 }
 
+/// The same case as in the digest of a tree, which the runner tests under the same name.
+#[test]
+fn links_to_folders_on_the_way_or_above_are_left_out() {
+    let bench = StageBench::default();
+    let root = bench.dir().join("data/photos");
+    let beside = bench.dir().join("data/beside");
+    for id in ["train/cats/x.png", "train/dogs/x.png", "valid/cats/x.png", "valid/dogs/x.png"] {
+        write(&root, id, &png(9, 4, 1));
+    }
+    write(&beside, "y.png", &png(9, 4, 2));
+    let link = |to: &Path, from: std::path::PathBuf| std::os::unix::fs::symlink(to, from).unwrap();
+    link(&bench.dir().join("data"), root.join("train/cats/above"));
+    link(&root, root.join("train/cats/root"));
+    link(&root.join("train"), root.join("train/cats/split"));
+    link(&root.join("train/cats"), root.join("train/cats/self"));
+    link(&beside, root.join("train/cats/linked"));
+    link(&root.join("train"), beside.join("back"));
+    link(&bench.dir().join("data"), root.join("test"));
+    let made = ingest(&bench, &root).unwrap();
+    let ids: Vec<String> = rows(&made).into_iter().map(|r| r.id).collect();
+    let expected = [
+        "train/cats/linked/y.png",
+        "train/cats/x.png",
+        "train/dogs/x.png",
+        "valid/cats/x.png",
+        "valid/dogs/x.png",
+    ];
+    assert_eq!(ids, expected);
+    let loops = ["test", "train/cats/above", "train/cats/linked/back", "train/cats/root", "train/cats/self"];
+    let mut found: Vec<String> = serde_json::from_value(findings(&made)["loops"].clone()).unwrap();
+    found.sort();
+    assert_eq!(found[..5], loops);
+    assert_eq!(found[5..], ["train/cats/split"]);
+}
+
 #[test]
 fn names_that_are_no_text_are_reported_and_stay_apart() {
     use std::os::unix::ffi::OsStrExt;

@@ -112,6 +112,8 @@ pub enum Error {
         path: String,
         /// What is wrong with it.
         reason: String,
+        /// What to do.
+        hint: String,
     },
     /// Another process holds a lock.
     #[error("{what} is in use by {holder}")]
@@ -120,6 +122,8 @@ pub enum Error {
         what: String,
         /// `pid 4711 on host atlas (pipeline run configs/a.yaml, since 14:02:11)`.
         holder: String,
+        /// What to do.
+        hint: &'static str,
     },
     /// The store was made by a command that writes it differently.
     #[error("the store {} has format {found}, this command reads and writes format {expected}", path.display())]
@@ -208,13 +212,9 @@ impl Hint for Error {
             Error::SourceMissing { hint, .. }
             | Error::SourceShape { hint, .. }
             | Error::Fetch { hint, .. }
-            | Error::WrongDigest { hint, .. } => Some(hint.clone()),
-            Error::Unpack { .. } => {
-                Some("get the zip again, or unpack it by hand and name the folder".to_owned())
-            }
-            Error::Locked { .. } => {
-                Some("wait for it with --wait-lock 600, or use another --store".to_owned())
-            }
+            | Error::WrongDigest { hint, .. }
+            | Error::Unpack { hint, .. } => Some(hint.clone()),
+            Error::Locked { hint, .. } => Some((*hint).to_owned()),
             Error::StoreFormat { .. } => {
                 Some("use another --store, or the command that made this one".to_owned())
             }
@@ -357,14 +357,20 @@ mod tests {
                 "put the file at data/weights/r.pth",
             ),
             (
-                Error::Unpack { stage: text("ingest"), path: text("d.zip"), reason: text("`a` is a link") },
+                Error::Unpack {
+                    stage: text("ingest"),
+                    path: text("d.zip"),
+                    reason: text("`a` is a link"),
+                    hint: text("get the zip again"),
+                },
                 "ingest: cannot unpack d.zip: `a` is a link",
-                "get the zip again, or unpack it by hand and name the folder",
+                "get the zip again",
             ),
             (
                 Error::Locked {
                     what: text("the store .pipeline"),
                     holder: text("pid 4711 on host atlas (pipeline run configs/a.yaml, since 14:02:11)"),
+                    hint: crate::lock::STORE_HINT,
                 },
                 "the store .pipeline is in use by pid 4711 on host atlas (pipeline run configs/a.yaml, since 14:02:11)",
                 "wait for it with --wait-lock 600, or use another --store",

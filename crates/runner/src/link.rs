@@ -2,7 +2,6 @@
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::Error;
 
@@ -23,13 +22,11 @@ pub(crate) fn point(link: &Path, target: &Path) -> Result<(), Error> {
             return Ok(());
         }
         let name = link.file_name().unwrap_or_default().to_string_lossy();
-        // Two runs may be in one process.
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let new = link.with_file_name(format!(".{name}.{}-{number}", std::process::id()));
-        let _ = fs_err::remove_file(&new);
-        fs_err::os::unix::fs::symlink(&to, &new)?;
-        fs_err::rename(&new, link)
+        // A name of its own: two runs may be in one process, or have the same id in two containers.
+        let new = tempfile::Builder::new()
+            .prefix(&format!(".{name}."))
+            .make_in(folder, |path| fs_err::os::unix::fs::symlink(&to, path))?;
+        Ok(new.persist(link).map(drop)?)
     };
     make().map_err(Error::io(DOING, link))
 }
@@ -71,6 +68,18 @@ mod tests {
         assert_eq!(fs_err::read_dir(path("out/c")).unwrap().count(), 1, "no litter");
         let error = point(&path("a"), &path("b")).unwrap_err();
         assert!(matches!(error, Error::LinkBlocked { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_link_that_another_process_of_the_same_id_is_making_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let others = (0..2000).map(|n| path(&format!(".stage.{}-{n}", std::process::id())));
+        let others: Vec<PathBuf> = others.collect();
+        others.iter().for_each(|other| fs_err::write(other, "").unwrap());
+        fs_err::create_dir(path("a")).unwrap();
+        point(&path("stage"), &path("a")).unwrap();
+        assert!(others.iter().all(|other| other.exists()));
     }
 
     #[test]

@@ -4,7 +4,9 @@
 //! |---|---|---|
 //! | the store | `store.lock` | all runs; exclusive for what deletes |
 //! | a stage key | `<kind>-<key>.lock` | nobody |
-//! | a download, an unpacking | `fetch-<digest of the path>.lock`, `unpack-<digest>.lock` | nobody |
+//! | an unpacking into the store | `unpack-<digest>.lock` | nobody |
+//!
+//! A download is locked beside the file itself, whatever the store.
 //!
 //! Who holds a lock stands in a file beside it, for the message to whoever finds it held; only the kernel's
 //! lock decides. Lock files stay where they are: to delete one that another process has just opened
@@ -26,6 +28,9 @@ use crate::observer::Observer;
 
 /// How often a held lock is tried again.
 const POLL: Duration = Duration::from_millis(50);
+
+/// What to do about a lock of the store that is held.
+pub(crate) const STORE_HINT: &str = "wait for it with --wait-lock 600, or use another --store";
 
 /// Who holds a lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,6 +112,8 @@ impl Exclusive {
         let holder = beside(path, "holder");
         // Without this file the message of whoever waits lacks a name; that is no reason to stop.
         let _ = write_holder(&holder, claim);
+        // Nobody has a part in the lock now; processes that were killed while they had one left these.
+        let _ = fs_err::remove_dir_all(beside(path, "shared"));
         Ok(Exclusive { _file: file, holder })
     }
 }
@@ -130,10 +137,14 @@ impl Shared {
         let _ = fs_err::remove_file(beside(path, "holder"));
         let folder = beside(path, "shared");
         fs_err::create_dir_all(&folder).map_err(Error::io("lock the store", &folder))?;
+        // Processes in two containers may have the same id.
+        let (pid, now) = (std::process::id(), clock::unix_nanoseconds());
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let holder = folder.join(format!("{}-{number}.holder", std::process::id()));
-        let alive = open(&holder)?;
-        alive.file().lock().map_err(Error::io("lock the store", &holder))?;
+        let holder = folder.join(format!("{pid}-{number}-{now}.holder"));
+        let alive = OpenOptions::new().create_new(true).write(true).open(&holder);
+        let alive = alive.map_err(Error::io("lock the store", &holder))?;
+        // Held for a moment by whoever looks for a holder; without it the message lacks a name at most.
+        let _ = alive.file().try_lock();
         let _ = write_holder(&holder, claim);
         Ok(Shared { _file: file, _alive: alive, holder })
     }
@@ -170,7 +181,7 @@ fn wait_for(
             Err(TryLockError::Error(source)) => return Err(Error::io("lock the file", path)(source)),
             Err(TryLockError::WouldBlock) => {}
         }
-        let error = Error::Locked { what: what.to_owned(), holder: holder() };
+        let error = Error::Locked { what: what.to_owned(), holder: holder(), hint: STORE_HINT };
         if claim.wait.is_none_or(|limit| start.elapsed() >= limit) {
             return Err(error);
         }
@@ -263,6 +274,36 @@ mod tests {
         let error = Exclusive::acquire(&path, "the store", &claim(&cancel, None)).unwrap_err();
         let pid = format!("the store is in use by pid {} on", std::process::id());
         assert!(error.to_string().starts_with(&pid), "{error}");
+    }
+
+    #[test]
+    fn a_process_of_the_same_id_in_another_container_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.lock");
+        let folder = beside(&path, "shared");
+        fs_err::create_dir(&folder).unwrap();
+        let others = (0..100).map(|n| folder.join(format!("{}-{n}.holder", std::process::id())));
+        let held: Vec<File> = others.map(|path| File::create(path).unwrap()).collect();
+        held.iter().for_each(|file| file.file().lock().unwrap());
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let cancel = Cancel::default();
+            sender.send(Shared::acquire(&path, "the store", &claim(&cancel, None)).map(drop))
+        });
+        receiver.recv_timeout(Duration::from_secs(20)).expect("it waits").unwrap();
+    }
+
+    #[test]
+    fn whoever_has_the_lock_alone_removes_the_names_that_killed_processes_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.lock");
+        let cancel = Cancel::default();
+        drop(Shared::acquire(&path, "the store", &claim(&cancel, None)).unwrap());
+        let left = beside(&path, "shared").join("1-0.holder");
+        fs_err::write(&left, "{}").unwrap();
+        drop(Exclusive::acquire(&path, "the store", &claim(&cancel, None)).unwrap());
+        assert!(!left.exists());
+        Shared::acquire(&path, "the store", &claim(&cancel, None)).unwrap();
     }
 
     #[test]

@@ -12,7 +12,8 @@ use pipeline_stage::{Cancel, Digest, Event, Hint, Report};
 use crate::error::Error;
 use crate::fetch::{self, Unfetched, beside};
 use crate::graph::{Graph, Node};
-use crate::lock::Claim;
+use crate::lock::{Claim, Exclusive};
+use crate::memo::Fingerprint;
 use crate::observer::Observer;
 use crate::options::RunOptions;
 use crate::plan::{Located, Sources, Unready};
@@ -91,7 +92,8 @@ impl Finder<'_> {
     }
 
     fn find(&self, stage: &str, source: &Source, may_fetch: bool) -> Result<Place, Error> {
-        let path = self.options.root.join(&source.path);
+        // `data/x/` and `data/./x` are `data/x`: names beside it are made from it.
+        let path: PathBuf = self.options.root.join(&source.path).components().collect();
         let one = One { finder: self, stage, source, path: &path, may_fetch };
         let place = match fs_err::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => one.folder(),
@@ -104,7 +106,9 @@ impl Finder<'_> {
         };
         match place {
             // A plan says what a run will stumble over, and about the other stages, too.
-            Err(error @ (Error::SourceMissing { .. } | Error::SourceShape { .. })) if !may_fetch => {
+            Err(
+                error @ (Error::SourceMissing { .. } | Error::SourceShape { .. } | Error::WrongDigest { .. }),
+            ) if !may_fetch => {
                 Ok(Place::Unready(Unready::Missing { message: error.to_string(), hint: error.hint() }))
             }
             other => other,
@@ -132,7 +136,25 @@ impl One<'_> {
         if self.source.shape == Shape::File {
             return Err(self.wrong_shape("a folder"));
         }
+        self.check_origin()?;
         self.tree(self.path)
+    }
+
+    /// Whether the folder came from the zip that it should come from, where both are known.
+    fn check_origin(&self) -> Result<(), Error> {
+        let zip = beside(self.path, "zip");
+        let expected = self.source.fetch.as_ref().and_then(|remote| remote.sha256.as_ref());
+        let Some((expected, found)) = expected.zip(fetch::recorded(&zip)) else { return Ok(()) };
+        let shown = |path: &Path| self.finder.options.shown(path);
+        fetch::expect(&found, expected).map_err(|unfetched| {
+            let hint = format!(
+                "remove {} and {} to fetch it again; or correct the digest, or remove {} to use the folder as it is",
+                self.shown(),
+                shown(&zip),
+                shown(&fetch::record_of(&zip)),
+            );
+            self.unfetched(unfetched, format!("the zip that {} came from", self.shown()), hint)
+        })
     }
 
     fn file(&self) -> Result<Place, Error> {
@@ -143,6 +165,11 @@ impl One<'_> {
         if !unpack::is_zip(self.path).map_err(Error::io("look for a source", self.path))? {
             return Err(self.wrong_shape("a file that is no zip"));
         }
+        let look = || -> Result<Fingerprint, Error> {
+            let metadata = fs_err::metadata(self.path).map_err(Error::io("look for a source", self.path))?;
+            Ok(Fingerprint::of(&metadata))
+        };
+        let hashed = look()?;
         let zip = self.hashing(self.path).file(self.path)?;
         let unpacked = self.finder.store.unpacked_dir(&zip);
         if !unpacked.exists() {
@@ -152,8 +179,20 @@ impl One<'_> {
             let claim = self.claim();
             let _lock = self.finder.store.lock_named(&format!("unpack-{zip}"), &self.shown(), &claim)?;
             if !unpacked.exists() {
+                if let Some(remote) = &self.source.fetch {
+                    self.check_present(remote, self.path)?;
+                }
                 let draft = self.finder.store.draft()?;
                 self.unpack(self.path, &draft.out())?;
+                // Another zip may have taken its place while we waited or unpacked.
+                if look()? != hashed {
+                    return Err(Error::Unpack {
+                        stage: self.stage.to_owned(),
+                        path: self.shown(),
+                        reason: "it changed meanwhile".to_owned(),
+                        hint: "run again".to_owned(),
+                    });
+                }
                 fs_err::rename(draft.out(), &unpacked).map_err(Error::io("unpack a source", &unpacked))?;
             }
         }
@@ -177,22 +216,23 @@ impl One<'_> {
     }
 
     fn fetch(&self, remote: &Remote) -> Result<Place, Error> {
-        let claim = self.claim();
-        let name = Digest::of(self.path.as_os_str().as_encoded_bytes());
-        let _lock = self.finder.store.lock_named(&format!("fetch-{name}"), &self.shown(), &claim)?;
+        let _lock = self.lock()?;
         let target = match self.source.shape {
             Shape::File => self.path.to_owned(),
             Shape::Tree => beside(self.path, "zip"),
         };
         // Another run may have fetched it while we waited for the lock.
+        let mut sha256 = None;
         if !target.exists() && !self.path.exists() {
-            fetch::fetch(remote, &target, self, self.finder.cancel)
-                .map_err(|e| self.unfetched(e, &target))?;
+            let Finder { cancel, .. } = self.finder;
+            let fetched = fetch::fetch(remote, &target, self.source.shape, self, cancel);
+            sha256 = Some(fetched.map_err(|e| self.not_fetched(e, &target))?);
         }
         if self.source.shape == Shape::File {
             return self.file();
         }
         if !self.path.exists() {
+            let sha256 = sha256.map_or_else(|| self.check_present(remote, &target), Ok)?;
             // Beside its place, so that it can be renamed to it; what an earlier try left is removed.
             let draft = hidden(self.path, "unpacking");
             let io = |e| Error::io("unpack a source", self.path)(e);
@@ -201,13 +241,38 @@ impl One<'_> {
             }
             fs_err::create_dir_all(&draft).map_err(io)?;
             let unpacked = self.unpack(&target, &draft);
-            let done = unpacked.and_then(|()| fs_err::rename(&draft, self.path).map_err(io));
+            // The record before the folder, so that no folder is without it.
+            let recorded = unpacked.and_then(|()| fetch::record(&target, &sha256).map_err(io));
+            let done = recorded.and_then(|()| fs_err::rename(&draft, self.path).map_err(io));
             if done.is_err() {
                 let _ = fs_err::remove_dir_all(&draft);
             }
             done?;
         }
         self.folder()
+    }
+
+    /// The lock of whoever fetches or unpacks beside the source's path. It lies there, too: other runs may
+    /// have other stores.
+    fn lock(&self) -> Result<Exclusive, Error> {
+        let path = hidden(self.path, "lock");
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        fs_err::create_dir_all(folder).map_err(Error::io("fetch a source", folder))?;
+        Exclusive::acquire(&path, &self.shown(), &self.claim()).map_err(|error| match error {
+            Error::Locked { what, holder, .. } => {
+                Error::Locked { what, holder, hint: "wait for it with --wait-lock 600" }
+            }
+            other => other,
+        })
+    }
+
+    /// Checks a zip that was here before against what is known of it. Returns its SHA-256.
+    fn check_present(&self, remote: &Remote, zip: &Path) -> Result<String, Error> {
+        let shown = self.finder.options.shown(zip);
+        fetch::check_present(remote, zip, self.finder.cancel).map_err(|unfetched| {
+            let hint = format!("remove {shown} to fetch it again, or correct the digest");
+            self.unfetched(unfetched, shown, hint)
+        })
     }
 
     fn tree(&self, root: &Path) -> Result<Place, Error> {
@@ -217,34 +282,59 @@ impl One<'_> {
 
     fn unpack(&self, zip: &Path, out: &Path) -> Result<(), Error> {
         unpack::unpack(zip, out, self, self.finder.cancel).map_err(|refused| match refused {
-            Refused::Zip(reason) => {
-                Error::Unpack { stage: self.stage.to_owned(), path: self.finder.options.shown(zip), reason }
-            }
+            Refused::Zip(reason) => Error::Unpack {
+                stage: self.stage.to_owned(),
+                path: self.finder.options.shown(zip),
+                reason,
+                hint: self.unpack_hint(zip),
+            },
             Refused::Io(error) => Error::io("unpack a source", out)(error),
             Refused::Cancelled => Error::Cancelled,
         })
     }
 
-    fn unfetched(&self, unfetched: Unfetched, target: &Path) -> Error {
+    fn unpack_hint(&self, zip: &Path) -> String {
+        let by_hand = "unpack it by hand and name the folder";
+        if zip == self.path {
+            return format!("get the zip again, or {by_hand}");
+        }
+        let shown = |path: &Path| self.finder.options.shown(path);
+        format!("remove {} and {} to fetch it again, or {by_hand}", shown(zip), shown(&fetch::record_of(zip)))
+    }
+
+    fn not_fetched(&self, unfetched: Unfetched, target: &Path) -> Error {
+        let shown = |path: &Path| self.finder.options.shown(path);
         let file = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let hint = match unfetched {
+            Unfetched::NoZip(_) => format!(
+                "open the address in a browser (a network or a site may ask to sign in first), or put the zip at {}",
+                shown(target)
+            ),
+            Unfetched::WrongDigest(..) => format!(
+                "fetch it again; if it is meant to have changed, correct its digest (or remove {})",
+                shown(&fetch::record_of(target))
+            ),
+            _ => self.source.missing_hint.clone(),
+        };
+        self.unfetched(unfetched, file, hint)
+    }
+
+    fn unfetched(&self, unfetched: Unfetched, what: String, hint: String) -> Error {
+        let stage = self.stage.to_owned();
         match unfetched {
-            Unfetched::Remote(reason) => Error::Fetch {
-                stage: self.stage.to_owned(),
-                file,
-                reason,
-                hint: self.source.missing_hint.clone(),
+            Unfetched::Remote(reason) | Unfetched::Broken(reason) => {
+                Error::Fetch { stage, file: what, reason, hint }
+            }
+            Unfetched::NoZip(found) => Error::Fetch {
+                stage,
+                file: what,
+                reason: format!("what arrived is {found}, expected a zip"),
+                hint,
             },
-            Unfetched::WrongDigest(found, expected) => Error::WrongDigest {
-                stage: self.stage.to_owned(),
-                path: file,
-                found,
-                expected,
-                hint: format!(
-                    "fetch it again; if it is meant to have changed, correct its digest (or remove {})",
-                    self.finder.options.shown(&beside(target, "sha256"))
-                ),
-            },
-            Unfetched::Io(error) => Error::io("fetch a source", target)(error),
+            Unfetched::WrongDigest(found, expected) => {
+                Error::WrongDigest { stage, path: what, found, expected, hint }
+            }
+            Unfetched::Io(error) => Error::io("fetch a source", self.path)(error),
             Unfetched::Cancelled => Error::Cancelled,
         }
     }

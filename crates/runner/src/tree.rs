@@ -2,7 +2,7 @@
 //!
 //! The digest of a tree is the hash of the sorted list of (relative path, digest of the content) of its
 //! files: where it lies, times and permissions play no part. Clutter ([`is_clutter`]) is left out. Links are
-//! followed; one that leads back to a folder above it is left out.
+//! followed; one that leads to a folder on the way to it, or above one, is left out, as ingest does.
 //!
 //! A tree in which nothing changed is looked at and not read: a call per file, on all cores.
 
@@ -20,6 +20,9 @@ use rayon::prelude::*;
 use crate::clock;
 use crate::error::Error;
 use crate::memo::{Fingerprint, Memo};
+
+/// What stands for the content of a file that may not be read.
+const DENIED: &[u8] = b"permission denied";
 
 const DOING: &str = "look at the files of a source";
 
@@ -44,7 +47,11 @@ struct Entry {
 impl Hashing<'_> {
     /// The digest of the tree at `root`.
     pub(crate) fn tree(&self, root: &Path) -> Result<Digest, Error> {
-        let looked_ns = clock::unix_nanoseconds();
+        self.tree_at(root, clock::unix_nanoseconds())
+    }
+
+    /// The same, when it is `looked_ns` by the clock.
+    fn tree_at(&self, root: &Path, looked_ns: i64) -> Result<Digest, Error> {
         let real = fs_err::canonicalize(root).map_err(Error::io(DOING, root))?;
         let entries = walk(root, &[], &Above { real, next: None }).map_err(Error::io(DOING, root))?;
         let digests = self.digests(root, &entries, looked_ns)?;
@@ -68,8 +75,7 @@ impl Hashing<'_> {
     /// The digest of each entry; those that look as they did are not read.
     fn digests(&self, root: &Path, entries: &[Entry], looked_ns: i64) -> Result<Vec<Digest>, Error> {
         let memo = self.memo.as_deref().map(Memo::read).unwrap_or_default();
-        let known: Vec<Option<Digest>> =
-            entries.par_iter().map(|entry| memo.get(&entry.relative, &entry.fingerprint)).collect();
+        let known: Vec<Option<Digest>> = entries.par_iter().map(|entry| entry.known(&memo)).collect();
         let unknown = known.iter().filter(|digest| digest.is_none()).count();
         if unknown == 0 {
             return Ok(known.into_iter().flatten().collect());
@@ -90,7 +96,7 @@ impl Hashing<'_> {
             .collect::<Result<_, Error>>()?;
 
         if let Some(path) = &self.memo {
-            let files = entries.iter().zip(&digests);
+            let files = entries.iter().zip(&digests).filter(|(entry, digest)| entry.is_read(digest));
             let files = files.map(|(entry, digest)| (entry.relative.as_slice(), entry.fingerprint, *digest));
             // A memo that cannot be written (a read-only store) costs time, nothing else.
             let _ = Memo::write(path, looked_ns, files);
@@ -104,12 +110,23 @@ impl Entry {
         Entry { relative, fingerprint: Fingerprint::of(metadata), is_file: metadata.is_file() }
     }
 
-    /// The digest of its content.
-    fn read(&self, root: &Path) -> Result<Digest, Error> {
+    /// Its digest, if that is known without reading it.
+    fn known(&self, memo: &Memo) -> Option<Digest> {
         if !self.is_file {
             // Reading a pipe would not end, and a link that leads nowhere cannot be read.
-            return Ok(Digest::of(b"not a file"));
+            return Some(Digest::of(b"not a file"));
         }
+        memo.get(&self.relative, &self.fingerprint)
+    }
+
+    /// Whether `digest` is that of its content. Anything else is not remembered: whether a file may be read
+    /// does not show in its fingerprint.
+    fn is_read(&self, digest: &Digest) -> bool {
+        self.is_file && *digest != Digest::of(DENIED)
+    }
+
+    /// The digest of its content.
+    fn read(&self, root: &Path) -> Result<Digest, Error> {
         let path = if self.relative.is_empty() {
             root.to_owned()
         } else {
@@ -122,13 +139,13 @@ impl Entry {
         };
         match hash() {
             // Ingest reports such a file; it must not keep the others from being used.
-            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Ok(Digest::of(b"permission denied")),
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Ok(Digest::of(DENIED)),
             other => other.map_err(Error::io(DOING, &path)),
         }
     }
 }
 
-/// Real paths of the root and of the links on the way down to a folder.
+/// Real paths of the root, and of the folders of the links on the way down to a folder and where they lead.
 struct Above<'a> {
     real: PathBuf,
     next: Option<&'a Above<'a>>,
@@ -176,7 +193,9 @@ fn enter(folder: &DirEntry, relative: &[u8], above: &Above<'_>) -> io::Result<Ve
         return walk(&path, relative, above);
     }
     let real = fs_err::canonicalize(&path)?;
-    if above.has(&real) { Ok(vec![]) } else { walk(&path, relative, &Above { real, next: Some(above) }) }
+    let here = fs_err::canonicalize(path.parent().unwrap_or(Path::new(".")))?;
+    let above = Above { real: here, next: Some(above) };
+    if above.has(&real) { Ok(vec![]) } else { walk(&path, relative, &Above { real, next: Some(&above) }) }
 }
 
 /// A file, or what a link leads to, or a link that leads nowhere; nothing when it went away meanwhile.
@@ -197,7 +216,10 @@ fn look(entry: &DirEntry, relative: Vec<u8>) -> io::Result<Option<Entry>> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
+    use fs_err::OpenOptions;
+    use pipeline_stage::Event;
     use pipeline_stage::progress::Silent;
 
     use super::*;
@@ -276,5 +298,109 @@ mod tests {
         let names: Vec<_> = found.iter().map(|e| String::from_utf8_lossy(&e.relative).into_owned()).collect();
         assert_eq!(names, ["a/broken", "a/x"]);
         tree(dir.path());
+    }
+
+    /// The same case as in ingest's `links_to_folders_on_the_way_or_above_are_left_out`.
+    #[test]
+    fn links_to_folders_on_the_way_or_above_are_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("data/photos");
+        write(&root, "train/cats/x", "one");
+        write(dir.path(), "data/beside/y", "two");
+        symlink(dir.path().join("data"), root.join("train/cats/above")).unwrap();
+        symlink(&root, root.join("train/cats/root")).unwrap();
+        symlink(root.join("train"), root.join("train/cats/split")).unwrap();
+        symlink(root.join("train/cats"), root.join("train/cats/self")).unwrap();
+        symlink(dir.path().join("data/beside"), root.join("train/cats/linked")).unwrap();
+        symlink(root.join("train"), dir.path().join("data/beside/back")).unwrap();
+        let above = Above { real: fs_err::canonicalize(&root).unwrap(), next: None };
+        let found = walk(&root, &[], &above).unwrap();
+        let names: Vec<_> = found.iter().map(|e| String::from_utf8_lossy(&e.relative).into_owned()).collect();
+        assert_eq!(names, ["train/cats/linked/y", "train/cats/x"]);
+    }
+
+    /// Counts the files that are read.
+    #[derive(Default)]
+    struct Counter(AtomicU64);
+
+    impl Report for Counter {
+        fn emit(&self, event: Event) {
+            if let Event::Begin { total: Some(total), .. } = event {
+                self.0.fetch_add(total, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// A tree with a memo, looked at when its files are no longer young.
+    struct Remembered {
+        dir: tempfile::TempDir,
+        root: PathBuf,
+    }
+
+    impl Remembered {
+        fn new() -> Remembered {
+            let dir = tempfile::tempdir().unwrap();
+            let root = dir.path().join("tree");
+            write(&root, "a/x", "one");
+            write(&root, "a/y", "two");
+            write(&root, "b", "six");
+            Remembered { dir, root }
+        }
+
+        /// The digest, and how many files were read for it.
+        fn look(&self) -> (Digest, u64) {
+            let read = Counter::default();
+            let memo = Some(self.dir.path().join("memo"));
+            let hashing = Hashing { memo, report: &read, cancel: &Cancel::default() };
+            let later = clock::unix_nanoseconds() + 10_000_000_000;
+            let digest = hashing.tree_at(&self.root, later).unwrap();
+            assert_eq!(digest, tree(&self.root), "the memo changes no digest");
+            (digest, read.0.into_inner())
+        }
+    }
+
+    #[test]
+    fn a_file_that_did_not_change_is_not_read_again() {
+        let remembered = Remembered::new();
+        let (first, read) = remembered.look();
+        assert_eq!(read, 3);
+        assert_eq!(remembered.look(), (first, 0));
+        write(&remembered.root, "a/y", "another");
+        let (second, read) = remembered.look();
+        assert_eq!(read, 1, "the changed one only");
+        assert_ne!(second, first);
+        assert_eq!(remembered.look(), (second, 0));
+    }
+
+    #[test]
+    fn a_file_that_is_rewritten_with_the_same_size_and_time_is_noticed() {
+        let remembered = Remembered::new();
+        let (first, _) = remembered.look();
+        let path = remembered.root.join("a/x");
+        let modified = fs_err::metadata(&path).unwrap().modified().unwrap();
+        // Only the time of its change tells; let the clock of the file system go on.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        fs_err::write(&path, "eno").unwrap();
+        OpenOptions::new().write(true).open(&path).unwrap().file().set_modified(modified).unwrap();
+        assert_eq!(fs_err::metadata(&path).unwrap().modified().unwrap(), modified);
+        let (second, read) = remembered.look();
+        assert_eq!(read, 1);
+        assert_ne!(second, first);
+    }
+
+    #[test]
+    fn what_stands_for_a_file_that_cannot_be_read_is_not_remembered() {
+        let remembered = Remembered::new();
+        symlink("nowhere", remembered.root.join("broken")).unwrap();
+        remembered.look();
+        let memo = Memo::read(&remembered.dir.path().join("memo"));
+        let above = Above { real: remembered.root.clone(), next: None };
+        let entries = walk(&remembered.root, &[], &above).unwrap();
+        let remembers = |entry: &&Entry| memo.get(&entry.relative, &entry.fingerprint).is_some();
+        let names: Vec<&[u8]> = entries.iter().filter(remembers).map(|e| e.relative.as_slice()).collect();
+        assert_eq!(names, [b"a/x".as_slice(), b"a/y", b"b"]);
+
+        let file = entries.iter().find(|entry| entry.is_file).unwrap();
+        assert!(!file.is_read(&Digest::of(DENIED)) && file.is_read(&Digest::of(b"one")));
     }
 }

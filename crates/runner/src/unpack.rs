@@ -20,6 +20,8 @@ const MAX_RATIO: u64 = 100;
 /// Bytes that any zip may unpack to, so that a small one with text beside the photos is not refused.
 const FREE_BYTES: u64 = 64 << 20;
 
+const ENCRYPTED: &str = "it is encrypted, and there is no way to give a password";
+
 /// Why a zip was not unpacked.
 #[derive(Debug)]
 pub(crate) enum Refused {
@@ -56,6 +58,36 @@ pub(crate) fn is_zip(path: &Path) -> io::Result<bool> {
     Ok(matches!(start.as_slice(), b"PK\x03\x04" | b"PK\x05\x06"))
 }
 
+/// Whether an error is about the content that was read, and not about the reading.
+fn is_content(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof)
+}
+
+/// What the file is, when it is no zip that can be opened.
+pub(crate) fn not_a_zip(path: &Path) -> io::Result<Option<String>> {
+    let error = match ZipArchive::new(File::open(path)?) {
+        Ok(_) => return Ok(None),
+        Err(ZipError::Io(error)) if !is_content(error.kind()) => return Err(error),
+        Err(error) => error,
+    };
+    if is_zip(path)? {
+        return Ok(Some(format!("a damaged zip ({error})")));
+    }
+    let mut start = Vec::new();
+    File::open(path)?.take(64).read_to_end(&mut start)?;
+    let text = String::from_utf8_lossy(&start);
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let lower = text.to_lowercase();
+    Ok(Some(match () {
+        () if start.is_empty() => "an empty file".to_owned(),
+        () if lower.starts_with("<!doctype html") || lower.starts_with("<html") => "a web page".to_owned(),
+        () => {
+            let first: String = text.chars().take(16).collect();
+            format!("a file that begins with `{}`", printable(&first))
+        }
+    }))
+}
+
 /// Unpacks the zip at `zip` into the empty folder `out`, and to the disk. On a failure the folder holds a
 /// part of it.
 pub(crate) fn unpack(zip: &Path, out: &Path, report: &dyn Report, cancel: &Cancel) -> Result<(), Refused> {
@@ -69,14 +101,14 @@ pub(crate) fn unpack(zip: &Path, out: &Path, report: &dyn Report, cancel: &Cance
     let progress = Progress::begin(report, cancel, "unpack", Some(archive.len() as u64), "entries");
     for index in 0..archive.len() {
         progress.add(1)?;
-        let mut entry = archive.by_index(index)?;
+        let mut entry = archive.by_index(index).map_err(|error| match error {
+            ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED) => Refused::Zip(ENCRYPTED.to_owned()),
+            other => other.into(),
+        })?;
         let name = entry.name()?.into_owned();
         let relative = inside(&name)?;
         if entry.is_symlink() {
             return Err(Refused::Zip(format!("`{name}` is a link")));
-        }
-        if entry.encrypted() {
-            return Err(Refused::Zip(format!("`{name}` is encrypted")));
         }
         let relative = match &top {
             Some(top) => relative.strip_prefix(top).unwrap_or(&relative).to_owned(),
@@ -103,9 +135,7 @@ pub(crate) fn unpack(zip: &Path, out: &Path, report: &dyn Report, cancel: &Cance
             })?;
         let written =
             io::copy(&mut (&mut entry).take(allowed + 1), &mut file).map_err(|e| match e.kind() {
-                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof => {
-                    Refused::Zip(format!("`{name}` is damaged: {e}"))
-                }
+                kind if is_content(kind) => Refused::Zip(format!("`{name}` is damaged: {e}")),
                 _ => Refused::Io(e),
             })?;
         allowed = allowed.checked_sub(written).ok_or_else(|| {
@@ -153,12 +183,24 @@ fn has_clutter(relative: &Path) -> bool {
     relative.components().any(|part| is_clutter(&part.as_os_str().to_string_lossy()))
 }
 
+/// The text with its control characters escaped.
+fn printable(text: &str) -> String {
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(escaped).collect()
+}
+
 /// An entry's name as a path that stays inside.
 fn inside(name: &str) -> Result<PathBuf, Refused> {
+    if name.contains('\\') {
+        return Err(Refused::Zip(format!(
+            "`{}` has a backslash in its name, a zip has `/` there",
+            printable(name)
+        )));
+    }
     let path = Path::new(name);
     let stays = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-    if !stays || name.contains('\0') || name.contains('\\') {
-        return Err(Refused::Zip(format!("`{}` leads outside", name.escape_debug())));
+    if !stays || name.contains('\0') {
+        return Err(Refused::Zip(format!("`{}` leads outside", printable(name))));
     }
     Ok(path.components().filter(|part| matches!(part, Component::Normal(_))).collect())
 }
@@ -221,10 +263,66 @@ mod tests {
 
     #[test]
     fn entries_that_lead_outside_are_refused() {
-        for name in ["../a", "train/../../a", "/etc/a", "a\\..\\b"] {
+        for name in ["../a", "train/../../a", "/etc/a"] {
             let refused = unpacked(&[("train/b.jpg", b"1"), (name, b"2")]).unwrap_err();
             assert!(refused.contains("leads outside"), "{name}: {refused}");
         }
+    }
+
+    #[test]
+    fn a_backslash_in_a_name_is_called_so() {
+        for name in [r"a\b.jpg", r"a\..\b"] {
+            let refused = unpacked(&[("train/b.jpg", b"1"), (name, b"2")]).unwrap_err();
+            let expected =
+                format!("Zip({:?})", format!("`{name}` has a backslash in its name, a zip has `/` there"));
+            assert_eq!(refused, expected);
+        }
+    }
+
+    /// A zip of one file, then changed at `change` bytes after the start of each header that begins with
+    /// `header`, and what comes of unpacking it.
+    fn changed(headers: &[(&[u8], usize)]) -> Refused {
+        let dir = tempfile::tempdir().unwrap();
+        let (zip, out) = (dir.path().join("a.zip"), dir.path().join("out"));
+        zip_of(&zip, &[("train/a.jpg", b"123456")]);
+        let mut bytes = fs_err::read(&zip).unwrap();
+        for (header, change) in headers {
+            let at = bytes.windows(4).position(|four| four == *header).unwrap();
+            bytes[at + change] ^= 1;
+        }
+        fs_err::write(&zip, &bytes).unwrap();
+        assert_eq!(not_a_zip(&zip).unwrap(), None);
+        fs_err::create_dir(&out).unwrap();
+        unpack(&zip, &out, &Silent, &Cancel::default()).unwrap_err()
+    }
+
+    #[test]
+    fn an_encrypted_zip_is_called_so() {
+        // The first bit of the flags of both headers (APPNOTE 4.4.4).
+        let refused = changed(&[(b"PK\x03\x04", 6), (b"PK\x01\x02", 8)]);
+        assert_eq!(format!("{refused:?}"), format!("Zip({ENCRYPTED:?})"));
+    }
+
+    #[test]
+    fn an_entry_with_another_checksum_is_damaged() {
+        // The CRC-32 in the central directory (APPNOTE 4.3.12).
+        let refused = changed(&[(b"PK\x01\x02", 16)]);
+        let Refused::Zip(reason) = &refused else { panic!("{refused:?}") };
+        assert!(reason.starts_with("`train/a.jpg` is damaged: "), "{reason}");
+    }
+
+    #[test]
+    fn what_is_no_zip_is_described() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        let what = |content: &[u8]| {
+            fs_err::write(&path, content).unwrap();
+            not_a_zip(&path).unwrap().unwrap()
+        };
+        assert_eq!(what(b"\n<!DOCTYPE HTML><title>Sign in"), "a web page");
+        assert_eq!(what(b""), "an empty file");
+        assert_eq!(what(b"{\"error\": \"no such file\"}"), r#"a file that begins with `{"error": "no su`"#);
+        assert!(what(b"PK\x03\x04 and no more").starts_with("a damaged zip ("));
     }
 
     #[test]

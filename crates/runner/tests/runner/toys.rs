@@ -30,6 +30,9 @@ pub(crate) struct ReadParams {
     /// Where to fetch a zip of it.
     #[serde(default)]
     url: Option<String>,
+    /// The first digits of its SHA-256.
+    #[serde(default)]
+    sha256: Option<String>,
 }
 
 impl Parameters for ReadParams {
@@ -43,7 +46,7 @@ impl Stage for Read {
     const PRODUCES: &'static str = "text";
     const INPUTS: &'static [Input] = &[];
     const USES_SEED: bool = false;
-    const LOCATORS: &'static [&'static str] = &["path", "url"];
+    const LOCATORS: &'static [&'static str] = &["path", "url", "sha256"];
     type Params = ReadParams;
 
     fn sources(params: &ReadParams) -> Vec<Source> {
@@ -52,7 +55,7 @@ impl Stage for Read {
             param: "path",
             path: params.path.0.clone(),
             shape: Shape::Tree,
-            fetch: params.url.clone().map(|url| Remote { url, sha256: None }),
+            fetch: params.url.clone().map(|url| Remote { url, sha256: params.sha256.clone() }),
             missing_hint: "set `path` to a folder".to_owned(),
         }]
     }
