@@ -171,7 +171,7 @@ fn wrong_pipelines_have_line_and_column() {
             stages(
                 "  a: { kind: evaluate, inputs: { features: b, models: [b] } }\n  b: { kind: evaluate, inputs: { features: a, models: [a] } }\n",
             ),
-            "pipelines/p.yaml:4:6: the stages form a cycle: a → b → a",
+            "pipelines/p.yaml:5:6: the stages form a cycle: b → a → b",
         ),
     ];
     for (text, expected) in cases {

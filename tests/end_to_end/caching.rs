@@ -71,6 +71,17 @@ fn a_touched_photo_is_fresh_and_a_changed_one_of_the_same_size_is_not() {
 }
 
 #[test]
+fn photos_in_the_projects_own_folder_are_fresh_after_a_run_has_written_beside_them() {
+    let project = small_project();
+    for split in ["train", "valid"] {
+        fs_err::rename(project.path("photos").join(split), project.path(split)).unwrap();
+    }
+    let run = ["run", "configs/c.yaml", "--until", "ingest", "--set", "ingest.root=.", "--store", "store"];
+    assert_eq!(project.outcomes(&run)[0], "ingest ran");
+    assert_eq!(project.outcomes(&run)[0], "ingest fresh");
+}
+
+#[test]
 fn stages_can_be_chosen_and_forced() {
     let project = small_project();
     let error = project.fail(2, &["run", "configs/c.yaml", "--only", "head"]);

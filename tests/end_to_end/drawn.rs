@@ -1,8 +1,10 @@
 //! The whole path on drawn pictures.
 
 use pipeline_evaluate::Metrics;
-use pipeline_nn::artifact::ModelRecord;
-use pipeline_table::{FeaturesReader, ImagesReader, PredictionsReader};
+use pipeline_nn::artifact::{Model, ModelRecord};
+use pipeline_nn::{Device, Tensor};
+use pipeline_photo::{Limits, Resizer};
+use pipeline_table::{FeaturesReader, ImagesReader, PredictionRow, PredictionsReader};
 
 use crate::small_project;
 
@@ -27,6 +29,42 @@ fn one_command_goes_from_pictures_to_metrics_and_shows_them() {
     assert_eq!(metrics.models["head"].photos, 8);
     assert_eq!(metrics.models["head"].accuracy, right as f64 / 8.0);
     assert!(ran.stdout.contains(&format!("accuracy {:.4}", right as f64 / 8.0)), "{}", ran.stdout);
+}
+
+#[test]
+fn a_model_that_is_copied_away_predicts_what_evaluate_has_written() {
+    let project = small_project();
+    project.succeed(&["run", "configs/c.yaml"]);
+    let predictions: Vec<PredictionRow> =
+        PredictionsReader::open(&project.path("out/c/evaluate/predictions.parquet"))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+    let elsewhere = tempfile::tempdir().unwrap();
+    for file in ["model.json", "head.safetensors", "trunk.safetensors"] {
+        fs_err::copy(project.path("out/c/head").join(file), elsewhere.path().join(file)).unwrap();
+    }
+    fs_err::remove_dir_all(project.path("out")).unwrap();
+    fs_err::remove_dir_all(project.path(".pipeline")).unwrap();
+
+    let model = Model::load(elsewhere.path(), Device::Cpu).unwrap();
+    let preprocessing = model.record.preprocessing;
+    let side = preprocessing.size as usize;
+    for row in &predictions {
+        let bytes = fs_err::read(project.path("photos").join(&row.id)).unwrap();
+        let photo = pipeline_photo::decode(&bytes, &Limits::default()).unwrap();
+        let mut pixels = vec![0f32; 3 * side * side];
+        preprocessing.normalise_chw(&preprocessing.crop(&photo.pixels, &mut Resizer::new()), &mut pixels);
+        let x = Tensor::from_slice(&pixels).view([1, 3, side as i64, side as i64]);
+        let probs: Vec<f32> = model.log_probs(&x).unwrap().exp().view(-1).try_into().unwrap();
+        let off = probs.iter().zip(&row.probs).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+        assert!(off < 1e-4, "{}: {probs:?}, evaluate has {:?}", row.id, row.probs);
+    }
+    assert_eq!(predictions.len(), 8);
+
+    fs_err::write(elsewhere.path().join("head.safetensors"), b"another").unwrap();
+    let error = Model::load(elsewhere.path(), Device::Cpu).err().unwrap().to_string();
+    assert!(error.contains("head.safetensors` is not the file that model.json names"), "{error}");
 }
 
 #[test]

@@ -3,6 +3,9 @@
     python features.py out/quickstart/precompute
 """
 
+import pathlib
+import re
+
 import duckdb
 import numpy as np
 import pandas as pd
@@ -42,7 +45,24 @@ def main():
     require(shape == (dim,), f"pandas sees a row of shape {shape}")
     print(f"ok pandas sees a row of shape {shape}")
 
+    documented(artifact)
     nearest_neighbours(features, seen, dim)
+
+
+def documented(artifact):
+    """Runs the one-liners of the documentation as they stand there, on this artifact."""
+    project = pathlib.Path(__file__).parents[2]
+    for page in ["README.md", "crates/precompute/README.md"]:
+        text = (project / page).read_text()
+        lines = re.findall(r'^ +(duckdb|python3) -c "(.*)"$', text, re.MULTILINE)
+        require(len(lines) >= 3, f"{page} has {len(lines)} one-liners, expected 3")
+        for tool, line in lines:
+            line = re.sub(r"out/\w+/precompute", lambda _: artifact, line)
+            if tool == "duckdb":
+                require(duckdb.sql(line).fetchall(), f"{page}: {line} finds nothing")
+            else:
+                exec(line, {})
+        print(f"ok {page}: {len(lines)} one-liners")
 
 
 def nearest_neighbours(features, seen, dim):

@@ -128,8 +128,7 @@ fn official(backbone: &Backbone) -> Source {
         name: "weights",
         param: "arch",
         missing_hint: format!(
-            "put the file at {}{}, or set `weights` to a .safetensors or .pth file",
-            path.display(),
+            "put the file at {{path}}{}, or set `weights` to a .safetensors or .pth file",
             if pretrained.obtain.is_empty() { String::new() } else { format!(" ({})", pretrained.obtain) }
         ),
         path,

@@ -133,7 +133,7 @@ fn identity_head() -> BTreeMap<String, Tensor> {
         tensors.insert(format!("{name}.running_mean"), zeros(&[width]));
         tensors.insert(format!("{name}.running_var"), zeros(&[width]) + (1.0 - 1e-5));
     }
-    for (name, outputs, inputs) in [("fc1", 512, DIM as i64), ("fc2", 3, 512)] {
+    for (name, outputs, inputs) in [("linear1", 512, DIM as i64), ("linear2", 3, 512)] {
         let weight = zeros(&[outputs, inputs]);
         for place in [0, 1] {
             let _ = weight.get(place).get(place).fill_(1.0);

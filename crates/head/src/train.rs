@@ -120,12 +120,12 @@ pub(crate) fn train(
         });
         report_epoch(cx, params.epochs, &history);
     }
-    // Where nothing is measured, the last step may have diverged unseen.
-    for tensor in head.named_tensors().values() {
-        if valid_set.len() == 0 && tensor.isfinite().all().int64_value(&[]) == 0 {
-            let (loss, epoch) = (f64::NAN, params.epochs);
-            return Err(Error::LossNotFinite { loss, epoch, step, lr: params.lr }.into());
-        }
+    // Where there is nothing to measure on, the last step may have diverged unseen.
+    if valid_set.len() == 0
+        && let Some(Measured { loss, .. }) = measure(&head, train_set)?
+        && !loss.is_finite()
+    {
+        return Err(Error::LossNotFinite { loss, epoch: params.epochs, step, lr: params.lr }.into());
     }
     Ok(Trained { head, history })
 }

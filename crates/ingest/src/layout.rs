@@ -119,7 +119,9 @@ fn required<'a>(
         let mut found: Vec<String> =
             folders.values().map(|f| shown(f.file_name())).chain(beside.to_vec()).collect();
         found.sort();
-        let inside = beside.iter().map(|name| root.join(name)).find(|folder| folder.join("train").is_dir());
+        // The lesson's `sample/` lies beside train, and is no way out where only valid is missing.
+        let whole = |folder: &PathBuf| folder.join("train").is_dir() && !folders.contains_key(&Split::Train);
+        let inside = beside.iter().map(|name| root.join(name)).find(whole);
         Error::NoSplit { split, root: root.to_owned(), found, inside }
     })
 }
@@ -180,7 +182,7 @@ impl Walk<'_> {
                 let name = shown(path.file_name());
                 // Folders of test that are no classes hold unlabelled photos.
                 let label_id = classes.iter().position(|class| *class == name).map(|place| place as u32);
-                self.folder(split, &path, &format!("{id}/{name}"), label_id, &mut above)?;
+                self.folder(split, &path, &below(&id, path.file_name()), label_id, &mut above)?;
             } else {
                 let misplaced = (split != Split::Test).then_some(Misplaced::NoClass);
                 self.file(split, path, &id, None, misplaced);
@@ -209,7 +211,7 @@ impl Walk<'_> {
         above.push(here);
         for path in entries(folder)? {
             if path.is_dir() {
-                let id = format!("{id}/{}", shown(path.file_name()));
+                let id = below(id, path.file_name());
                 self.folder(split, &path, &id, label_id, above)?;
             } else {
                 self.file(split, path, id, label_id, None);
@@ -227,14 +229,21 @@ impl Walk<'_> {
         label_id: Option<u32>,
         misplaced: Option<Misplaced>,
     ) {
-        let name = path.file_name();
-        let is_text = name.is_some_and(|n| n.to_str().is_some());
-        let misplaced = if is_text { misplaced } else { Some(Misplaced::NameNotText) };
-        self.files.push(File { id: format!("{folder}/{}", shown(name)), path, split, label_id, misplaced });
+        let id = below(folder, path.file_name());
+        // Of the file or of a folder on the way to it.
+        let misplaced = if id.contains("//") { Some(Misplaced::NameNotText) } else { misplaced };
+        self.files.push(File { id, path, split, label_id, misplaced });
     }
 }
 
-/// A name as text. Bytes that are no UTF-8 are escaped, so that different names stay different.
+/// The id of what is called `name` in the folder with the id `folder`. A name that is no UTF-8 is escaped and
+/// stands behind two strokes, which no path has, so that it is no other file's id.
+fn below(folder: &str, name: Option<&OsStr>) -> String {
+    let is_text = name.is_some_and(|name| name.to_str().is_some());
+    format!("{folder}{}{}", if is_text { "/" } else { "//" }, shown(name))
+}
+
+/// A name as text; bytes that are no UTF-8 are escaped.
 fn shown(name: Option<&OsStr>) -> String {
     let name = name.unwrap_or_default();
     match name.to_str() {

@@ -113,8 +113,13 @@ impl Stage for Ingest {
                 .fetch
                 .as_ref()
                 .map(|url| Remote { url: url.clone(), sha256: params.fetch_sha256.clone() }),
-            missing_hint: "set `root` to the folder that has train/ and valid/, or `fetch` to the address of a zip of it"
-                .to_owned(),
+            missing_hint: match &params.fetch {
+                Some(url) => format!(
+                    "get {url} in another way and put it at {{path}}.zip, or set `root` to the folder that has train/ and valid/"
+                ),
+                None => "set `root` to the folder that has train/ and valid/, or `fetch` to the address of a zip of it"
+                    .to_owned(),
+            },
         }]
     }
 

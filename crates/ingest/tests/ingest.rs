@@ -189,6 +189,34 @@ const GOLDEN: [&str; 3] =
     ["classes.json f5c7ac58ae3757e5", "images.parquet 905648d1ae2ffe5e", "ingest.json 99465bb120a63ae2"];
 
 #[test]
+fn photos_in_a_folder_whose_name_is_no_text_are_set_aside_under_ids_of_their_own() {
+    use std::os::unix::ffi::OsStrExt;
+    let bench = StageBench::default();
+    let root = photos(&bench);
+    let folder = root.join("train/cats").join(std::ffi::OsStr::from_bytes(b"\xff"));
+    fs_err::create_dir(&folder).unwrap();
+    fs_err::write(folder.join("a.png"), png(9, 4, 1)).unwrap();
+    // Its name looks like the other's when escaped.
+    write(&root, r"train/cats/\xff/a.png", &png(8, 4, 1));
+    let made = ingest(&bench, &root).unwrap();
+    let rows = rows(&made);
+    let verdict = |id: &str| rows.iter().find(|row| row.id == id).unwrap().verdict;
+    assert_eq!(verdict(r"train/cats//\xff/a.png"), Verdict::Bad);
+    assert_eq!(verdict(r"train/cats/\xff/a.png"), Verdict::Ok);
+}
+
+#[test]
+fn a_missing_valid_beside_the_lessons_sample_does_not_point_to_the_sample() {
+    let bench = StageBench::default();
+    let root = photos(&bench);
+    fs_err::remove_dir_all(root.join("valid")).unwrap();
+    write(&root, "sample/train/cats/a.png", &png(7, 5, 1));
+    let (message, hint) = failure(&bench, &root);
+    assert!(message.starts_with("no folder `valid` in <root>"), "{message}");
+    assert_eq!(hint, "move a part of the photos of each class from train/ to valid/");
+}
+
+#[test]
 fn links_are_followed_and_those_that_lead_back_are_not() {
     let bench = StageBench::default();
     let root = photos(&bench);
@@ -256,7 +284,7 @@ fn names_that_are_no_text_are_reported_and_stay_apart() {
         rows(&made).into_iter().filter(|r| r.reason.as_deref() == Some("name_not_text")).collect();
     assert_eq!(
         odd.iter().map(|r| r.id.as_str()).collect::<Vec<_>>(),
-        ["train/cats/\\xfe.png", "train/cats/\\xff.png"]
+        ["train/cats//\\xfe.png", "train/cats//\\xff.png"]
     );
 }
 

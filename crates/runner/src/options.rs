@@ -12,6 +12,8 @@ use crate::selection::Selection;
 pub struct RunOptions {
     /// The project's folder: relative paths of sources start here.
     pub root: PathBuf,
+    /// The current folder: paths below it are shown relative to it.
+    pub folder: PathBuf,
     /// The store's folder, usually `<root>/.pipeline`. Made when it is not there.
     pub store: PathBuf,
     /// The folder of links to the current artifacts, usually `<root>/out`.
@@ -40,8 +42,8 @@ impl RunOptions {
         self.out.join(&self.config).join(name)
     }
 
-    /// `path` as people know it: relative to the project where it is inside.
+    /// `path` as it can be copied into a shell: relative to the current folder where it lies there.
     pub fn shown(&self, path: &Path) -> String {
-        path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
+        path.strip_prefix(&self.folder).unwrap_or(path).display().to_string()
     }
 }

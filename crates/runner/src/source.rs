@@ -210,7 +210,7 @@ impl One<'_> {
                 stage: self.stage.to_owned(),
                 what: if self.source.shape == Shape::File { "file" } else { "folder" },
                 path: self.shown(),
-                hint: self.source.missing_hint.clone(),
+                hint: self.hint(),
             }),
         }
     }
@@ -314,7 +314,7 @@ impl One<'_> {
                 "fetch it again; if it is meant to have changed, correct its digest (or remove {})",
                 shown(&fetch::record_of(target))
             ),
-            _ => self.source.missing_hint.clone(),
+            _ => self.hint(),
         };
         self.unfetched(unfetched, file, hint)
     }
@@ -345,8 +345,13 @@ impl One<'_> {
             path: self.shown(),
             found,
             expected: if self.source.shape == Shape::File { "a file" } else { "a folder or a zip" },
-            hint: self.source.missing_hint.clone(),
+            hint: self.hint(),
         }
+    }
+
+    /// What to do where it is missing.
+    fn hint(&self) -> String {
+        self.source.missing_hint.replace("{path}", &self.shown())
     }
 
     fn shown(&self) -> String {
@@ -357,7 +362,11 @@ impl One<'_> {
     fn hashing(&self, path: &Path) -> Hashing<'_> {
         let memo = self.finder.store.memo_file(path);
         let memo = memo.parent().is_some_and(Path::is_dir).then_some(memo);
-        Hashing { memo, report: self, cancel: self.finder.cancel }
+        // The photos may lie in the project's own folder, where runs write.
+        let real = |path: &Path| fs_err::canonicalize(path).ok();
+        let ours = [real(&self.finder.options.store), real(&self.finder.options.out)].into_iter().flatten();
+        let inside = |folder: &PathBuf| real(path).is_some_and(|root| folder.starts_with(root));
+        Hashing { memo, left_out: ours.filter(inside).collect(), report: self, cancel: self.finder.cancel }
     }
 
     fn claim(&self) -> Claim<'_> {

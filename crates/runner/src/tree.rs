@@ -30,6 +30,8 @@ const DOING: &str = "look at the files of a source";
 pub(crate) struct Hashing<'a> {
     /// The memo's file; `None` where there is no store yet.
     pub(crate) memo: Option<PathBuf>,
+    /// Real paths of folders in the tree that are not part of it: the store and the links to artifacts.
+    pub(crate) left_out: Vec<PathBuf>,
     /// Told only when something has to be hashed.
     pub(crate) report: &'a dyn Report,
     /// Ends the hashing.
@@ -53,7 +55,8 @@ impl Hashing<'_> {
     /// The same, when it is `looked_ns` by the clock.
     fn tree_at(&self, root: &Path, looked_ns: i64) -> Result<Digest, Error> {
         let real = fs_err::canonicalize(root).map_err(Error::io(DOING, root))?;
-        let entries = walk(root, &[], &Above { real, next: None }).map_err(Error::io(DOING, root))?;
+        let above = Above { real, left_out: &self.left_out, next: None };
+        let entries = walk(root, &[], &above).map_err(Error::io(DOING, root))?;
         let digests = self.digests(root, &entries, looked_ns)?;
         let mut hasher = blake3::Hasher::new();
         for (entry, digest) in entries.iter().zip(&digests) {
@@ -132,11 +135,7 @@ impl Entry {
         } else {
             root.join(OsStr::from_bytes(&self.relative))
         };
-        let hash = || -> io::Result<Digest> {
-            let mut hasher = blake3::Hasher::new();
-            hasher.update_reader(File::open(&path)?)?;
-            Ok(hasher.finalize().into())
-        };
+        let hash = || -> io::Result<Digest> { Digest::of_reader(File::open(&path)?) };
         match hash() {
             // Ingest reports such a file; it must not keep the others from being used.
             Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Ok(Digest::of(DENIED)),
@@ -148,6 +147,8 @@ impl Entry {
 /// Real paths of the root, and of the folders of the links on the way down to a folder and where they lead.
 struct Above<'a> {
     real: PathBuf,
+    /// As in [`Hashing`].
+    left_out: &'a [PathBuf],
     next: Option<&'a Above<'a>>,
 }
 
@@ -155,6 +156,11 @@ impl Above<'_> {
     /// Whether `folder` is one of them or above one of them.
     fn has(&self, folder: &Path) -> bool {
         self.real.starts_with(folder) || self.next.is_some_and(|next| next.has(folder))
+    }
+
+    /// Whether the folder at `path` is no part of the tree.
+    fn is_left_out(&self, path: &Path) -> io::Result<bool> {
+        Ok(!self.left_out.is_empty() && self.left_out.contains(&fs_err::canonicalize(path)?))
     }
 }
 
@@ -170,6 +176,9 @@ fn walk(folder: &Path, relative: &[u8], above: &Above<'_>) -> io::Result<Vec<Ent
         let kind = entry.file_type()?;
         let is_dir = kind.is_dir() || (kind.is_symlink() && entry.path().is_dir());
         let mut below = [relative, name.into_vec().as_slice()].concat();
+        if is_dir && above.is_left_out(&entry.path())? {
+            continue;
+        }
         if is_dir {
             // A folder's files sort as its name with this, not as its name.
             below.push(b'/');
@@ -194,8 +203,12 @@ fn enter(folder: &DirEntry, relative: &[u8], above: &Above<'_>) -> io::Result<Ve
     }
     let real = fs_err::canonicalize(&path)?;
     let here = fs_err::canonicalize(path.parent().unwrap_or(Path::new(".")))?;
-    let above = Above { real: here, next: Some(above) };
-    if above.has(&real) { Ok(vec![]) } else { walk(&path, relative, &Above { real, next: Some(&above) }) }
+    let above = Above { real: here, left_out: above.left_out, next: Some(above) };
+    if above.has(&real) {
+        Ok(vec![])
+    } else {
+        walk(&path, relative, &Above { real, left_out: above.left_out, next: Some(&above) })
+    }
 }
 
 /// A file, or what a link leads to, or a link that leads nowhere; nothing when it went away meanwhile.
@@ -203,7 +216,8 @@ fn look(entry: &DirEntry, relative: Vec<u8>) -> io::Result<Option<Entry>> {
     let is_link = entry.file_type()?.is_symlink();
     let target = if is_link { fs_err::metadata(entry.path()) } else { entry.metadata() };
     let metadata = match target {
-        Err(e) if is_link && e.kind() == io::ErrorKind::NotFound => entry.metadata(),
+        // Nowhere, to itself, through a file: ingest names it and sets it aside.
+        Err(_) if is_link => entry.metadata(),
         other => other,
     };
     match metadata {
@@ -225,12 +239,30 @@ mod tests {
     use super::*;
 
     fn tree(root: &Path) -> Digest {
-        Hashing { memo: None, report: &Silent, cancel: &Cancel::default() }.tree(root).unwrap()
+        Hashing { memo: None, left_out: vec![], report: &Silent, cancel: &Cancel::default() }
+            .tree(root)
+            .unwrap()
     }
 
     fn write(root: &Path, relative: &str, content: &str) {
         fs_err::create_dir_all(root.join(relative).parent().unwrap()).unwrap();
         fs_err::write(root.join(relative), content).unwrap();
+    }
+
+    #[test]
+    fn folders_that_are_left_out_and_links_that_lead_to_themselves_do_no_harm() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = fs_err::canonicalize(dir.path()).unwrap();
+        write(&root, "train/x.jpg", "one");
+        let before = tree(&root);
+        write(&root, "out/c/ingest/images.parquet", "made from it");
+        assert_ne!(tree(&root), before);
+        let (left_out, cancel) = (vec![root.join("out")], Cancel::default());
+        let without = Hashing { memo: None, left_out, report: &Silent, cancel: &cancel }.tree(&root).unwrap();
+        assert_eq!(without, before);
+        symlink("q", root.join("train/q")).unwrap();
+        symlink("x.jpg/", root.join("train/r")).unwrap();
+        assert_ne!(tree(&root), without);
     }
 
     #[test]
@@ -278,7 +310,7 @@ mod tests {
         for name in ["a/x", "a.b/x", "a-b", "a0", "b/c/x", "b/c-d", "B"] {
             write(dir.path(), name, "one");
         }
-        let above = Above { real: dir.path().to_owned(), next: None };
+        let above = Above { real: dir.path().to_owned(), left_out: &[], next: None };
         let found: Vec<Vec<u8>> =
             walk(dir.path(), &[], &above).unwrap().into_iter().map(|e| e.relative).collect();
         let mut sorted = found.clone();
@@ -293,7 +325,7 @@ mod tests {
         write(dir.path(), "a/x", "one");
         symlink(dir.path(), dir.path().join("a/back")).unwrap();
         symlink("nowhere", dir.path().join("a/broken")).unwrap();
-        let above = Above { real: fs_err::canonicalize(dir.path()).unwrap(), next: None };
+        let above = Above { real: fs_err::canonicalize(dir.path()).unwrap(), left_out: &[], next: None };
         let found = walk(dir.path(), &[], &above).unwrap();
         let names: Vec<_> = found.iter().map(|e| String::from_utf8_lossy(&e.relative).into_owned()).collect();
         assert_eq!(names, ["a/broken", "a/x"]);
@@ -313,7 +345,7 @@ mod tests {
         symlink(root.join("train/cats"), root.join("train/cats/self")).unwrap();
         symlink(dir.path().join("data/beside"), root.join("train/cats/linked")).unwrap();
         symlink(root.join("train"), dir.path().join("data/beside/back")).unwrap();
-        let above = Above { real: fs_err::canonicalize(&root).unwrap(), next: None };
+        let above = Above { real: fs_err::canonicalize(&root).unwrap(), left_out: &[], next: None };
         let found = walk(&root, &[], &above).unwrap();
         let names: Vec<_> = found.iter().map(|e| String::from_utf8_lossy(&e.relative).into_owned()).collect();
         assert_eq!(names, ["train/cats/linked/y", "train/cats/x"]);
@@ -351,7 +383,7 @@ mod tests {
         fn look(&self) -> (Digest, u64) {
             let read = Counter::default();
             let memo = Some(self.dir.path().join("memo"));
-            let hashing = Hashing { memo, report: &read, cancel: &Cancel::default() };
+            let hashing = Hashing { memo, left_out: vec![], report: &read, cancel: &Cancel::default() };
             let later = clock::unix_nanoseconds() + 10_000_000_000;
             let digest = hashing.tree_at(&self.root, later).unwrap();
             assert_eq!(digest, tree(&self.root), "the memo changes no digest");
@@ -394,7 +426,7 @@ mod tests {
         symlink("nowhere", remembered.root.join("broken")).unwrap();
         remembered.look();
         let memo = Memo::read(&remembered.dir.path().join("memo"));
-        let above = Above { real: remembered.root.clone(), next: None };
+        let above = Above { real: remembered.root.clone(), left_out: &[], next: None };
         let entries = walk(&remembered.root, &[], &above).unwrap();
         let remembers = |entry: &&Entry| memo.get(&entry.relative, &entry.fingerprint).is_some();
         let names: Vec<&[u8]> = entries.iter().filter(remembers).map(|e| e.relative.as_slice()).collect();

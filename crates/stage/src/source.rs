@@ -17,6 +17,7 @@ pub struct Source {
     /// Where it can be fetched from when `path` does not exist.
     pub fetch: Option<Remote>,
     /// What to do when it is missing and cannot be fetched.
+    /// `{path}` in it stands for the place where it was looked for.
     pub missing_hint: String,
 }
 

@@ -43,6 +43,7 @@ impl Folders {
     pub(super) fn options(&self, job: &Job) -> RunOptions {
         RunOptions {
             root: job.root.clone(),
+            folder: std::env::current_dir().unwrap_or_default(),
             store: self.store.clone().unwrap_or_else(|| job.root.join(".pipeline")),
             out: self.out.clone().unwrap_or_else(|| job.root.join("out")),
             config: job.name.clone(),

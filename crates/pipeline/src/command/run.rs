@@ -77,7 +77,7 @@ fn run_job(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
         device: options.device.clone(),
         threads: options.threads.get(),
         width: job.graph.names().map(str::len).max().unwrap_or(0),
-        folder: std::env::current_dir().unwrap_or_default(),
+        folder: options.folder.clone(),
     };
     let interrupt = Interrupt::listen();
     let report = {

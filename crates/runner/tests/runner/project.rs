@@ -94,6 +94,7 @@ impl Project {
 pub(crate) fn options(root: &Path) -> RunOptions {
     RunOptions {
         root: root.to_owned(),
+        folder: root.to_owned(),
         store: root.join(".pipeline"),
         out: root.join("out"),
         config: "c".to_owned(),
