@@ -95,7 +95,7 @@ impl Parameters for Params {
 
 impl Stage for Ingest {
     const KIND: &'static str = "ingest";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const SUMMARY: &'static str = "a folder of photos becomes a clean table and a list of what was wrong";
     const PRODUCES: &'static str = "images";
     const INPUTS: &'static [Input] = &[];

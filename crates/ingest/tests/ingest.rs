@@ -170,7 +170,7 @@ fn the_artifact_has_the_same_bytes_for_any_number_of_threads_and_any_place() {
 
 /// Raise `Ingest::VERSION` when this fails for a reason other than a new compressor.
 #[test]
-fn version_1_writes_these_bytes() {
+fn version_2_writes_these_bytes() {
     let bench = StageBench::default();
     let root = bench.dir().join("photos");
     // A PNG of one red pixel, written out so that no encoder plays a part.

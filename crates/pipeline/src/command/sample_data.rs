@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
+use pipeline_runner::Observer;
 use pipeline_sample::{Options, draw_all};
-use pipeline_stage::exit;
-use pipeline_stage::progress::Silent;
+use pipeline_stage::{Event, Report, exit};
 
 use super::Stop;
 use super::interrupt::Interrupt;
-use crate::terminal::{Screen, words};
+use crate::terminal::{Header, Screen, Style, watch, words};
 
 /// Draw a folder of labelled cats and dogs to try the pipeline on
 #[derive(Debug, clap::Args)]
@@ -30,6 +30,15 @@ pub(super) struct Arguments {
     test: u32,
 }
 
+/// Shows the drawing as runs show their stages.
+struct Told<'a>(&'a dyn Observer);
+
+impl Report for Told<'_> {
+    fn emit(&self, event: Event) {
+        self.0.stage_event("pictures", &event);
+    }
+}
+
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     let options = Options {
         seed: arguments.seed,
@@ -38,7 +47,11 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
         test: arguments.test,
     };
     let interrupt = Interrupt::listen();
-    let written = draw_all(&arguments.dir, &options, &Silent, &interrupt.cancel).map_err(|error| {
+    let header = Header::default();
+    let observer = watch(Style::choose(false, false, screen), &header, screen);
+    let written = draw_all(&arguments.dir, &options, &Told(observer.as_ref()), &interrupt.cancel);
+    drop(observer);
+    let written = written.map_err(|error| {
         let code = match error {
             pipeline_sample::Error::NotEmpty { .. } => exit::USAGE,
             _ => interrupt.exit_code().unwrap_or(exit::STAGE_FAILED),

@@ -41,7 +41,7 @@ impl Style {
 }
 
 /// What the first line of a run says, and how its lines are laid out.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Header {
     pub(crate) config: String,
     pub(crate) pipeline: String,
