@@ -110,7 +110,10 @@ fn official_weights_without_a_network_say_which_file_to_put_where() {
 
     // One that has an address, by way of a proxy that is not there.
     let mut command = project.command(&["run", "configs/c.yaml", "--set", "backbone.arch=resnet34"]);
-    let output = command.env("https_proxy", "http://127.0.0.1:9").output().unwrap();
+    for name in ["all_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"] {
+        command.env_remove(name);
+    }
+    let output = command.env("ALL_PROXY", "http://127.0.0.1:9").output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{error}");
     assert_says(

@@ -52,6 +52,7 @@ pub struct BackboneRecord {
     /// Channels C of the final feature map; a pooled feature has 2·C numbers.
     pub channels: usize,
     /// What the trunk's layer groups hold, in words; the first is nearest to the photo. A head is a group more.
+    #[serde(default)]
     pub layer_groups: Vec<String>,
 }
 

@@ -1,7 +1,7 @@
 //! [`Attempt`]: one stage, from its lock to its artifact in the store.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,9 @@ use std::time::Instant;
 
 use pipeline_stage::key::InputPart;
 use pipeline_stage::manifest::{MANIFEST_FILE, MANIFEST_FORMAT, Made};
-use pipeline_stage::{Artifact, Cancel, Context, Event, Failure, KeyParts, Manifest, Report, Summary};
+use pipeline_stage::{
+    Artifact, Cancel, Context, Digest, Event, Failure, KeyParts, Manifest, Progress, Report, Summary,
+};
 
 use crate::clock;
 use crate::draft::Draft;
@@ -36,6 +38,8 @@ pub(crate) struct Attempt<'a> {
     /// Whether it runs although its artifact is there.
     pub(crate) forced: bool,
     pub(crate) reason: &'a str,
+    /// Files of artifacts whose bytes this run knows to be those of their manifests.
+    pub(crate) sound: &'a mut HashSet<PathBuf>,
 }
 
 /// How an attempt ended.
@@ -82,10 +86,10 @@ impl Attempt<'_> {
         if let Some(failed) = self.nothing_to_read() {
             return Ok(failed);
         }
+        self.observer.stage_started(&self.node.name, self.reason);
         if let Some(failed) = self.rotten_input()? {
             return Ok(failed);
         }
-        self.observer.stage_started(&self.node.name, self.reason);
         let draft = self.store.draft()?;
         let partial = self.store.partial_dir(kind, &key);
         if self.forced {
@@ -95,6 +99,7 @@ impl Attempt<'_> {
         fs_err::create_dir_all(&partial).map_err(Error::io("make a folder for checkpoints", &partial))?;
         let (unix_seconds, started) = (clock::unix_seconds(), Instant::now());
         let ran = self.run(&draft, &partial, report);
+        let wall_seconds = started.elapsed().as_secs_f64();
         // Where the stage left nothing to go on from, no empty folder stays.
         let _ = fs_err::remove_dir(&partial);
         let summary = match ran {
@@ -117,7 +122,7 @@ impl Attempt<'_> {
         }
         let made = Made {
             unix_seconds,
-            wall_seconds: started.elapsed().as_secs_f64(),
+            wall_seconds,
             host: host_name(),
             seed: self.options.seed,
             threads: self.options.threads.get(),
@@ -172,21 +177,31 @@ impl Attempt<'_> {
 
     /// An input whose bytes are no longer those of its manifest. A hit asks for sizes only, since that is cheap;
     /// what is computed on is read anyway.
-    fn rotten_input(&self) -> Result<Option<Ended>, Error> {
+    fn rotten_input(&mut self) -> Result<Option<Ended>, Error> {
+        let teller = Teller { name: &self.node.name, observer: self.observer, said: Mutex::default() };
         for spec in self.node.stage.inputs() {
             for artifact in self.inputs.get(spec.name).into_iter().flatten() {
-                let mut read = artifact.files.clone();
-                read.retain(|path, _| spec.reads_file(path));
-                let rotten = rotten(&artifact.dir, &read);
-                if let Some(file) = rotten.map_err(Error::io("look at an input", &artifact.dir))? {
-                    let upstream = &artifact.stage;
-                    return Ok(Some(Ended::Failed {
-                        message: format!(
-                            "{file} of `{upstream}` is damaged: it is not what its manifest says"
-                        ),
-                        hint: Some(format!("make it again with --force {upstream}")),
-                    }));
+                // What this run has written or hashed already is not hashed for each stage that reads it.
+                let unsure = |path: &String| !self.sound.contains(&artifact.path(path));
+                let read = artifact.files.iter().filter(|(path, _)| spec.reads_file(path) && unsure(path));
+                let read: BTreeMap<String, Digest> = read.map(|(p, d)| (p.clone(), *d)).collect();
+                if read.is_empty() {
+                    continue;
                 }
+                let total = Some(read.len() as u64);
+                let progress = Progress::begin(&teller, self.cancel, "check the input", total, "files");
+                if let Some(file) = rotten(&artifact.dir, &read, &progress)? {
+                    let upstream = &artifact.stage;
+                    let (message, hint) = match self.replaced_input() {
+                        Some(_) => (replaced(upstream), "run again".to_owned()),
+                        None => (
+                            format!("{file} of `{upstream}` is damaged: it is not what its manifest says"),
+                            format!("make it again with --force {upstream}"),
+                        ),
+                    };
+                    return Ok(Some(Ended::Failed { message, hint: Some(hint) }));
+                }
+                self.sound.extend(read.keys().map(|path| artifact.path(path)));
             }
         }
         Ok(None)
@@ -195,9 +210,7 @@ impl Attempt<'_> {
     /// What is no longer what the key was made of, in words.
     fn changed_meanwhile(&self) -> Result<Option<String>, Error> {
         if let Some(upstream) = self.replaced_input() {
-            return Ok(Some(format!(
-                "another run replaced what `{upstream}` made while this stage was reading it"
-            )));
+            return Ok(Some(replaced(upstream)));
         }
         let finder = Finder {
             options: self.options,
@@ -260,6 +273,10 @@ impl Attempt<'_> {
         self.observer.stage_event(&self.node.name, &Event::Warning(message.clone()));
         report.warnings.push(message);
     }
+}
+
+fn replaced(upstream: &str) -> String {
+    format!("another run replaced what `{upstream}` made while this stage was reading it")
 }
 
 /// Passes a stage's events on, and keeps its notes and warnings.

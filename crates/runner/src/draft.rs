@@ -104,9 +104,7 @@ impl Draft {
         }
         if metadata.nlink() == 1 {
             let file = File::open(&path)?;
-            let mut hasher = blake3::Hasher::new();
-            hasher.update_reader(&file)?;
-            digest = Some(hasher.finalize().into());
+            digest = Some(Digest::of_reader(&file)?);
             file.set_permissions(Permissions::from_mode(READ_ONLY))?;
             file.sync_all()?;
         }

@@ -5,7 +5,8 @@
 //! each stage the next is planned anew, so that an equal result stops the wave. How a stage itself is
 //! carried out is in `attempt`.
 
-use std::path::Path;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -86,6 +87,7 @@ pub fn run(
         chosen: &chosen,
         observer: &recorder,
         settled: vec![None; graph.nodes().len()],
+        sound: HashSet::new(),
     };
     let mut stages: Vec<StageReport> = Vec::new();
     for place in 0..graph.nodes().len() {
@@ -144,6 +146,8 @@ struct Run<'a> {
     chosen: &'a Chosen,
     observer: &'a Recorder<'a>,
     settled: Settled,
+    /// As in [`Attempt`].
+    sound: HashSet<PathBuf>,
 }
 
 impl Run<'_> {
@@ -209,6 +213,7 @@ impl Run<'_> {
             sources: self.found.paths[place].clone(),
             forced,
             reason: &reason,
+            sound: &mut self.sound,
         };
         let ended = attempt.make(&mut report);
         if !matches!(ended, Ok(Ended::MadeElsewhere(_)) | Err(Error::Locked { .. })) {
@@ -216,6 +221,9 @@ impl Run<'_> {
         }
         match ended {
             Ok(Ended::Made(manifest)) => {
+                // Sealing has just hashed every file.
+                let dir = absolute(&self.store.artifact_dir(node.stage.kind(), &manifest.key));
+                self.sound.extend(manifest.files.iter().map(|file| dir.join(&file.path)));
                 self.finish(place, &mut report, Outcome::Ran { reason }, manifest);
             }
             Ok(Ended::MadeElsewhere(manifest)) => self.finish(place, &mut report, Outcome::Fresh, manifest),

@@ -113,7 +113,7 @@ impl Exclusive {
         // Without this file the message of whoever waits lacks a name; that is no reason to stop.
         let _ = write_holder(&holder, claim);
         // Nobody has a part in the lock now; processes that were killed while they had one left these.
-        let _ = fs_err::remove_dir_all(beside(path, "shared"));
+        clear(&beside(path, "shared"));
         Ok(Exclusive { _file: file, holder })
     }
 }
@@ -154,6 +154,16 @@ impl Drop for Shared {
     fn drop(&mut self) {
         let _ = fs_err::remove_file(&self.holder);
     }
+}
+
+/// Removes what holders of a shared lock have left in `folder`, and the folder, if that was all.
+fn clear(folder: &Path) {
+    for entry in fs_err::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.path().extension().is_some_and(|ending| ending == "holder") {
+            let _ = fs_err::remove_file(entry.path());
+        }
+    }
+    let _ = fs_err::remove_dir(folder);
 }
 
 fn open(path: &Path) -> Result<File, Error> {

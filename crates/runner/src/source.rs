@@ -21,6 +21,9 @@ use crate::store::Store;
 use crate::tree::Hashing;
 use crate::unpack::{self, Refused};
 
+/// What is done with a zip that is itself the source.
+const INTO_STORE: &str = "unpack a source into the store";
+
 /// The sources of every stage, by place in the graph.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
@@ -179,11 +182,11 @@ impl One<'_> {
             let claim = self.claim();
             let _lock = self.finder.store.lock_named(&format!("unpack-{zip}"), &self.shown(), &claim)?;
             if !unpacked.exists() {
-                if let Some(remote) = &self.source.fetch {
+                if let Some(remote) = self.source.fetch.as_ref().filter(|remote| remote.sha256.is_some()) {
                     self.check_present(remote, self.path)?;
                 }
                 let draft = self.finder.store.draft()?;
-                self.unpack(self.path, &draft.out())?;
+                self.unpack(self.path, &draft.out(), INTO_STORE)?;
                 // Another zip may have taken its place while we waited or unpacked.
                 if look()? != hashed {
                     return Err(Error::Unpack {
@@ -193,7 +196,7 @@ impl One<'_> {
                         hint: "run again".to_owned(),
                     });
                 }
-                fs_err::rename(draft.out(), &unpacked).map_err(Error::io("unpack a source", &unpacked))?;
+                fs_err::rename(draft.out(), &unpacked).map_err(Error::io(INTO_STORE, &unpacked))?;
             }
         }
         self.tree(&unpacked)
@@ -240,7 +243,7 @@ impl One<'_> {
                 fs_err::remove_dir_all(&draft).map_err(io)?;
             }
             fs_err::create_dir_all(&draft).map_err(io)?;
-            let unpacked = self.unpack(&target, &draft);
+            let unpacked = self.unpack(&target, &draft, "unpack a source");
             // The record before the folder, so that no folder is without it.
             let recorded = unpacked.and_then(|()| fetch::record(&target, &sha256).map_err(io));
             let done = recorded.and_then(|()| fs_err::rename(&draft, self.path).map_err(io));
@@ -269,7 +272,14 @@ impl One<'_> {
     /// Checks a zip that was here before against what is known of it. Returns its SHA-256.
     fn check_present(&self, remote: &Remote, zip: &Path) -> Result<String, Error> {
         let shown = self.finder.options.shown(zip);
-        fetch::check_present(remote, zip, self.finder.cancel).map_err(|unfetched| {
+        let check = || {
+            let sha256 = fetch::check_present(remote, zip, self.finder.cancel)?;
+            if let (None, Some(recorded)) = (&remote.sha256, fetch::recorded(zip)) {
+                fetch::expect(&sha256, &recorded)?;
+            }
+            Ok(sha256)
+        };
+        check().map_err(|unfetched| {
             let hint = format!("remove {shown} to fetch it again, or correct the digest");
             self.unfetched(unfetched, shown, hint)
         })
@@ -280,7 +290,7 @@ impl One<'_> {
         Ok(Place::Ready(root.to_owned(), digest))
     }
 
-    fn unpack(&self, zip: &Path, out: &Path) -> Result<(), Error> {
+    fn unpack(&self, zip: &Path, out: &Path, doing: &'static str) -> Result<(), Error> {
         unpack::unpack(zip, out, self, self.finder.cancel).map_err(|refused| match refused {
             Refused::Zip(reason) => Error::Unpack {
                 stage: self.stage.to_owned(),
@@ -288,7 +298,7 @@ impl One<'_> {
                 reason,
                 hint: self.unpack_hint(zip),
             },
-            Refused::Io(error) => Error::io("unpack a source", out)(error),
+            Refused::Io(error) => Error::io(doing, out)(error),
             Refused::Cancelled => Error::Cancelled,
         })
     }
@@ -299,7 +309,9 @@ impl One<'_> {
             return format!("get the zip again, or {by_hand}");
         }
         let shown = |path: &Path| self.finder.options.shown(path);
-        format!("remove {} and {} to fetch it again, or {by_hand}", shown(zip), shown(&fetch::record_of(zip)))
+        let record = fetch::record_of(zip);
+        let record = if record.exists() { format!(" and {}", shown(&record)) } else { String::new() };
+        format!("remove {}{record} to fetch it again, or {by_hand}", shown(zip))
     }
 
     fn not_fetched(&self, unfetched: Unfetched, target: &Path) -> Error {

@@ -79,7 +79,8 @@ impl Hashing<'_> {
     fn digests(&self, root: &Path, entries: &[Entry], looked_ns: i64) -> Result<Vec<Digest>, Error> {
         let memo = self.memo.as_deref().map(Memo::read).unwrap_or_default();
         let known: Vec<Option<Digest>> = entries.par_iter().map(|entry| entry.known(&memo)).collect();
-        let unknown = known.iter().filter(|digest| digest.is_none()).count();
+        let was_known: Vec<bool> = known.iter().map(Option::is_some).collect();
+        let unknown = was_known.iter().filter(|known| !**known).count();
         if unknown == 0 {
             return Ok(known.into_iter().flatten().collect());
         }
@@ -98,8 +99,12 @@ impl Hashing<'_> {
             })
             .collect::<Result<_, Error>>()?;
 
-        if let Some(path) = &self.memo {
-            let files = entries.iter().zip(&digests).filter(|(entry, digest)| entry.is_read(digest));
+        let denied = Digest::of(DENIED);
+        // A file that may not be read is asked again each time; that alone is no reason to write all the others.
+        let news = entries.iter().zip(&digests).zip(&was_known);
+        let news = news.filter(|((entry, digest), known)| !**known && entry.is_read(digest, &denied)).count();
+        if let (Some(path), true) = (&self.memo, news > 0) {
+            let files = entries.iter().zip(&digests).filter(|(entry, digest)| entry.is_read(digest, &denied));
             let files = files.map(|(entry, digest)| (entry.relative.as_slice(), entry.fingerprint, *digest));
             // A memo that cannot be written (a read-only store) costs time, nothing else.
             let _ = Memo::write(path, looked_ns, files);
@@ -124,8 +129,8 @@ impl Entry {
 
     /// Whether `digest` is that of its content. Anything else is not remembered: whether a file may be read
     /// does not show in its fingerprint.
-    fn is_read(&self, digest: &Digest) -> bool {
-        self.is_file && *digest != Digest::of(DENIED)
+    fn is_read(&self, digest: &Digest, denied: &Digest) -> bool {
+        self.is_file && digest != denied
     }
 
     /// The digest of its content.
@@ -211,13 +216,21 @@ fn enter(folder: &DirEntry, relative: &[u8], above: &Above<'_>) -> io::Result<Ve
     }
 }
 
+/// Whether a link leads nowhere: to nothing, through a file, to itself. Not whether a disk or a network is away.
+fn leads_nowhere(link: &Path, error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+    // The standard library has no name for a link to itself yet, and `fs_err` hides the number.
+    let is_loop = || rustix::fs::stat(link).err() == Some(rustix::io::Errno::LOOP);
+    matches!(error.kind(), NotFound | NotADirectory | PermissionDenied) || is_loop()
+}
+
 /// A file, or what a link leads to, or a link that leads nowhere; nothing when it went away meanwhile.
 fn look(entry: &DirEntry, relative: Vec<u8>) -> io::Result<Option<Entry>> {
     let is_link = entry.file_type()?.is_symlink();
     let target = if is_link { fs_err::metadata(entry.path()) } else { entry.metadata() };
     let metadata = match target {
-        // Nowhere, to itself, through a file: ingest names it and sets it aside.
-        Err(_) if is_link => entry.metadata(),
+        // Ingest names such a link and sets it aside.
+        Err(e) if is_link && leads_nowhere(&entry.path(), &e) => entry.metadata(),
         other => other,
     };
     match metadata {
@@ -433,6 +446,7 @@ mod tests {
         assert_eq!(names, [b"a/x".as_slice(), b"a/y", b"b"]);
 
         let file = entries.iter().find(|entry| entry.is_file).unwrap();
-        assert!(!file.is_read(&Digest::of(DENIED)) && file.is_read(&Digest::of(b"one")));
+        let denied = Digest::of(DENIED);
+        assert!(!file.is_read(&denied, &denied) && file.is_read(&Digest::of(b"one"), &denied));
     }
 }

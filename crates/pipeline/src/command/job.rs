@@ -53,12 +53,38 @@ impl Folders {
             pipeline_version: env!("CARGO_PKG_VERSION").to_owned(),
             selection: Selection::default(),
             wait_lock: None::<Duration>,
-            command: std::env::args().collect::<Vec<_>>().join(" "),
+            command: command_line(std::env::args()),
         }
     }
+}
+
+/// Arguments as they can be given to a shell.
+pub(super) fn command_line(arguments: impl Iterator<Item = String>) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "_./=:,@%+-".contains(c);
+    let quoted = arguments.map(|argument| match argument.is_empty() || !argument.chars().all(is_plain) {
+        true => format!("'{}'", argument.replace('\'', r"'\''")),
+        false => argument,
+    });
+    quoted.collect::<Vec<_>>().join(" ")
 }
 
 /// All processors that this process may use.
 fn available_threads() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_can_be_given_to_a_shell_again() {
+        let arguments =
+            ["pipeline", "run", "--set", "ingest.root=my 'best' photos", "--set", "a.b=[1, 2]", ""];
+        let expected = r"pipeline run --set 'ingest.root=my '\''best'\'' photos' --set 'a.b=[1, 2]' ''";
+        let line = command_line(arguments.iter().map(|a| (*a).to_owned()));
+        assert_eq!(line, expected);
+        let shell = std::process::Command::new("sh").args(["-c", &format!("printf '%s|' {line}")]).output();
+        assert_eq!(String::from_utf8_lossy(&shell.unwrap().stdout), arguments.join("|") + "|");
+    }
 }

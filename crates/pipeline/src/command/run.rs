@@ -7,7 +7,7 @@ use pipeline_runner::{Outcome, RunReport, Selection};
 use pipeline_stage::exit;
 
 use super::interrupt::Interrupt;
-use super::job::{Folders, JobArguments};
+use super::job::{Folders, JobArguments, command_line};
 use super::{Stop, stop};
 use crate::terminal::{Header, Screen, Style, summary, watch};
 
@@ -50,7 +50,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     let outcome = run_job(arguments, screen);
     if let (true, Err(stop)) = (arguments.json, &outcome) {
-        screen.line(&stop.json().to_string());
+        screen.json(&stop.json());
     }
     outcome
 }
@@ -86,7 +86,21 @@ fn run_job(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     };
     let report = report.map_err(|error| stop(&error, &interrupt))?;
     summary::show(style, &report, &header.folder, screen);
-    Ok(exit_code(&report, &interrupt, &options.command, screen))
+    Ok(exit_code(&report, &interrupt, &again(std::env::args()), screen))
+}
+
+/// The command that goes on where this one stopped: without `--force`, which would begin anew.
+fn again(arguments: impl Iterator<Item = String>) -> String {
+    let mut kept = Vec::new();
+    let mut arguments = arguments;
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--force" => drop(arguments.next()),
+            forced if forced.starts_with("--force=") => {}
+            _ => kept.push(argument),
+        }
+    }
+    command_line(kept.into_iter())
 }
 
 /// Prints what failed, and says how the process ends.
@@ -111,4 +125,16 @@ fn exit_code(report: &RunReport, interrupt: &Interrupt, command: &str, screen: &
         code = interrupt.exit_code().unwrap_or(exit::INTERRUPTED);
     }
     code
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn going_on_repeats_the_arguments_but_for_force() {
+        let line = "pipeline run c.yaml --force head --only head --force=head --threads 1";
+        let arguments = line.split(' ').map(str::to_owned);
+        assert_eq!(again(arguments), "pipeline run c.yaml --only head --threads 1");
+    }
 }

@@ -47,10 +47,9 @@ impl Overrides {
 
     /// The argument that gave the value at `path` (a stage and a path inside its parameters).
     pub(crate) fn place(&self, path: &[String]) -> Option<Place> {
-        self.values
-            .iter()
-            .find(|(key, _)| path.starts_with(key) || key.starts_with(path))
-            .map(|(_, (_, set))| argument(set))
+        // A longer key than the faulty one made a map of it; but every key of a stage is longer than the stage.
+        let gave = |key: &Vec<String>| path.starts_with(key) || (path.len() > 1 && key.starts_with(path));
+        self.values.iter().find(|(key, _)| gave(key)).map(|(_, (_, set))| argument(set))
     }
 
     /// The parameters of a stage as written, with the overrides put in. Paths given here are relative

@@ -179,6 +179,15 @@ fn an_unknown_input_or_upstream_and_a_cycle_are_placed_in_the_pipeline() {
 }
 
 #[test]
+fn a_missing_parameter_is_not_blamed_on_an_override_of_another() {
+    let project = Project::new(PIPELINE, "pipeline: p\ningest: {}\n");
+    assert_eq!(
+        project.load(&["ingest.fetch=http://x/d.zip"]).err().unwrap(),
+        ["configs/c.yaml:2:1: missing key `root` in stage `ingest`"]
+    );
+}
+
+#[test]
 fn a_wrong_item_of_a_list_is_placed_at_the_item() {
     assert_eq!(
         faults("pipeline: p\ningest: { root: photos }\nprecompute: { splits: [train, tset] }\n"),

@@ -41,7 +41,12 @@ impl<'a> Bars<'a> {
             }
             Event::Done(done) => {
                 if let Some(bar) = running.get(name) {
+                    let is_first = bar.position() == 0;
                     bar.set_position(*done);
+                    if is_first {
+                        // A download goes on where it stopped; what was there says nothing of its speed.
+                        bar.reset_eta();
+                    }
                 }
             }
             Event::Status(text) => {

@@ -59,7 +59,7 @@ impl<'a> Json<'a> {
     }
 
     fn print(&self, value: &Value) {
-        self.screen.line(&value.to_string());
+        self.screen.json(value);
     }
 }
 

@@ -13,13 +13,22 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
-    /// Writes a line to standard output.
+    /// Writes a line to standard output, for people.
     pub(crate) fn line(&self, text: &str) {
+        self.print(&plain(text));
+    }
+
+    /// Writes a line of JSON to standard output, for programs.
+    pub(crate) fn json(&self, value: &serde_json::Value) {
+        self.print(&value.to_string());
+    }
+
+    fn print(&self, text: &str) {
         if self.closed.load(Ordering::Relaxed) {
             return;
         }
         let mut out = std::io::stdout().lock();
-        if let Err(error) = writeln!(out, "{}", plain(text)).and_then(|()| out.flush()) {
+        if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
             self.closed.store(true, Ordering::Relaxed);
             if error.kind() != std::io::ErrorKind::BrokenPipe {
                 self.lost.store(true, Ordering::Relaxed);

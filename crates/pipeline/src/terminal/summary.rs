@@ -16,7 +16,7 @@ pub(crate) fn show(style: Style, report: &RunReport, folder: &Path, screen: &Scr
                 "event": "run_finished", "run": report.run, "succeeded": report.succeeded(),
                 "wall_seconds": report.wall_seconds, "warnings": report.warnings,
             });
-            screen.line(&event.to_string());
+            screen.json(&event);
         }
         Style::Bars | Style::Lines => screen.line(&text(report, folder)),
     }
