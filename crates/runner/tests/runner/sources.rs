@@ -177,7 +177,7 @@ fn a_zip_that_is_refused_leaves_no_folder_behind() {
     assert_eq!(error.to_string(), "read: cannot unpack texts.zip: `../c.txt` leads outside");
     assert_eq!(
         error.hint().unwrap(),
-        "remove texts.zip and texts.zip.sha256 to fetch it again, or unpack it by hand and name the folder"
+        "remove texts.zip to fetch it again, or unpack it by hand and name the folder"
     );
     assert_eq!(project.listing(&[".pipeline"]), [".texts.lock", "texts.zip"]);
 }
