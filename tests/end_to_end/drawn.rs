@@ -1,10 +1,16 @@
 //! The whole path on drawn pictures.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
 use pipeline_evaluate::Metrics;
 use pipeline_nn::artifact::{Model, ModelRecord};
 use pipeline_nn::{Device, Tensor};
 use pipeline_photo::{Limits, Resizer};
 use pipeline_table::{FeaturesReader, ImagesReader, PredictionRow, PredictionsReader};
+
+use pipeline_testkit::Project;
+use zip::write::SimpleFileOptions;
 
 use crate::small_project;
 
@@ -65,6 +71,68 @@ fn a_model_that_is_copied_away_predicts_what_evaluate_has_written() {
     fs_err::write(elsewhere.path().join("head.safetensors"), b"another").unwrap();
     let error = Model::load(elsewhere.path(), Device::Cpu).err().unwrap().to_string();
     assert!(error.contains("head.safetensors` is not the file that model.json names"), "{error}");
+}
+
+/// The project's photos as the course packs them: under one folder, with a `sample/` that is no data.
+fn lessons_zip(project: &Project) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(vec![]));
+    let mut folders = vec![project.path("photos")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs_err::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(project.path("photos")).unwrap().display().to_string();
+            for top in ["dogscats/", "dogscats/sample/"] {
+                zip.start_file(format!("{top}{name}"), SimpleFileOptions::default()).unwrap();
+                zip.write_all(&fs_err::read(&path).unwrap()).unwrap();
+            }
+        }
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+/// Serves `content` once.
+fn serve(content: Vec<u8>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/dogscats.zip", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]).unwrap();
+        let length = content.len();
+        write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n").unwrap();
+        stream.write_all(&content).unwrap();
+    });
+    url
+}
+
+#[test]
+fn the_lessons_zip_from_an_address_or_a_file_is_the_same_as_the_folder() {
+    let project = small_project();
+    let run = |sets: &[&str]| {
+        let sets: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
+        let ran = [["run", "configs/c.yaml", "--until", "ingest"].as_slice(), &sets].concat();
+        project.outcomes(&ran)[0].clone()
+    };
+    assert_eq!(run(&[]), "ingest ran");
+    let zip = lessons_zip(&project);
+    project.write("photos.zip", &zip);
+    let ingest = || {
+        let images = ImagesReader::open(&project.path("out/c/ingest/images.parquet")).unwrap();
+        images.map(|row| row.unwrap().id).collect::<Vec<_>>()
+    };
+    let folder = ingest();
+    // Of other content than the folder, since there is a sample/, but of the same photos.
+    assert_eq!(run(&["ingest.root=photos.zip"]), "ingest ran");
+    assert_eq!(ingest(), folder);
+    assert!(project.read("out/c/ingest/ingest.json").contains("\"sample\""));
+
+    let fetch = format!("ingest.fetch={}", serve(zip));
+    assert_eq!(run(&["ingest.root=data/dogscats", &fetch]), "ingest fresh", "the same as the zip");
+    assert!(project.path("data/dogscats/train").is_dir());
+    assert_eq!(run(&["ingest.root=data/dogscats", &fetch]), "ingest fresh", "and is not fetched again");
 }
 
 #[test]

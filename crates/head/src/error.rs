@@ -29,7 +29,7 @@ pub enum Error {
         id: String,
     },
     /// Training diverged.
-    #[error("the loss became {loss} in epoch {epoch}, step {step}, at learning rate {lr}")]
+    #[error("the loss became {loss} in epoch {epoch}, step {step}, at learning rate {lr:?}")]
     LossNotFinite {
         /// The loss.
         loss: f64,
@@ -61,7 +61,10 @@ impl Hint for Error {
                 Some("put photos into train/, and `train` into the `splits` of precompute".to_owned())
             }
             Error::Unlabelled { .. } => Some("put it into a folder named after its class".to_owned()),
-            Error::LossNotFinite { lr, .. } => Some(format!("try a lower rate, for example {}", lr / 10.0)),
+            Error::LossNotFinite { lr, .. } if *lr > 1.0 => {
+                Some("try a lower rate: the lesson's is 0.01".to_owned())
+            }
+            Error::LossNotFinite { lr, .. } => Some(format!("try a lower rate, for example {:?}", lr / 10.0)),
             Error::Io(_) => None,
         }
     }
@@ -74,8 +77,10 @@ mod tests {
     #[test]
     fn divergence_names_the_step_the_rate_and_what_to_try() {
         let error = Error::LossNotFinite { loss: f64::NAN, epoch: 2, step: 70, lr: 10.0 };
-        assert_eq!(error.to_string(), "the loss became NaN in epoch 2, step 70, at learning rate 10");
-        assert_eq!(error.hint().as_deref(), Some("try a lower rate, for example 1"));
+        assert_eq!(error.to_string(), "the loss became NaN in epoch 2, step 70, at learning rate 10.0");
+        assert_eq!(error.hint().as_deref(), Some("try a lower rate: the lesson's is 0.01"));
+        let error = Error::LossNotFinite { loss: f64::NAN, epoch: 2, step: 70, lr: 0.5 };
+        assert_eq!(error.hint().as_deref(), Some("try a lower rate, for example 0.05"));
     }
 
     #[test]

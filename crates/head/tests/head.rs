@@ -112,7 +112,7 @@ fn a_rate_that_is_too_high_stops_with_the_step_and_the_way_out() {
     let failure = bench.run(&HeadStage, &json!({"lr": 1e30, "epochs": 50}), &inputs, &[]).unwrap_err();
     let Failure::Failed { message, hint } = failure else { panic!("{failure}") };
     assert!(message.starts_with("the loss became "), "{message}");
-    assert!(message.ends_with("at learning rate 1000000000000000000000000000000"), "{message}");
+    assert!(message.ends_with("at learning rate 1e30"), "{message}");
     assert!(hint.unwrap().starts_with("try a lower rate"));
 }
 
@@ -131,7 +131,7 @@ fn a_last_step_that_diverges_is_seen_in_the_valid_loss() {
     let text = message(bench.run(&HeadStage, &params, &inputs, &[]).unwrap_err());
     assert_eq!(
         text,
-        "the loss became NaN in epoch 1, step 1, at learning rate 1000000000000000000000000000000"
+        "the loss became NaN in epoch 1, step 1, at learning rate 1e30"
     );
 }
 
