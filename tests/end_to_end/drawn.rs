@@ -94,16 +94,41 @@ fn lessons_zip(project: &Project) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-/// Serves `content` once.
-fn serve(content: Vec<u8>) -> String {
+#[test]
+fn weights_are_fetched_from_an_address_and_checked() {
+    let project = small_project();
+    let url = serve(fs_err::read(project.path("weights.safetensors")).unwrap(), "weights.safetensors");
+    let config = |more: &str| {
+        let weights = format!("weights: data/weights/w.safetensors, fetch: {url}{more}");
+        let config = crate::SMALL.replace("weights: weights.safetensors", &weights);
+        project.write("configs/c.yaml", config);
+    };
+    config(", fetch_sha256: 00112233");
+    let error = project.fail(1, &["run", "configs/c.yaml", "--until", "backbone"]);
+    assert!(error.contains("expected 00112233") && error.contains("hint: "), "{error}");
+    assert!(!project.path("data/weights/w.safetensors").exists(), "what is wrong is not kept");
+    config("");
+    let outcomes = project.outcomes(&["run", "configs/c.yaml", "--until", "backbone"]);
+    assert!(outcomes.contains(&"backbone ran".to_owned()), "{outcomes:?}");
+    // Of the same content as the file, so the same artifact.
+    project.write("configs/c.yaml", crate::SMALL);
+    let outcomes = project.outcomes(&["run", "configs/c.yaml", "--until", "backbone"]);
+    assert!(outcomes.contains(&"backbone fresh".to_owned()), "{outcomes:?}");
+}
+
+/// Serves `content` to whoever asks.
+fn serve(content: Vec<u8>, name: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/dogscats.zip", listener.local_addr().unwrap());
+    let url = format!("http://{}/{name}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let _ = stream.read(&mut [0; 4096]).unwrap();
-        let length = content.len();
-        write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n").unwrap();
-        stream.write_all(&content).unwrap();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]).unwrap();
+            let length = content.len();
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+            // Whoever asked may have seen enough.
+            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&content));
+        }
     });
     url
 }
@@ -129,7 +154,7 @@ fn the_lessons_zip_from_an_address_or_a_file_is_the_same_as_the_folder() {
     assert_eq!(ingest(), folder);
     assert!(project.read("out/c/ingest/ingest.json").contains("\"sample\""));
 
-    let fetch = format!("ingest.fetch={}", serve(zip));
+    let fetch = format!("ingest.fetch={}", serve(zip, "dogscats.zip"));
     assert_eq!(run(&["ingest.root=data/dogscats", &fetch]), "ingest fresh", "the same as the zip");
     assert!(project.path("data/dogscats/train").is_dir());
     assert_eq!(run(&["ingest.root=data/dogscats", &fetch]), "ingest fresh", "and is not fetched again");

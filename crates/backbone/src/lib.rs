@@ -13,7 +13,7 @@ use pipeline_nn::artifact::{BACKBONE_FILE, BackboneRecord, TRUNK_FILE};
 use pipeline_nn::backbones::{self, Backbone};
 use pipeline_nn::{Device, weights};
 use pipeline_stage::params::{Parameters, Problem, SourcePath};
-use pipeline_stage::source::{Remote, Shape, Source};
+use pipeline_stage::source::{Remote, Shape, Source, check_fetch};
 use pipeline_stage::{Context, Failure, Hint, Stage, Summary};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,12 @@ pub struct Params {
     /// Weight file to use instead of the official one: .safetensors or .pth, with the architecture's published tensor names.
     #[serde(default)]
     pub weights: Option<SourcePath>,
+    /// Address from which that file is fetched when it is not there.
+    #[serde(default)]
+    pub fetch: Option<String>,
+    /// SHA-256 that the fetched file must have, or at least its first 8 digits; without it the first one fetched is recorded.
+    #[serde(default)]
+    pub fetch_sha256: Option<String>,
 }
 
 /// The lesson's network.
@@ -49,6 +55,14 @@ impl Parameters for Params {
             problem.hint = unknown.hint();
             problems.push(problem);
         }
+        let weights = self.weights.as_ref().map(|path| path.0.as_path());
+        if self.fetch.is_some() && weights.is_none() {
+            problems.push(
+                Problem::new("fetch", "expected `weights` beside it, which says where the file is put")
+                    .hint("the official file of an architecture needs neither"),
+            );
+        }
+        check_fetch(self.fetch.as_deref(), self.fetch_sha256.as_deref(), ("weights", weights), problems);
     }
 }
 
@@ -59,7 +73,7 @@ impl Stage for BackboneStage {
     const PRODUCES: &'static str = "backbone";
     const INPUTS: &'static [pipeline_stage::Input] = &[];
     const USES_SEED: bool = false;
-    const LOCATORS: &'static [&'static str] = &["weights"];
+    const LOCATORS: &'static [&'static str] = &["weights", "fetch", "fetch_sha256"];
     type Params = Params;
 
     fn sources(params: &Params) -> Vec<Source> {
@@ -69,10 +83,17 @@ impl Stage for BackboneStage {
                 param: "weights",
                 path: path.0.clone(),
                 shape: Shape::File,
-                fetch: None,
-                missing_hint:
-                    "set `weights` to a .safetensors or .pth file, or remove it to use the official one"
-                        .to_owned(),
+                fetch: params
+                    .fetch
+                    .as_ref()
+                    .map(|url| Remote { url: url.clone(), sha256: params.fetch_sha256.clone() }),
+                missing_hint: match &params.fetch {
+                    Some(url) => format!("get {url} in another way and put it at {{path}}"),
+                    None => {
+                        "set `weights` to a .safetensors or .pth file, or remove it to use the official one"
+                            .to_owned()
+                    }
+                },
             }],
             (None, Ok(backbone)) => vec![official(backbone)],
             // Parameters were checked, so the architecture is known.

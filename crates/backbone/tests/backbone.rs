@@ -72,8 +72,15 @@ fn weights_of_another_architecture_are_named() {
 
 #[test]
 fn the_official_file_is_looked_for_in_data_weights_and_has_an_address_where_there_is_one() {
-    let source =
-        |arch: &str| BackboneStage::sources(&Params { arch: arch.to_owned(), weights: None }).remove(0);
+    let source = |arch: &str| {
+        BackboneStage::sources(&Params {
+            arch: arch.to_owned(),
+            weights: None,
+            fetch: None,
+            fetch_sha256: None,
+        })
+        .remove(0)
+    };
     let resnet = source("resnet34");
     assert_eq!(resnet.path.to_str(), Some("data/weights/resnet34-b627a593.pth"));
     let fetch = resnet.fetch.unwrap();

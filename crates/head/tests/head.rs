@@ -129,10 +129,7 @@ fn a_last_step_that_diverges_is_seen_in_the_valid_loss() {
     let features = self::features(&bench.dir().join("train_only"), 50, 0, 2.0, &matching());
     let inputs = [("features", vec![&features]), ("backbone", vec![&backbone])];
     let text = message(bench.run(&HeadStage, &params, &inputs, &[]).unwrap_err());
-    assert_eq!(
-        text,
-        "the loss became NaN in epoch 1, step 1, at learning rate 1e30"
-    );
+    assert_eq!(text, "the loss became NaN in epoch 1, step 1, at learning rate 1e30");
 }
 
 #[test]

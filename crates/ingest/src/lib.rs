@@ -13,7 +13,7 @@ mod look;
 use std::path::PathBuf;
 
 use pipeline_stage::params::{Parameters, Problem, SourcePath};
-use pipeline_stage::source::{Remote, Shape};
+use pipeline_stage::source::{Remote, Shape, check_fetch};
 use pipeline_stage::{Context, Failure, Input, Source, Stage, Summary};
 use pipeline_table::classes::{self, CLASSES_FILE};
 use pipeline_table::{ImagesWriter, Verdict};
@@ -72,24 +72,8 @@ impl Parameters for Params {
         if self.root.0.as_os_str().is_empty() {
             problems.push(Problem::new("root", "expected a folder, found an empty text"));
         }
-        if let Some(url) = &self.fetch
-            && !(url.starts_with("http://") || url.starts_with("https://"))
-        {
-            problems.push(
-                Problem::new(
-                    "fetch",
-                    format!("expected an address that begins with http:// or https://, found `{url}`"),
-                )
-                .hint("a zip on this machine is named by `root` itself"),
-            );
-        }
-        if let Some(sha256) = &self.fetch_sha256 {
-            let is_hex = sha256.chars().all(|c| c.is_ascii_hexdigit() && !c.is_ascii_uppercase());
-            if !is_hex || !(8..=64).contains(&sha256.len()) {
-                let message = format!("expected 8 to 64 lower-case hexadecimal digits, found `{sha256}`");
-                problems.push(Problem::new("fetch_sha256", message));
-            }
-        }
+        let (fetch, sha256) = (self.fetch.as_deref(), self.fetch_sha256.as_deref());
+        check_fetch(fetch, sha256, ("root", Some(&self.root.0)), problems);
     }
 }
 

@@ -127,8 +127,8 @@ impl Store {
         for entry in fs_err::read_dir(&self.dir)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
             // What a kill while the store was being made leaves; names that begin with a dot are temporary.
-            let ours =
-                FOLDERS.contains(&name.as_str()) || matches!(name.as_str(), "CACHEDIR.TAG" | "lost+found");
+            let ours = FOLDERS.contains(&name.as_str())
+                || matches!(name.as_str(), "CACHEDIR.TAG" | "damaged" | "lost+found");
             let ours = ours || name.starts_with('.');
             if !ours {
                 return Ok(Some(name));

@@ -1,6 +1,8 @@
 //! [`Source`]: what a stage needs from outside the pipeline, as declared before it is looked for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::params::Problem;
 
 /// A file or folder from outside. The runner finds it (fetching it if it may), digests it, and hands
 /// the stage its real path through [`Context::source`](crate::Context::source).
@@ -19,6 +21,42 @@ pub struct Source {
     /// What to do when it is missing and cannot be fetched.
     /// `{path}` in it stands for the place where it was looked for.
     pub missing_hint: String,
+}
+
+/// Checks the parameters `fetch` and `fetch_sha256` of a stage whose source lies at its parameter `local`.
+pub fn check_fetch(
+    fetch: Option<&str>,
+    sha256: Option<&str>,
+    local: (&'static str, Option<&Path>),
+    problems: &mut Vec<Problem>,
+) {
+    let (name, path) = local;
+    // As written, or made absolute.
+    let is_address = |path: &Path| ["http:/", "https:/"].iter().any(|a| path.to_string_lossy().contains(a));
+    if path.is_some_and(is_address) {
+        problems.push(
+            Problem::new(name, "expected a path, found an address")
+                .hint(format!("set `fetch` to the address, and `{name}` to where it should be put")),
+        );
+    }
+    if let Some(url) = fetch
+        && !(url.starts_with("http://") || url.starts_with("https://"))
+    {
+        problems.push(
+            Problem::new(
+                "fetch",
+                format!("expected an address that begins with http:// or https://, found `{url}`"),
+            )
+            .hint(format!("what is on this machine is named by `{name}` itself")),
+        );
+    }
+    if let Some(sha256) = sha256 {
+        let is_hex = sha256.chars().all(|c| c.is_ascii_hexdigit() && !c.is_ascii_uppercase());
+        if !is_hex || !(8..=64).contains(&sha256.len()) {
+            let message = format!("expected 8 to 64 lower-case hexadecimal digits, found `{sha256}`");
+            problems.push(Problem::new("fetch_sha256", message));
+        }
+    }
 }
 
 /// Whether a source is one file or a tree of files.

@@ -34,8 +34,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "STAGE")]
     force: Vec<String>,
     /// Threads to use [default: all processors]
-    #[arg(long, value_name = "N")]
-    threads: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    threads: Option<u16>,
     /// Wait so long for a lock that another run holds, instead of stopping at once
     #[arg(long, value_name = "SECONDS")]
     wait_lock: Option<u64>,
@@ -58,7 +58,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
 fn run_job(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     let job = arguments.job.load()?;
     let mut options = arguments.folders.options(&job);
-    options.threads = arguments.threads.unwrap_or(options.threads);
+    options.threads = arguments.threads.and_then(|n| NonZeroUsize::new(n.into())).unwrap_or(options.threads);
     // Hashing and the reading of tables use this pool. It can be set only once, which is now.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(options.threads.get()).build_global();
     options.wait_lock = arguments.wait_lock.map(Duration::from_secs);

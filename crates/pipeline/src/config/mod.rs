@@ -53,7 +53,8 @@ pub fn load(path: &Path, sets: &[String], kinds: &[&'static dyn AnyStage]) -> Re
     let root = project_root(path);
     let top = top_level(&config)?;
     let (pipeline_name, seed) = reserved_keys(&config, &top, &overrides)?;
-    let pipeline_place = config.place(&["pipeline".to_owned()], false);
+    let key = ["pipeline".to_owned()];
+    let pipeline_place = overrides.place(&key).unwrap_or_else(|| config.place(&key, false));
     let pipeline = PipelineFile::find(&pipeline_name, &root, &pipeline_place)?;
     check_stage_names(&config, &overrides, &pipeline)?;
 
@@ -127,7 +128,7 @@ fn reserved_keys(
             fault(
                 "pipeline",
                 false,
-                format!("expected the name of a pipeline, found {}", describe(other)),
+                format!("`pipeline`: expected the name of a pipeline, found {}", describe(other)),
                 None,
             );
             String::new()
@@ -145,7 +146,12 @@ fn reserved_keys(
     let seed = match value("seed") {
         None => DEFAULT_SEED,
         Some(seed) => seed.as_u64().unwrap_or_else(|| {
-            fault("seed", false, format!("expected a whole number from 0, found {}", describe(seed)), None);
+            fault(
+                "seed",
+                false,
+                format!("`seed`: expected a whole number from 0, found {}", describe(seed)),
+                None,
+            );
             DEFAULT_SEED
         }),
     };

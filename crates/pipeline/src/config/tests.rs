@@ -137,7 +137,7 @@ fn a_missing_or_wrong_pipeline_or_seed_is_named() {
         faults("seed: -1\n"),
         [
             "configs/c.yaml: missing key `pipeline`\nhint: add a line `pipeline: quick`",
-            "configs/c.yaml:1:7: expected a whole number from 0, found the number -1",
+            "configs/c.yaml:1:7: `seed`: expected a whole number from 0, found the number -1",
         ]
     );
     assert_eq!(
@@ -184,6 +184,30 @@ fn a_missing_parameter_is_not_blamed_on_an_override_of_another() {
     assert_eq!(
         project.load(&["ingest.fetch=http://x/d.zip"]).err().unwrap(),
         ["configs/c.yaml:2:1: missing key `root` in stage `ingest`"]
+    );
+}
+
+#[test]
+fn a_pipeline_that_an_override_names_wrongly_is_placed_at_the_override() {
+    let project = Project::new(PIPELINE, "pipeline: p\ningest: { root: photos }\n");
+    let fault = project.load(&["pipeline=quik"]).err().unwrap().remove(0);
+    assert!(fault.starts_with("--set pipeline=quik: no pipeline `quik`"), "{fault}");
+}
+
+#[test]
+fn an_address_as_a_path_says_where_addresses_go() {
+    let project = Project::new(PIPELINE, "pipeline: p\ningest: { root: photos }\n");
+    assert_eq!(
+        project.load(&["backbone.weights=http://x/w.pth"]).err().unwrap(),
+        ["--set backbone.weights=http://x/w.pth: `backbone.weights`: expected a path, found an address\n\
+          hint: set `fetch` to the address, and `weights` to where it should be put"]
+    );
+    assert_eq!(
+        project.load(&["backbone.fetch=http://x/w.pth"]).err().unwrap(),
+        [
+            "--set backbone.fetch=http://x/w.pth: `backbone.fetch`: expected `weights` beside it, which says where the file is put\n\
+          hint: the official file of an architecture needs neither"
+        ]
     );
 }
 
