@@ -83,10 +83,7 @@ impl Stage for BackboneStage {
                 param: "weights",
                 path: path.0.clone(),
                 shape: Shape::File,
-                fetch: params
-                    .fetch
-                    .as_ref()
-                    .map(|url| Remote { url: url.clone(), sha256: params.fetch_sha256.clone() }),
+                fetch: Remote::of(params.fetch.as_ref(), params.fetch_sha256.as_ref()),
                 missing_hint: match &params.fetch {
                     Some(url) => format!("get {url} in another way and put it at {{path}}"),
                     None => {

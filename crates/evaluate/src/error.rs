@@ -59,22 +59,12 @@ pub enum Error {
         /// The split.
         split: &'static str,
     },
-    /// libtorch did not hand over the predictions.
-    #[error("cannot read the predictions of a batch: {0}")]
-    Predictions(String),
     /// The metrics cannot be written as JSON.
     #[error("cannot write the metrics as JSON: {0}")]
     Json(serde_json::Error),
     /// The file system says no; the message names the path.
     #[error("{0}")]
     Io(std::io::Error),
-}
-
-impl Error {
-    pub(crate) fn predictions(error: impl std::fmt::Display) -> Self {
-        // libtorch's messages carry a C++ backtrace after the first line.
-        Error::Predictions(error.to_string().lines().next().unwrap_or_default().to_owned())
-    }
 }
 
 fn json(preprocessing: &Preprocessing) -> String {
@@ -94,7 +84,7 @@ impl Hint for Error {
             Error::NothingToMeasure { split } => {
                 Some(format!("label photos in {split}/, and put {split} into the `splits` of precompute"))
             }
-            Error::Predictions(_) | Error::Json(_) | Error::Io(_) => None,
+            Error::Json(_) | Error::Io(_) => None,
         }
     }
 }

@@ -61,7 +61,8 @@ impl Scorer {
             self.head.forward_eval(&x) // [N, classes]
         })?;
         let flat = log_probs.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view(-1);
-        let log_probs = Vec::<f32>::try_from(&flat).map_err(Error::predictions)?;
+        let log_probs = Vec::<f32>::try_from(&flat)
+            .map_err(pipeline_nn::Error::torch("read the predictions of a batch"))?;
 
         let classes = self.confusion.classes().len();
         let mut predictions = Vec::with_capacity(batch.rows.len());

@@ -93,10 +93,7 @@ impl Stage for Ingest {
             param: "root",
             path: params.root.0.clone(),
             shape: Shape::Tree,
-            fetch: params
-                .fetch
-                .as_ref()
-                .map(|url| Remote { url: url.clone(), sha256: params.fetch_sha256.clone() }),
+            fetch: Remote::of(params.fetch.as_ref(), params.fetch_sha256.as_ref()),
             missing_hint: match &params.fetch {
                 Some(url) => format!(
                     "get {url} in another way and put it at {{path}}.zip, or set `root` to the folder that has train/ and valid/"

@@ -1,10 +1,10 @@
 //! [`look`]: one file, read and decoded once, becomes a row of the table.
 
 use std::io::ErrorKind;
-use std::path::Path;
 
 use pipeline_photo::{Limits, Reason};
 use pipeline_stage::Digest;
+use pipeline_stage::source::is_link_loop;
 use pipeline_table::{ImageRow, Verdict};
 
 use crate::File;
@@ -93,13 +93,6 @@ pub(crate) fn look(file: &File, classes: &[String]) -> Result<Looked, Error> {
     Ok(looked)
 }
 
-/// Whether `path` is a link that leads to itself, by whatever way.
-fn is_loop(path: &Path) -> bool {
-    // "Too many levels of symbolic links", on Linux and on macOS; the standard library has no name for it yet.
-    const ELOOP: i32 = if cfg!(target_os = "linux") { 40 } else { 62 };
-    path.metadata().err().and_then(|error| error.raw_os_error()) == Some(ELOOP)
-}
-
 /// What is in a file.
 enum Content {
     Bytes(Vec<u8>),
@@ -126,7 +119,7 @@ fn read(file: &File) -> Result<Content, Error> {
             "it is a link that leads nowhere"
         }
         Err(e) if e.kind() == ErrorKind::PermissionDenied => "there is no permission to read it",
-        Err(_) if is_loop(&file.path) => "it is a link that leads to itself",
+        Err(_) if is_link_loop(&file.path) => "it is a link that leads to itself",
         Err(e) => return Err(Error::Io(e)),
     };
     Ok(Content::Unfit(Reason::Unreadable, lasting.to_owned()))

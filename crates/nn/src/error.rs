@@ -172,7 +172,7 @@ pub enum Error {
 impl Error {
     /// For `map_err`: an error of libtorch while `doing` something. Only the first line is kept, the rest is
     /// a C++ backtrace.
-    pub(crate) fn torch(doing: impl fmt::Display) -> impl FnOnce(TchError) -> Error {
+    pub fn torch(doing: impl fmt::Display) -> impl FnOnce(TchError) -> Error {
         move |error| {
             let text = error.to_string();
             let line = text.lines().next().unwrap_or_default();

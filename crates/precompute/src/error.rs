@@ -39,16 +39,6 @@ pub enum Error {
     /// The preprocessing cannot be written as JSON.
     #[error("cannot write the preprocessing as JSON: {0}")]
     Preprocessing(serde_json::Error),
-    /// libtorch did not hand over the features.
-    #[error("cannot read the features of a batch: {0}")]
-    Features(String),
-}
-
-impl Error {
-    pub(crate) fn features(error: impl std::fmt::Display) -> Self {
-        // libtorch's messages carry a C++ backtrace after the first line.
-        Error::Features(error.to_string().lines().next().unwrap_or_default().to_owned())
-    }
 }
 
 impl Hint for Error {
@@ -63,7 +53,6 @@ impl Hint for Error {
             }
             Error::NoPhotos { .. } => Some("name splits that have photos in `splits`".to_owned()),
             Error::Preprocessing(_) => None,
-            Error::Features(_) => Some("if memory ran out, lower `batch_size`".to_owned()),
         }
     }
 }
@@ -100,11 +89,6 @@ mod tests {
                 Error::NoPhotos { splits: vec!["test".to_owned()] },
                 "there is no usable photo in test",
                 "name splits that have photos in `splits`",
-            ),
-            (
-                Error::features("not enough memory\nframe 1: at::empty"),
-                "cannot read the features of a batch: not enough memory",
-                "if memory ran out, lower `batch_size`",
             ),
         ];
         for (error, message, hint) in cases {

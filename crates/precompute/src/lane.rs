@@ -70,21 +70,22 @@ impl Lane {
         self.cancel.check()?;
         // A new thread inherits the last count set anywhere, so each lane sets its own, each time.
         device::set_threads(NonZeroUsize::MIN);
-        let features = no_grad(|| -> Result<Tensor, Failure> {
+        let features = no_grad(|| {
             let x = batch(&self.pixels_nchw, [self.batch_size as i64, 3, side, side], self.device)?;
             let map = self.trunk.forward(&x, [Mode::Eval, Mode::Eval])?; // [N, C, h, w]
-            Ok(concat_pool(&map)?) // [N, 2·C]
+            concat_pool(&map) // [N, 2·C]
         })?;
         let features = features.narrow(0, 0, rows.len() as i64).to_device(Device::Cpu).to_kind(Kind::Float);
-        let features = Vec::<f32>::try_from(&features.contiguous().view(-1)).map_err(Error::features)?;
+        let features = Vec::<f32>::try_from(&features.contiguous().view(-1))
+            .map_err(pipeline_nn::Error::torch("read the features of a batch"))?;
         Ok(Batch { rows, features })
     }
 }
 
 /// `pixels` as a tensor `[N, 3, S, S]` on `device`.
-fn batch(pixels: &[f32], shape: [i64; 4], device: Device) -> Result<Tensor, Error> {
+fn batch(pixels: &[f32], shape: [i64; 4], device: Device) -> Result<Tensor, pipeline_nn::Error> {
     let tensor = || Tensor::f_from_slice(pixels)?.f_view(shape)?.f_to_device(device);
-    tensor().map_err(Error::features)
+    tensor().map_err(pipeline_nn::Error::torch("put a batch together"))
 }
 
 /// Reads, decodes and prepares one photo into `pixels`, `[3, size, size]`.

@@ -15,7 +15,7 @@ use pipeline_stage::{
 
 use crate::clock;
 use crate::draft::Draft;
-use crate::error::Error;
+use crate::error::{DISK_FULL_HINT, Error};
 use crate::graph::Node;
 use crate::lock::{Claim, Exclusive, host_name};
 use crate::observer::Observer;
@@ -31,6 +31,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) store: &'a Store,
     pub(crate) cancel: &'a Cancel,
     pub(crate) observer: &'a dyn Observer,
+    pub(crate) finder: &'a Finder<'a>,
     pub(crate) node: &'a Node,
     pub(crate) parts: KeyParts,
     pub(crate) inputs: BTreeMap<String, Vec<Artifact>>,
@@ -106,7 +107,9 @@ impl Attempt<'_> {
             Ok(summary) => summary,
             Err(Failure::Cancelled) => return Ok(Ended::Cancelled),
             Err(Failure::Failed { message, hint }) => {
-                let hint = hint.or_else(|| full_disk_hint(&message));
+                // Stages meet a full disk deep inside libraries that hand on nothing but a message.
+                let is_full = message.contains("No space left on device");
+                let hint = hint.or_else(|| is_full.then(|| DISK_FULL_HINT.to_owned()));
                 return Ok(Ended::Failed { message, hint });
             }
         };
@@ -212,14 +215,7 @@ impl Attempt<'_> {
         if let Some(upstream) = self.replaced_input() {
             return Ok(Some(replaced(upstream)));
         }
-        let finder = Finder {
-            options: self.options,
-            store: self.store,
-            cancel: self.cancel,
-            observer: self.observer,
-            may_fetch: &|_| false,
-        };
-        let source = finder.changed(self.node, &self.parts.sources)?;
+        let source = self.finder.changed(self.node, &self.parts.sources)?;
         Ok(source.map(|name| format!("its source `{name}` changed while this stage was reading it")))
     }
 
@@ -247,7 +243,7 @@ impl Attempt<'_> {
         let key = self.parts.key();
         let manifest =
             Manifest { format: MANIFEST_FORMAT, key, parts: self.parts.clone(), files, summary, made };
-        match self.store.publish(draft, &manifest, self.node.stage.records(), lock)? {
+        match self.store.publish(draft, &manifest, self.node.stage.records(), lock, self.cancel)? {
             Published::New => Ok(Arc::new(manifest)),
             Published::Replaced(file) => {
                 self.warn(
@@ -304,11 +300,4 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| panic.downcast_ref::<&str>().map(|t| (*t).to_owned()))
         .unwrap_or_else(|| "no message".to_owned())
-}
-
-/// The way out of a full disk, which stages meet deep inside libraries that hand on nothing but a message.
-fn full_disk_hint(message: &str) -> Option<String> {
-    message
-        .contains("No space left on device")
-        .then(|| "free some space, or put the store on another disk with --store, and run again".to_owned())
 }

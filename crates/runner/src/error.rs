@@ -6,6 +6,10 @@ use std::path::{Path, PathBuf};
 
 use pipeline_stage::{Hint, Problem};
 
+/// The way out of a full disk.
+pub(crate) const DISK_FULL_HINT: &str =
+    "free some space there, or use another disk: --store moves the store, the config says where sources are";
+
 /// Why a graph could not be planned or run. Nothing was published.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -222,13 +226,7 @@ impl Hint for Error {
             Error::ArtifactUnreadable { .. } => Some(
                 "make it readable for this user, use the command that made it, or move it away".to_owned(),
             ),
-            // A source is where the config says, not in the store.
-            Error::DiskFull { doing, .. } if doing.ends_with("a source") => {
-                Some("free some space there, or name another place in the config, and run again".to_owned())
-            }
-            Error::DiskFull { .. } => Some(
-                "free some space, or put the store on another disk with --store, and run again".to_owned(),
-            ),
+            Error::DiskFull { .. } => Some(DISK_FULL_HINT.to_owned()),
             Error::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Some("give this user the rights to it".to_owned())
             }
@@ -270,7 +268,7 @@ mod tests {
     #[test]
     fn messages_say_what_where_and_what_was_expected_and_hints_the_way_out() {
         let hint = text("put the file at data/weights/r.pth");
-        let cases: [(Error, &str, &str); 19] = [
+        let cases: [(Error, &str, &str); 18] = [
             (
                 Error::UnknownStage {
                     option: "--only",
@@ -383,12 +381,7 @@ mod tests {
             (
                 Error::io("publish the artifact", Path::new(".pipeline"))(io::ErrorKind::StorageFull.into()),
                 "cannot publish the artifact: no space left on the disk of .pipeline",
-                "free some space, or put the store on another disk with --store, and run again",
-            ),
-            (
-                Error::io("fetch a source", Path::new("data"))(io::ErrorKind::StorageFull.into()),
-                "cannot fetch a source: no space left on the disk of data",
-                "free some space there, or name another place in the config, and run again",
+                "free some space there, or use another disk: --store moves the store, the config says where sources are",
             ),
             (
                 Error::NotAStore { path: "data".into(), found: text("train") },

@@ -69,7 +69,8 @@ pub fn run(
     }
 
     let may_fetch = |place: usize| chosen.may_run.contains(&place);
-    let found = Finder { options, store: &store, cancel, observer, may_fetch: &may_fetch }.find_all(graph)?;
+    let finder = Finder { options, store: &store, cancel, observer, may_fetch: &may_fetch };
+    let found = finder.find_all(graph)?;
     let lookups = Known { store: &store, options };
     let planner = Planner { graph, sources: &found.states, lookups: &lookups, seed: options.seed };
     let plan = planner.plan(&chosen);
@@ -82,6 +83,7 @@ pub fn run(
         options,
         cancel,
         store: &store,
+        finder: &finder,
         found: &found,
         planner: &planner,
         chosen: &chosen,
@@ -141,6 +143,7 @@ struct Run<'a> {
     options: &'a RunOptions,
     cancel: &'a Cancel,
     store: &'a Store,
+    finder: &'a Finder<'a>,
     found: &'a Found,
     planner: &'a Planner<'a>,
     chosen: &'a Chosen,
@@ -207,6 +210,7 @@ impl Run<'_> {
             store: self.store,
             cancel: self.cancel,
             observer: self.observer,
+            finder: self.finder,
             node,
             parts: self.planner.parts(place, &self.settled),
             inputs: self.inputs(place),

@@ -124,10 +124,11 @@ impl Graph {
     }
 }
 
-/// Names of stages are names of links and logs, too.
-fn is_name(text: &str) -> bool {
-    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
-    text.chars().all(is_plain) && text.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+/// Whether a stage can have this name. It is also the name of a link and of a log, and stands before the dot
+/// of `--set`.
+pub fn is_name(text: &str) -> bool {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+    (1..=100).contains(&text.len()) && text.chars().all(is_plain) && !text.starts_with('-')
 }
 
 fn check_inputs(node: &Node, nodes: &[Node], place: &BTreeMap<&str, usize>) -> Result<(), GraphError> {
@@ -191,8 +192,7 @@ fn check_upstreams(
 fn check_artifacts(node: &Node, nodes: &[Node], place: &BTreeMap<&str, usize>) -> Result<(), GraphError> {
     for spec in node.stage.inputs() {
         for upstream in node.inputs.get(spec.name).into_iter().flatten() {
-            let Some(found) = place.get(upstream.as_str()) else { continue };
-            let produces = nodes[*found].stage.produces();
+            let produces = nodes[place[upstream.as_str()]].stage.produces();
             if produces != spec.accepts {
                 return Err(GraphError::WrongArtifact {
                     stage: node.name.clone(),
@@ -252,7 +252,7 @@ fn cycle(nodes: &[Node], upstream: &[BTreeSet<usize>], done: &BTreeSet<usize>) -
 #[non_exhaustive]
 pub enum GraphError {
     /// A name that cannot be a file's.
-    #[error("`{stage}` is no name for a stage, expected letters, digits, `_`, `-` and `.`")]
+    #[error("`{stage}` is no name for a stage, expected at most 100 letters, digits, `_` and `-`")]
     BadName {
         /// The name.
         stage: String,
@@ -542,10 +542,10 @@ mod tests {
         let error = problem(vec![node("p", &PHOTOS, &[]), node("p", &PHOTOS, &[])]);
         assert_eq!(error.to_string(), "two stages are named `p`");
         assert_eq!(error.hint().unwrap(), "rename one of them; several stages may be of one `kind`");
-        for name in ["", "a/b", "..", ".hidden", "a b"] {
+        for name in ["", "a/b", "..", ".hidden", "a b", "a.b", "-a", &"a".repeat(101)] {
             let error = problem(vec![node(name, &PHOTOS, &[])]);
             let expected =
-                format!("`{name}` is no name for a stage, expected letters, digits, `_`, `-` and `.`");
+                format!("`{name}` is no name for a stage, expected at most 100 letters, digits, `_` and `-`");
             assert_eq!((error.to_string(), error.hint().unwrap()), (expected, "rename it".to_owned()));
         }
     }

@@ -369,8 +369,7 @@ impl fmt::Display for State {
 mod tests {
     use std::collections::{BTreeSet, HashMap};
 
-    use pipeline_stage::Summary;
-    use pipeline_stage::manifest::{FileEntry, Made};
+    use pipeline_stage::manifest::FileEntry;
     use serde_json::json;
 
     use super::*;
@@ -393,15 +392,6 @@ mod tests {
     }
 
     fn manifest(parts: KeyParts, text: &str) -> Arc<Manifest> {
-        let made = Made {
-            unix_seconds: 0,
-            wall_seconds: 0.0,
-            host: String::new(),
-            seed: 0,
-            threads: 1,
-            device: String::new(),
-            pipeline_version: String::new(),
-        };
         let entry = |path: &str, content: &str| FileEntry {
             path: path.to_owned(),
             size_bytes: content.len() as u64,
@@ -409,7 +399,7 @@ mod tests {
         };
         // Inputs read `text` and nothing else.
         let files = vec![entry("preview", "any"), entry("text", text)];
-        Arc::new(Manifest { format: 1, key: parts.key(), parts, files, summary: Summary::default(), made })
+        Arc::new(crate::toy::manifest(parts, files))
     }
 
     /// A shelf on which everything in `graph` is fresh.

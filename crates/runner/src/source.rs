@@ -21,9 +21,6 @@ use crate::store::Store;
 use crate::tree::Hashing;
 use crate::unpack::{self, Refused};
 
-/// What is done with a zip that is itself the source.
-const INTO_STORE: &str = "unpack a source into the store";
-
 /// The sources of every stage, by place in the graph.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
@@ -186,7 +183,7 @@ impl One<'_> {
                     self.check_present(remote, self.path)?;
                 }
                 let draft = self.finder.store.draft()?;
-                self.unpack(self.path, &draft.out(), INTO_STORE)?;
+                self.unpack(self.path, &draft.out())?;
                 // Another zip may have taken its place while we waited or unpacked.
                 if look()? != hashed {
                     return Err(Error::Unpack {
@@ -196,7 +193,7 @@ impl One<'_> {
                         hint: "run again".to_owned(),
                     });
                 }
-                fs_err::rename(draft.out(), &unpacked).map_err(Error::io(INTO_STORE, &unpacked))?;
+                fs_err::rename(draft.out(), &unpacked).map_err(Error::io("unpack a source", &unpacked))?;
             }
         }
         self.tree(&unpacked)
@@ -243,7 +240,7 @@ impl One<'_> {
                 fs_err::remove_dir_all(&draft).map_err(io)?;
             }
             fs_err::create_dir_all(&draft).map_err(io)?;
-            let unpacked = self.unpack(&target, &draft, "unpack a source");
+            let unpacked = self.unpack(&target, &draft);
             // The record before the folder, so that no folder is without it.
             let recorded = unpacked.and_then(|()| fetch::record(&target, &sha256).map_err(io));
             let done = recorded.and_then(|()| fs_err::rename(&draft, self.path).map_err(io));
@@ -290,7 +287,7 @@ impl One<'_> {
         Ok(Place::Ready(root.to_owned(), digest))
     }
 
-    fn unpack(&self, zip: &Path, out: &Path, doing: &'static str) -> Result<(), Error> {
+    fn unpack(&self, zip: &Path, out: &Path) -> Result<(), Error> {
         unpack::unpack(zip, out, self, self.finder.cancel).map_err(|refused| match refused {
             Refused::Zip(reason) => Error::Unpack {
                 stage: self.stage.to_owned(),
@@ -298,7 +295,7 @@ impl One<'_> {
                 reason,
                 hint: self.unpack_hint(zip),
             },
-            Refused::Io(error) => Error::io(doing, out)(error),
+            Refused::Io(error) => Error::io("unpack a source", out)(error),
             Refused::Cancelled => Error::Cancelled,
         })
     }

@@ -226,24 +226,24 @@ impl Store {
         manifest: &Manifest,
         records: &[&str],
         _lock: &Exclusive,
+        cancel: &Cancel,
     ) -> Result<Published, Error> {
         let (kind, key) = (&manifest.parts.kind, &manifest.key);
         let target = self.artifact_dir(kind, key);
         let io = |e| Error::io(PUBLISH, &self.dir)(e);
 
-        let (never, unheard) = (Cancel::default(), Silent);
-        let unheard = Progress::begin(&unheard, &never, "look at the old artifact", None, "files");
         let before = self.lookup(kind, key);
-        let (difference, rotten) = match &before {
-            Lookup::Hit(old) => match first_difference(old, manifest, records) {
-                None => match rotten(&target, &old.digests(), &unheard)? {
-                    None => return Ok(Published::Same),
-                    rotten => (None, rotten),
-                },
-                difference => (difference, None),
-            },
-            Lookup::Damaged(_) | Lookup::Unreadable(_) | Lookup::Absent => (None, None),
-        };
+        let (mut difference, mut damage) = (None, None);
+        if let Lookup::Hit(old) = &before {
+            difference = first_difference(old, manifest, records);
+            if difference.is_none() {
+                let progress = Progress::begin(&Silent, cancel, "check the old artifact", None, "files");
+                damage = rotten(&target, &old.digests(), &progress)?;
+            }
+            if difference.is_none() && damage.is_none() {
+                return Ok(Published::Same);
+            }
+        }
         // Everything that needs room on the disk comes before the old artifact is touched.
         let json = serde_json::to_vec_pretty(manifest).map_err(|e| io(e.into()))?;
         draft.write_manifest(&json).map_err(io)?;
@@ -256,7 +256,7 @@ impl Store {
         let published = if let Some(file) = difference {
             exchange(&draft, &target).map_err(io)?;
             Published::Replaced(file)
-        } else if let Some(file) = rotten {
+        } else if let Some(file) = damage {
             let aside = self.move_aside(kind, key)?;
             fs_err::rename(draft.out(), &target).map_err(io)?;
             Published::Repaired { file, aside }
@@ -409,8 +409,7 @@ fn folder_of(path: &Path) -> &Path {
 
 #[cfg(test)]
 mod tests {
-    use pipeline_stage::manifest::Made;
-    use pipeline_stage::{KeyParts, Summary};
+    use pipeline_stage::KeyParts;
 
     use super::*;
     use crate::observer::Unobserved;
@@ -428,32 +427,35 @@ mod tests {
             sources: BTreeMap::new(),
             inputs: BTreeMap::new(),
         };
-        let made = Made {
-            unix_seconds: 0,
-            wall_seconds: 0.0,
-            host: String::new(),
-            seed: 0,
-            threads: 1,
-            device: String::new(),
-            pipeline_version: String::new(),
-        };
-        let summary = Summary::default();
-        (draft, Manifest { format: MANIFEST_FORMAT, key: parts.key(), parts, files, summary, made })
+        let manifest = crate::toy::manifest(parts, files);
+        (draft, manifest)
+    }
+
+    fn lock(store: &Store, manifest: &Manifest) -> Exclusive {
+        let cancel = Cancel::default();
+        let claim = Claim { command: "", wait: None, cancel: &cancel, observer: &Unobserved };
+        store.lock_stage("toy", "toy", &manifest.key, &claim).unwrap()
+    }
+
+    fn publish(
+        store: &Store,
+        (draft, manifest): (Draft, &Manifest),
+        lock: &Exclusive,
+    ) -> Result<Published, Error> {
+        store.publish(draft, manifest, &[], lock, &Cancel::default())
     }
 
     #[test]
     fn an_artifact_stays_when_the_one_that_should_replace_it_cannot_be_published() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("store")).unwrap();
-        let cancel = Cancel::default();
-        let claim = Claim { command: "", wait: None, cancel: &cancel, observer: &Unobserved };
         let (old, manifest) = draft(&store, "old");
-        let lock = store.lock_stage("toy", "toy", &manifest.key, &claim).unwrap();
-        assert_eq!(store.publish(old, &manifest, &[], &lock).unwrap(), Published::New);
+        let lock = lock(&store, &manifest);
+        assert_eq!(publish(&store, (old, &manifest), &lock).unwrap(), Published::New);
 
         let (new, other) = draft(&store, "new one");
         fs_err::remove_dir_all(new.out()).unwrap();
-        store.publish(new, &other, &[], &lock).unwrap_err();
+        publish(&store, (new, &other), &lock).unwrap_err();
         let text = store.artifact_dir("toy", &manifest.key).join("text");
         assert_eq!(fs_err::read_to_string(text).unwrap(), "old");
         assert!(matches!(store.lookup("toy", &manifest.key), Lookup::Hit(found) if *found == manifest));
@@ -463,11 +465,9 @@ mod tests {
     fn while_an_artifact_is_replaced_there_is_always_a_whole_one() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("store")).unwrap();
-        let cancel = Cancel::default();
-        let claim = Claim { command: "", wait: None, cancel: &cancel, observer: &Unobserved };
         let (first, manifest) = draft(&store, "0");
-        let lock = store.lock_stage("toy", "toy", &manifest.key, &claim).unwrap();
-        store.publish(first, &manifest, &[], &lock).unwrap();
+        let lock = lock(&store, &manifest);
+        publish(&store, (first, &manifest), &lock).unwrap();
         let target = store.artifact_dir("toy", &manifest.key);
         let [a, b] = ["a", "b"].map(|name| dir.path().join(name));
         fs_err::create_dir(&a).unwrap();
@@ -489,7 +489,7 @@ mod tests {
             });
             for number in 1..200 {
                 let (next, manifest) = draft(&store, &number.to_string());
-                let published = store.publish(next, &manifest, &[], &lock).unwrap();
+                let published = publish(&store, (next, &manifest), &lock).unwrap();
                 assert_eq!(published, Published::Replaced("text".to_owned()));
             }
             done.store(true, std::sync::atomic::Ordering::Relaxed);

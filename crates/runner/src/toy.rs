@@ -1,6 +1,7 @@
-//! A stage kind for unit tests that only need its declaration.
+//! A stage kind for unit tests that only need its declaration, and manifests of artifacts that nobody made.
 
-use pipeline_stage::{AnyStage, Context, Failure, Input, Problem, Source, Summary};
+use pipeline_stage::manifest::{FileEntry, MANIFEST_FORMAT, Made};
+use pipeline_stage::{AnyStage, Context, Failure, Input, KeyParts, Manifest, Problem, Source, Summary};
 use serde_json::{Value, json};
 
 use crate::graph::{Graph, Node};
@@ -96,4 +97,18 @@ impl AnyStage for Toy {
     fn run(&self, _: &Value, _: &Context<'_>) -> Result<Summary, Failure> {
         Err(Failure::new("a toy does not run", None))
     }
+}
+
+/// The manifest of an artifact of these parts and files.
+pub(crate) fn manifest(parts: KeyParts, files: Vec<FileEntry>) -> Manifest {
+    let made = Made {
+        unix_seconds: 0,
+        wall_seconds: 0.0,
+        host: String::new(),
+        seed: 0,
+        threads: 1,
+        device: String::new(),
+        pipeline_version: String::new(),
+    };
+    Manifest { format: MANIFEST_FORMAT, key: parts.key(), parts, files, summary: Summary::default(), made }
 }

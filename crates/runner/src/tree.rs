@@ -13,7 +13,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use fs_err::{DirEntry, File};
-use pipeline_stage::source::is_clutter;
+use pipeline_stage::source::{is_clutter, is_link_loop};
 use pipeline_stage::{Cancel, Digest, Progress, Report};
 use rayon::prelude::*;
 
@@ -219,9 +219,7 @@ fn enter(folder: &DirEntry, relative: &[u8], above: &Above<'_>) -> io::Result<Ve
 /// Whether a link leads nowhere: to nothing, through a file, to itself. Not whether a disk or a network is away.
 fn leads_nowhere(link: &Path, error: &io::Error) -> bool {
     use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
-    // The standard library has no name for a link to itself yet, and `fs_err` hides the number.
-    let is_loop = || rustix::fs::stat(link).err() == Some(rustix::io::Errno::LOOP);
-    matches!(error.kind(), NotFound | NotADirectory | PermissionDenied) || is_loop()
+    matches!(error.kind(), NotFound | NotADirectory | PermissionDenied) || is_link_loop(link)
 }
 
 /// A file, or what a link leads to, or a link that leads nowhere; nothing when it went away meanwhile.

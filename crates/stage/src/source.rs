@@ -23,6 +23,20 @@ pub struct Source {
     pub missing_hint: String,
 }
 
+impl Remote {
+    /// What the parameters `fetch` and `fetch_sha256` of a stage say; [`check_fetch`] checks them.
+    pub fn of(fetch: Option<&String>, sha256: Option<&String>) -> Option<Remote> {
+        fetch.map(|url| Remote { url: url.clone(), sha256: sha256.cloned() })
+    }
+}
+
+/// Whether `path` is a link that leads to itself, by whatever way.
+pub fn is_link_loop(path: &Path) -> bool {
+    // "Too many levels of symbolic links", on Linux and on macOS; the standard library has no name for it yet.
+    const ELOOP: i32 = if cfg!(target_os = "linux") { 40 } else { 62 };
+    path.metadata().err().and_then(|error| error.raw_os_error()) == Some(ELOOP)
+}
+
 /// Checks the parameters `fetch` and `fetch_sha256` of a stage whose source lies at its parameter `local`.
 pub fn check_fetch(
     fetch: Option<&str>,

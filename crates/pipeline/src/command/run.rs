@@ -85,7 +85,7 @@ fn run_job(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
         pipeline_runner::run(&job.graph, &options, &interrupt.cancel, observer.as_ref())
     };
     let report = report.map_err(|error| stop(&error, &interrupt))?;
-    summary::show(style, &report, &header.folder, screen);
+    summary::show(style, &report, &header, screen);
     Ok(exit_code(&report, &interrupt, &again(std::env::args()), screen))
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use pipeline_runner::graph::{GraphError, is_name};
 use pipeline_stage::params::describe;
 use pipeline_stage::suggest::nearest;
 use serde_json::Value;
@@ -120,19 +121,8 @@ fn nearby(path: &Path) -> PathBuf {
 
 fn stage_entry(faults: &mut Faults<'_>, name: String, value: &Value) -> Option<StageEntry> {
     let path = vec!["stages".to_owned(), name.clone()];
-    if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') || name.starts_with('-') {
-        let message = format!("expected a stage name of letters, digits, `_` and `-`, found `{name}`");
-        faults.add(&path, true, message);
-        return None;
-    }
-    if name.len() > 100 {
-        // Names of stages are names of folders and logs.
-        let found = name.len();
-        faults.add(
-            &path,
-            true,
-            format!("expected a stage name of at most 100 letters, found one of {found}"),
-        );
+    if !is_name(&name) {
+        faults.add(&path, true, GraphError::BadName { stage: name }.to_string());
         return None;
     }
     if RESERVED.contains(&name.as_str()) {
@@ -252,7 +242,7 @@ mod tests {
                 "p.yaml:3:6: expected a map with the keys `kind` and `inputs`, found the number 3",
                 "p.yaml:3:3: stage `b` has no `kind`",
                 "p.yaml:4:30: expected the name of a stage or a list of names, found the number 3",
-                "p.yaml:5:3: expected a stage name of letters, digits, `_` and `-`, found `../d`",
+                "p.yaml:5:3: `../d` is no name for a stage, expected at most 100 letters, digits, `_` and `-`",
                 "p.yaml:6:3: no stage can be named `seed`: configs use that key otherwise",
             ]
         );

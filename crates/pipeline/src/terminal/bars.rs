@@ -81,8 +81,9 @@ fn style(total: Option<u64>, unit: &'static str) -> ProgressStyle {
         .progress_chars("█▉▊▋▌▍▎▏ ")
         // Neither is known before something is done.
         .with_key("rate", move |state: &ProgressState, out: &mut dyn Write| {
-            let text = if state.pos() > 0 { words::rate(state.per_sec(), unit) } else { String::new() };
-            let _ = write!(out, "{}{text}", if text.is_empty() { "" } else { "  " });
+            if state.pos() > 0 {
+                let _ = write!(out, "  {}", words::rate(state.per_sec(), unit));
+            }
         })
         .with_key("left", |state: &ProgressState, out: &mut dyn Write| {
             if state.pos() > 0 {

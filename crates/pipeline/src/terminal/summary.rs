@@ -1,14 +1,12 @@
 //! The end of a run: a table of the stages, what was found, and the results.
 
-use std::path::Path;
-
 use pipeline_runner::{Outcome, RunReport, StageReport};
 use serde_json::json;
 
-use super::{Screen, Style, words};
+use super::{Header, Screen, Style, words};
 
 /// Prints the end of a run.
-pub(crate) fn show(style: Style, report: &RunReport, folder: &Path, screen: &Screen) {
+pub(crate) fn show(style: Style, report: &RunReport, header: &Header, screen: &Screen) {
     match style {
         Style::Quiet => {}
         Style::Json => {
@@ -18,11 +16,11 @@ pub(crate) fn show(style: Style, report: &RunReport, folder: &Path, screen: &Scr
             });
             screen.json(&event);
         }
-        Style::Bars | Style::Lines => screen.line(&text(report, folder)),
+        Style::Bars | Style::Lines => screen.line(&text(report, header)),
     }
 }
 
-fn text(report: &RunReport, folder: &Path) -> String {
+fn text(report: &RunReport, header: &Header) -> String {
     let shown: Vec<&StageReport> =
         report.stages.iter().filter(|s| s.outcome != Outcome::NotSelected).collect();
     let width = shown.iter().map(|s| s.name.len()).max().unwrap_or(0).max("stage".len());
@@ -34,10 +32,7 @@ fn text(report: &RunReport, folder: &Path) -> String {
             _ => words::duration(stage.wall_seconds),
         };
         let size = stage.size_bytes.map_or("-".to_owned(), words::size);
-        let path = stage
-            .path
-            .as_deref()
-            .map_or(String::new(), |p| p.strip_prefix(folder).unwrap_or(p).display().to_string());
+        let path = stage.path.as_deref().map_or(String::new(), |path| header.shown(path));
         let line = format!(
             "  {:<width$}   {:<9} {seconds:>9} {size:>10}   {path}",
             stage.name,
@@ -87,7 +82,7 @@ mod tests {
             warnings: vec!["the record of this run is not complete".to_owned()],
         };
         assert_eq!(
-            text(&run, Path::new("/p")),
+            text(&run, &Header { folder: PathBuf::from("/p"), ..Header::default() }),
             "
   stage      outcome        time       size   artifact
   ingest     fresh             -     4.1 kB   out/c/ingest

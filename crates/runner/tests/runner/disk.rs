@@ -56,7 +56,9 @@ fn a_full_disk_publishes_nothing_and_the_next_run_with_room_goes_on() {
     assert!(message.contains("disk/store") && message.contains("No space left on device"), "{message}");
     assert_eq!(
         hint.as_deref(),
-        Some("free some space, or put the store on another disk with --store, and run again")
+        Some(
+            "free some space there, or use another disk: --store moves the store, the config says where sources are"
+        )
     );
     assert!(is_empty(&options.store.join("tmp")));
     let artifacts = fs_err::read_dir(options.store.join("store/join")).unwrap().count();

@@ -1,12 +1,11 @@
-//! How long nothing takes. Not part of the usual tests, because a busy machine would fail them:
-//! `cargo test --release -p pipeline-runner --test runner -- --ignored --nocapture speed`.
+//! How long nothing takes. Not part of the usual tests, because a busy machine would fail them.
 
 use std::time::{Duration, Instant};
 
 use crate::project::{Project, chain};
 
 #[test]
-#[ignore = "measures time; the command is above"]
+#[ignore = "measures time: cargo test --release -p pipeline-runner --test runner -- --ignored --nocapture speed"]
 fn a_run_and_a_plan_in_which_nothing_changed_over_25_000_files() {
     let project = Project::new();
     for class in ["cats", "dogs"] {
