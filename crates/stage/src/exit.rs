@@ -2,7 +2,7 @@
 
 /// Everything asked for is done.
 pub const DONE: u8 = 0;
-/// A stage failed.
+/// A stage or a download failed, or the disk said no.
 pub const STAGE_FAILED: u8 = 1;
 /// The config, another file or the arguments are wrong. Nothing was run.
 pub const USAGE: u8 = 2;

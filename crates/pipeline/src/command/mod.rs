@@ -26,7 +26,7 @@ struct Arguments {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 a stage failed, 2 the config or the arguments are wrong, \
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 a stage or a download failed, 2 the config or the arguments are wrong, \
 4 a lock is held, 130 and 143 interrupted.";
 
 #[derive(Debug, Subcommand)]
