@@ -21,7 +21,7 @@ pub fn shuffled(n: usize, random: &mut impl RngCore) -> Vec<usize> {
 ///
 /// The high half of a 64 x 64 bit product, with the draws rejected that would favour some numbers
 /// (Lemire, "Fast Random Integer Generation in an Interval", 2019).
-fn below(bound: u64, random: &mut impl RngCore) -> u64 {
+pub fn below(bound: u64, random: &mut impl RngCore) -> u64 {
     let surplus = bound.wrapping_neg() % bound; // 2^64 mod bound
     loop {
         let product = u128::from(random.next_u64()) * u128::from(bound);

@@ -4,6 +4,7 @@
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
+use crate::planes::Planes;
 use crate::resizer::{Resizer, Window};
 
 /// Size, resize rule, crop and normalisation, in this order.
@@ -103,6 +104,17 @@ impl Preprocessing {
     }
 }
 
+impl Preprocessing {
+    /// Normalises a view in place: `(value - mean) / std` for values of 0 to 1.
+    pub fn normalise_planes(&self, view: &mut Planes) {
+        for (channel, values) in view.channels_mut().into_iter().enumerate() {
+            let scale = 1.0 / self.std[channel];
+            let shift = -self.mean[channel] / self.std[channel];
+            values.iter_mut().for_each(|value| *value = *value * scale + shift);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use image::Rgb;
@@ -158,6 +170,17 @@ mod tests {
         ];
         for (found, expected) in chw.iter().zip(expected.as_flattened()) {
             assert!((found - expected).abs() < 1e-6, "{chw:?}");
+        }
+    }
+
+    #[test]
+    fn a_view_is_normalised_as_the_plain_one() {
+        let hwc = RgbImage::from_fn(3, 2, |x, y| Rgb([51 * (y * 3 + x) as u8, 51 * x as u8, 102 * y as u8]));
+        let (mut chw, mut view) = ([0.0; 18], Planes::of(&hwc));
+        rule(2).normalise_chw(&hwc, &mut chw);
+        rule(2).normalise_planes(&mut view);
+        for (found, expected) in view.pixels_chw.iter().zip(chw) {
+            assert!((found - expected).abs() < 1e-6, "{:?}", view.pixels_chw);
         }
     }
 

@@ -63,13 +63,13 @@ impl JsonSchema for SourcePath {
 }
 
 /// The JSON schema of `P`, with subschemas inlined.
-pub(crate) fn schema<P: Parameters>() -> Value {
+pub fn schema<P: Parameters>() -> Value {
     let settings = schemars::generate::SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true);
     settings.into_generator().into_root_schema_for::<P>().to_value()
 }
 
 /// Parses and checks parameters as written; `null` counts as an empty map.
-pub(crate) fn parse<P: Parameters>(given: &Value) -> Result<P, Vec<Problem>> {
+pub fn parse<P: Parameters>(given: &Value) -> Result<P, Vec<Problem>> {
     let empty = Value::Object(serde_json::Map::new());
     let given = if given.is_null() { &empty } else { given };
     let Value::Object(map) = given else {
@@ -144,7 +144,7 @@ fn misfit(given: &Value, schema: &Value, path: &[String]) -> Option<String> {
 }
 
 /// The normalised form: every field present, numbers in the field's own type.
-pub(crate) fn to_value<P: Parameters>(params: &P) -> Value {
+pub fn to_value<P: Parameters>(params: &P) -> Value {
     serde_json::to_value(params).unwrap_or_else(|e| unreachable!("parameters are plain data: {e}"))
 }
 

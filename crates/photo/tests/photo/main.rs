@@ -1,11 +1,26 @@
-//! `decode` and the resize rule against other programs' results and hostile files.
+//! The crate against other programs' results, slow and obvious computations, and hostile files.
 //!
-//! `parity`: pixels as Pillow's. `hard_images`: a folder of nasty files, each with its expected verdict.
+//! Photos: `parity`, the plain view as Pillow's. `hard_images`: a folder of nasty files, each with its expected verdict.
 //! `damage`: arbitrary changes to small valid files. `orientation`: the eight EXIF orientations.
+//!
+//! Augmentation: `views`, against a slow computation and against themselves; `geometry`, `colour`, `blur` and `erasing`,
+//! against OpenCV, Pillow and torchvision, whose results the `make_fixtures.py` of each folder made; `draws`,
+//! `colour_draws` and `mixing`, what is drawn and how often (`statistics` says when that is as it should be);
+//! `speed`, ignored unless asked for.
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
+mod blur;
+mod colour;
+mod colour_draws;
 mod damage;
+mod draws;
+mod erasing;
+mod geometry;
 mod hard_images;
+mod mixing;
 mod orientation;
 mod parity;
+mod speed;
+mod statistics;
+mod views;

@@ -1,0 +1,204 @@
+//! [`Policy`]: an augmentation as a list of transforms, what it draws for a view, and its form as JSON.
+
+use pipeline_stage::params::Problem;
+use pipeline_stage::random::Random;
+use pipeline_stage::suggest::nearest;
+use serde_json::{Map as JsonMap, Value, json};
+
+use crate::border::Border;
+use crate::transform::{AnyTransform, Draw, TRANSFORMS, TransformKind};
+
+/// What the random numbers of training views are for.
+pub const PURPOSE: &str = "augment";
+
+/// Transforms in order, and what lies beyond the photo's edges.
+///
+/// A view is made in three steps: the photo is scaled to the network's size and moved as all geometric transforms say,
+/// in their order; a square of the size is cropped at a random place, and all that is sampled at once; then the other
+/// transforms change its pixels, in their order. (The lesson's own order, scale, rotate, lighting, flip, crop, gives the
+/// same picture, since lighting does not ask where a pixel is.)
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// What lies beyond the photo's edges.
+    pub border: Border,
+    /// Transforms in order.
+    pub steps: Vec<Box<dyn AnyTransform>>,
+}
+
+/// A number that a policy draws for each view: a column of the table of views.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// Its name; a second transform of one kind has `_2` behind it.
+    pub name: String,
+    /// The value that changes nothing.
+    pub neutral: f32,
+}
+
+/// The columns of the crop, which every policy ends with: the shares, 0 to 1, of the room left and above the square.
+const CROP: [&str; 2] = ["crop_x", "crop_y"];
+
+impl Policy {
+    /// The numbers of a view, in order: those of each step, then where the crop is.
+    pub fn columns(&self) -> Vec<Column> {
+        let mut columns: Vec<Column> = Vec::new();
+        for (at, step) in self.steps.iter().enumerate() {
+            let before = self.steps[..at].iter().filter(|other| other.name() == step.name()).count();
+            let suffix = if before == 0 { String::new() } else { format!("_{}", before + 1) };
+            columns.extend(
+                step.numbers().iter().map(|number| Column {
+                    name: format!("{}{suffix}", number.name),
+                    neutral: number.neutral,
+                }),
+            );
+        }
+        columns.extend(CROP.map(|name| Column { name: name.to_owned(), neutral: 0.5 }));
+        columns
+    }
+
+    /// The numbers of a view that is not augmented: the photo at the network's scale, the crop in the middle.
+    pub fn neutral(&self) -> Vec<f32> {
+        self.columns().into_iter().map(|column| column.neutral).collect()
+    }
+
+    /// Draws the numbers of one view of a photo of `width` x `height` pixels.
+    pub fn draw(&self, random: &mut Random, width: u32, height: u32) -> Vec<f32> {
+        self.draw_where(|draw, p| draw.chance(p), random, width, height)
+    }
+
+    /// As [`Policy::draw`], with every transform applied whatever its probability: to look at them.
+    pub fn draw_always(&self, random: &mut Random, width: u32, height: u32) -> Vec<f32> {
+        self.draw_where(|_, _| true, random, width, height)
+    }
+
+    fn draw_where(
+        &self,
+        is_applied: impl Fn(&mut Draw<'_>, f64) -> bool,
+        random: &mut Random,
+        width: u32,
+        height: u32,
+    ) -> Vec<f32> {
+        let mut numbers = self.neutral();
+        let mut draw = Draw { random, aspect: f64::from(width.max(1)) / f64::from(height.max(1)) };
+        let mut at = 0;
+        for step in &self.steps {
+            let own = at..at + step.numbers().len();
+            at = own.end;
+            if is_applied(&mut draw, step.p()) {
+                step.draw(&mut draw, &mut numbers[own]);
+            }
+        }
+        for share in &mut numbers[at..] {
+            *share = draw.unit() as f32;
+        }
+        numbers
+    }
+
+    /// What the numbers of a view do, for people: `scale 1.06, angle −4.1°, flip`. Where the crop is, a picture shows.
+    pub fn words(&self, numbers: &[f32]) -> String {
+        let words = self.active(numbers).map(|(step, own)| step.words(own)).filter(|words| !words.is_empty());
+        words.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The steps with their numbers, without those that change nothing; `numbers` begins with as many as they draw.
+    pub(crate) fn active<'a>(
+        &'a self,
+        numbers: &'a [f32],
+    ) -> impl Iterator<Item = (&'a dyn AnyTransform, &'a [f32])> {
+        let mut rest = numbers;
+        let with_numbers = self.steps.iter().map(move |step| {
+            let (own, others) = rest.split_at(step.numbers().len());
+            rest = others;
+            (step.as_ref(), own)
+        });
+        with_numbers.filter(|(step, own)| {
+            step.numbers().iter().zip(*own).any(|(number, drawn)| number.neutral != *drawn)
+        })
+    }
+
+    /// `{"border": "reflect", "steps": [{"scale": {...}}, ...]}`, every parameter written out.
+    pub fn to_json(&self) -> Value {
+        json!({ "border": self.border, "steps": steps_to_json(&self.steps) })
+    }
+
+    /// Reads [`Policy::to_json`].
+    ///
+    /// # Errors
+    /// What is wrong with it, each problem with its path.
+    pub fn from_json(json: &Value) -> Result<Policy, Vec<Problem>> {
+        let border = serde_json::from_value(json["border"].clone())
+            .map_err(|error| vec![Problem::new("border", error.to_string())])?;
+        let steps = steps_from_json(&json["steps"]).map_err(|problems| under("steps", problems))?;
+        Ok(Policy { border, steps })
+    }
+}
+
+/// A list of transforms as it stands in a config, every parameter written out.
+pub fn steps_to_json(steps: &[Box<dyn AnyTransform>]) -> Value {
+    steps.iter().map(|step| json!({ step.name(): step.params() })).collect()
+}
+
+/// Reads a list of transforms as written: each a name, or a name with parameters.
+///
+/// # Errors
+/// Every problem found, with its path in the list.
+pub fn steps_from_json(given: &Value) -> Result<Vec<Box<dyn AnyTransform>>, Vec<Problem>> {
+    let Value::Array(given) = given else {
+        let message =
+            format!("expected a list of transforms, found {}", pipeline_stage::params::describe(given));
+        return Err(vec![Problem { path: vec![], at_key: false, message, hint: None }]);
+    };
+    let mut steps = Vec::new();
+    let mut problems = Vec::new();
+    for (at, given) in given.iter().enumerate() {
+        match step_from_json(given) {
+            Ok(step) => steps.push(step),
+            Err(found) => problems.extend(under(&at.to_string(), found)),
+        }
+    }
+    if problems.is_empty() { Ok(steps) } else { Err(problems) }
+}
+
+fn step_from_json(given: &Value) -> Result<Box<dyn AnyTransform>, Vec<Problem>> {
+    let one = |map: &JsonMap<String, Value>| match map.iter().next() {
+        Some((name, params)) if map.len() == 1 => Some((name.clone(), params.clone())),
+        _ => None,
+    };
+    let named = match given {
+        Value::String(name) => Some((name.clone(), Value::Null)),
+        Value::Object(map) => one(map),
+        _ => None,
+    };
+    let Some((name, params)) = named else {
+        let found = pipeline_stage::params::describe(given);
+        let message =
+            format!("expected the name of a transform, alone or with its parameters, found {found}");
+        let hint = Some("write for example `- flip` or `- rotate: { max_deg: 20 }`".to_owned());
+        return Err(vec![Problem { path: vec![], at_key: false, message, hint }]);
+    };
+    let kind = find(&name).ok_or_else(|| vec![unknown(&name, given.is_object())])?;
+    kind.parse(&params).map_err(|problems| under(&name, problems))
+}
+
+/// The kind of transform of this name.
+pub fn find(name: &str) -> Option<&'static TransformKind> {
+    TRANSFORMS.iter().find(|kind| kind.name == name)
+}
+
+fn unknown(name: &str, has_params: bool) -> Problem {
+    let known: Vec<&str> = TRANSFORMS.iter().map(|kind| kind.name).collect();
+    Problem {
+        path: if has_params { vec![name.to_owned()] } else { vec![] },
+        at_key: has_params,
+        message: format!("unknown transform `{name}`\nexpected one of: {}", known.join(", ")),
+        hint: nearest(name, known).map(|near| format!("did you mean `{near}`?")),
+    }
+}
+
+/// Problems of a part, as problems of the whole.
+pub(crate) fn under(part: &str, problems: Vec<Problem>) -> Vec<Problem> {
+    let inside = |mut problem: Problem| {
+        problem.path.insert(0, part.to_owned());
+        problem
+    };
+    problems.into_iter().map(inside).collect()
+}

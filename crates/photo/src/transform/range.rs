@@ -1,0 +1,39 @@
+//! Checks of parameters that many transforms have in common.
+
+use pipeline_stage::params::Problem;
+
+/// A probability.
+pub(crate) fn check_p(p: f64, problems: &mut Vec<Problem>) {
+    check("p", p, 0.0, 1.0, "a probability", problems);
+}
+
+/// A number from `low` to `high`, both included; `what` names it with its unit.
+pub(crate) fn check(name: &str, value: f64, low: f64, high: f64, what: &str, problems: &mut Vec<Problem>) {
+    if !(low..=high).contains(&value) {
+        problems.push(Problem::new(name, format!("expected {what} from {low} to {high}, found {value}")));
+    }
+}
+
+/// A range `[low, high]` inside `least` to `most`.
+pub(crate) fn check_pair(
+    name: &str,
+    [low, high]: [f64; 2],
+    least: f64,
+    most: f64,
+    what: &str,
+    problems: &mut Vec<Problem>,
+) {
+    if !(least <= low && low <= high && high <= most) {
+        let message = format!("expected two ascending {what} from {least} to {most}, found [{low}, {high}]");
+        problems.push(Problem::new(name, message));
+    }
+}
+
+/// Problems of a part of the parameters, each with the part's name before its path.
+pub(crate) fn check_part(name: &str, problems: &mut Vec<Problem>, check: impl FnOnce(&mut Vec<Problem>)) {
+    let before = problems.len();
+    check(problems);
+    for problem in &mut problems[before..] {
+        problem.path.insert(0, name.to_owned());
+    }
+}
