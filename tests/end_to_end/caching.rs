@@ -1,5 +1,7 @@
 //! What runs again and what does not.
 
+use pipeline_table::FeaturesReader;
+
 use crate::small_project;
 
 fn states(stages: &[&str]) -> Vec<String> {
@@ -9,16 +11,26 @@ fn states(stages: &[&str]) -> Vec<String> {
 #[test]
 fn the_second_run_finds_everything_and_a_changed_number_runs_only_what_depends_on_it() {
     let project = small_project();
-    let ran = ["ingest ran", "backbone ran", "precompute ran", "head ran", "evaluate ran"];
+    let ran = ["ingest ran", "augment ran", "backbone ran", "precompute ran", "head ran", "evaluate ran"];
     assert_eq!(project.outcomes(&["run", "configs/c.yaml"]), states(&ran));
-    let fresh = ["ingest fresh", "backbone fresh", "precompute fresh", "head fresh", "evaluate fresh"];
+    let fresh = [
+        "ingest fresh",
+        "augment fresh",
+        "backbone fresh",
+        "precompute fresh",
+        "head fresh",
+        "evaluate fresh",
+    ];
     assert_eq!(project.outcomes(&["run", "configs/c.yaml"]), states(&fresh));
-    let changed = ["ingest fresh", "backbone fresh", "precompute fresh", "head ran", "evaluate ran"];
+    let changed =
+        ["ingest fresh", "augment fresh", "backbone fresh", "precompute fresh", "head ran", "evaluate ran"];
     assert_eq!(project.outcomes(&["run", "configs/c.yaml", "--set", "head.lr=0.003"]), states(&changed));
     // Back to the first number: its artifact is still there.
     assert_eq!(project.outcomes(&["run", "configs/c.yaml"]), states(&fresh));
-    // The seed decides about the head alone.
-    assert_eq!(project.outcomes(&["run", "configs/c.yaml", "--set", "seed=7"]), states(&changed));
+    // The seed decides about the head, and about the views, of which there are plain ones only.
+    let reseeded =
+        ["ingest fresh", "augment ran", "backbone fresh", "precompute fresh", "head ran", "evaluate ran"];
+    assert_eq!(project.outcomes(&["run", "configs/c.yaml", "--set", "seed=7"]), states(&reseeded));
 }
 
 #[test]
@@ -35,8 +47,9 @@ fn status_says_what_the_run_will_do_and_why() {
         status(&[]),
         [
             "ingest missing no artifact yet",
+            "augment depends on ingest",
             "backbone missing no artifact yet",
-            "precompute depends on ingest, backbone",
+            "precompute depends on ingest, augment,",
             "head depends on backbone, precompute",
             "evaluate depends on precompute, head"
         ]
@@ -45,8 +58,8 @@ fn status_says_what_the_run_will_do_and_why() {
     project.succeed(&["run", "configs/c.yaml"]);
     assert!(status(&[]).iter().all(|line| line.contains(" fresh ")), "{:?}", status(&[]));
     let changed = status(&["--set", "head.lr=0.003"]);
-    assert_eq!(changed[3], "head stale lr 0.01 →");
-    assert_eq!(changed[4], "evaluate depends on head");
+    assert_eq!(changed[4], "head stale lr 0.01 →");
+    assert_eq!(changed[5], "evaluate depends on head");
 }
 
 #[test]
@@ -66,7 +79,14 @@ fn a_touched_photo_is_fresh_and_a_changed_one_of_the_same_size_is_not() {
     let outcomes = project.outcomes(&["run", "configs/c.yaml"]);
     assert_eq!(
         outcomes,
-        states(&["ingest ran", "backbone fresh", "precompute ran", "head ran", "evaluate ran"])
+        states(&[
+            "ingest ran",
+            "augment ran",
+            "backbone fresh",
+            "precompute ran",
+            "head ran",
+            "evaluate ran"
+        ])
     );
 }
 
@@ -97,4 +117,52 @@ fn stages_can_be_chosen_and_forced() {
     assert!(outcomes.contains(&"evaluate fresh".to_owned()), "{outcomes:?}");
     let error = project.fail(2, &["run", "configs/c.yaml", "--only", "haed"]);
     assert!(error.contains("haed") && error.contains("head"), "{error}");
+}
+
+#[test]
+fn a_changed_policy_redoes_precompute_only_where_views_of_it_are_cached() {
+    let project = small_project();
+    project.succeed(&["run", "configs/c.yaml"]);
+    let outcomes = |sets: &[&str]| {
+        let sets = sets.iter().flat_map(|set| ["--set", set]);
+        project.outcomes(&["run", "configs/c.yaml"].into_iter().chain(sets).collect::<Vec<_>>())
+    };
+    let of_augment = |precompute: &str| {
+        let head = precompute.replace("precompute", "head");
+        let evaluate = precompute.replace("precompute", "evaluate");
+        states(&["ingest fresh", "augment ran", "backbone fresh", precompute, &head, &evaluate])
+    };
+    assert_eq!(outcomes(&["augment.policy=top_down"]), of_augment("precompute fresh"));
+    assert_eq!(outcomes(&["augment.cached_views=2"]), of_augment("precompute ran"));
+    let features = FeaturesReader::open(&project.path("out/c/precompute/features")).unwrap();
+    assert_eq!(features.len(), 3 * 20);
+    let cached = ["augment.cached_views=2", "augment.policy=top_down"];
+    assert_eq!(outcomes(&cached), of_augment("precompute ran"));
+    // Back: everything is there.
+    assert!(outcomes(&[]).iter().all(|outcome| outcome.ends_with(" fresh")));
+}
+
+#[test]
+fn a_list_of_transforms_is_checked_where_it_stands_and_from_the_command_line() {
+    let project = small_project();
+    let lines = "  policy:\n    - scale: { max: 1.3 }\n    - rotat\n    - flip: { p: 2 }\n";
+    project.write("configs/list.yaml", format!("{}augment:\n{lines}", project.read("configs/c.yaml")));
+    let error = project.fail(2, &["validate", "configs/list.yaml"]);
+    let first = project.read("configs/c.yaml").lines().count() + 4;
+    for part in [
+        format!("configs/list.yaml:{first}:7: `augment.policy.1`: unknown transform `rotat`"),
+        "did you mean `rotate`?".to_owned(),
+        format!(
+            "configs/list.yaml:{}:18: `augment.policy.2.flip.p`: expected a probability from 0 to 1, found 2",
+            first + 1
+        ),
+    ] {
+        assert!(error.contains(&part), "{part}\n{error}");
+    }
+    let until = ["run", "configs/c.yaml", "--until", "augment"];
+    let set = [until.as_slice(), &["--set", "augment.policy=[flip, {rotate: {max_deg: 45}}]"]].concat();
+    project.succeed(&set);
+    assert!(project.read("out/c/augment/policy.json").contains("\"max_deg\": 45.0"));
+    let wrong = [until.as_slice(), &["--set", "augment.policy=sideon"]].concat();
+    assert!(project.fail(2, &wrong).contains("did you mean `side_on`?"));
 }

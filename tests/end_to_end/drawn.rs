@@ -18,7 +18,7 @@ use crate::small_project;
 fn one_command_goes_from_pictures_to_metrics_and_shows_them() {
     let project = small_project();
     let ran = project.succeed(&["run", "configs/c.yaml"]);
-    assert!(ran.stdout.starts_with("c: 5 stages, 0 fresh, 5 to run   (quick, built in, seed 42, "));
+    assert!(ran.stdout.starts_with("c: 6 stages, 0 fresh, 6 to run   (quick, built in, seed 42, "));
     for part in ["22 photos (12 train, 8 valid, 2 test), 2 classes", "20 × 2,560, float32", "predicted"] {
         assert!(ran.stdout.contains(part), "{part}\n{}", ran.stdout);
     }
@@ -190,12 +190,14 @@ fn artifacts_have_the_same_digests_for_any_number_of_threads() {
             "configs/c.yaml",
             "--until",
             "precompute",
+            "--set",
+            "augment.cached_views=1",
             "--threads",
             threads,
             "--store",
             threads,
         ]);
-        ["ingest", "backbone", "precompute"].map(|stage| {
+        ["ingest", "augment", "backbone", "precompute"].map(|stage| {
             let manifest: serde_json::Value =
                 serde_json::from_str(&project.read(&format!("out/c/{stage}/artifact.json"))).unwrap();
             (manifest["key"].clone(), manifest["files"].clone())

@@ -55,7 +55,7 @@ fn finish(mut child: Child) -> Option<i32> {
 fn assert_goes_on(project: &Project) {
     assert!(!project.path("out/c/precompute").exists(), "nothing half-made is visible");
     let outcomes = project.outcomes(&["run", "configs/c.yaml"]);
-    assert_eq!(outcomes[..3], ["ingest fresh", "backbone fresh", "precompute ran"]);
+    assert_eq!(outcomes[..4], ["ingest fresh", "augment fresh", "backbone fresh", "precompute ran"]);
     let tmp = project.path(".pipeline/tmp");
     let litter: Vec<_> = fs_err::read_dir(tmp).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert!(litter.is_empty(), "{litter:?}");
@@ -96,7 +96,7 @@ fn a_second_run_of_the_same_stage_names_the_holder_or_waits_and_finds_a_hit() {
     assert!(error.contains(&format!("pid {}", child.id())) && error.contains("--wait-lock"), "{error}");
     let outcomes = project.outcomes(&["run", "configs/c.yaml", "--wait-lock", "60"]);
     assert_eq!(finish(child), Some(0));
-    assert_eq!(outcomes[2], "precompute fresh");
+    assert_eq!(outcomes[3], "precompute fresh");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use pipeline_nn::artifact::{HEAD_FILE, MODEL_FILE};
 use pipeline_nn::device;
 use pipeline_stage::params::{Parameters, Problem};
 use pipeline_stage::{Context, Failure, Input, Source, Stage, Summary};
-use pipeline_table::{Features, FeaturesReader, PredictionsWriter, Split};
+use pipeline_table::{FeaturesReader, PredictionsWriter, Split};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -124,7 +124,7 @@ impl Stage for Evaluate {
         for batch in reader.batches(BATCH_ROWS) {
             let batch = batch?;
             progress.add(batch.rows.len() as u64)?;
-            let batch = plain_rows(&batch, params.split);
+            let batch = batch.only(|row| row.split == params.split && row.view == 0);
             let predictions: Vec<_> =
                 scorers.iter_mut().map(|s| s.score(&batch)).collect::<Result<_, Failure>>()?;
             for photo in 0..batch.rows.len() {
@@ -146,18 +146,6 @@ impl Stage for Evaluate {
         write_metrics(cx, &metrics, &scorers)?;
         Ok(summary(&metrics, &scorers))
     }
-}
-
-/// The rows of the plain view of photos of this split.
-fn plain_rows(batch: &Features, split: Split) -> Features {
-    let mut wanted = Features { dim: batch.dim, rows: vec![], emb: vec![] };
-    for (i, row) in batch.rows.iter().enumerate() {
-        if row.split == split && row.view == 0 {
-            wanted.rows.push(row.clone());
-            wanted.emb.extend_from_slice(batch.of(i));
-        }
-    }
-    wanted
 }
 
 impl ModelMetrics {

@@ -30,7 +30,7 @@ pub struct Params {
     /// Learning rate, above 0; constant over the epochs.
     #[serde(default = "default_lr")]
     pub lr: f64,
-    /// Passes over the training photos, 1 to 10000.
+    /// Passes over the training photos, 1 to 10000. Each shows one view of each photo, drawn anew.
     #[serde(default = "default_epochs")]
     pub epochs: u32,
     /// Photos per step, from 2 (batch norm needs more than one).
@@ -88,7 +88,7 @@ pub const HISTORY_FILE: &str = "history.parquet";
 
 impl Stage for HeadStage {
     const KIND: &'static str = "head";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const SUMMARY: &'static str = "the lesson's head, trained on precomputed features";
     const PRODUCES: &'static str = "model";
     const INPUTS: &'static [Input] = &[
@@ -130,8 +130,9 @@ impl Stage for HeadStage {
         let device = device::pick();
         device::set_threads(cx.threads);
         let classes = meta.classes.len();
-        let train_set = Examples::new(reader.load(Split::Train)?, meta.dim, device)?;
-        let valid_set = Examples::new(reader.load(Split::Valid)?, meta.dim, device)?;
+        let train_set = Examples::new(&reader.load(Split::Train)?, meta.dim, device)?;
+        let valid_set =
+            Examples::new(&reader.load(Split::Valid)?.only(|row| row.view == 0), meta.dim, device)?;
         if train_set.len() < 2 {
             return Err(Error::TooFewPhotos { found: train_set.len() }.into());
         }
@@ -150,7 +151,7 @@ impl Stage for HeadStage {
         }
         history.finish()?;
 
-        Ok(summary(&trained, valid_set.len()))
+        Ok(summary(&trained, &train_set, &valid_set))
     }
 }
 
@@ -164,10 +165,10 @@ fn link_trunk(backbone: &Artifact, cx: &Context<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-fn summary(trained: &train::Trained, valid: usize) -> Summary {
+fn summary(trained: &train::Trained, train_set: &Examples, valid_set: &Examples) -> Summary {
     let mut summary = Summary::default();
     let Some(last) = trained.history.last() else { return summary };
-    summary.line = match (last.valid_loss, last.accuracy) {
+    let measured = match (last.valid_loss, last.accuracy) {
         (Some(loss), Some(accuracy)) => {
             summary.metrics.insert("valid_loss".to_owned(), loss);
             summary.metrics.insert("accuracy".to_owned(), accuracy);
@@ -175,7 +176,8 @@ fn summary(trained: &train::Trained, valid: usize) -> Summary {
         }
         _ => format!("train loss {:.4}", last.train_loss),
     };
-    if valid == 0 {
+    summary.line = format!("{measured}, trained on {}", train_set.views_in_words());
+    if valid_set.len() == 0 {
         summary.notes.push("there are no labelled valid photos, so the accuracy is not known".to_owned());
     }
     summary

@@ -1,8 +1,10 @@
 //! The training loop of the head: shuffled batches of feature rows, SGD, a measurement per epoch.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::time::Instant;
 
-use pipeline_fit::{DebiasedAverage, Schedule, batches, shuffled};
+use pipeline_fit::{DebiasedAverage, Schedule, batches, below, shuffled};
 use pipeline_nn::{Device, Head, Kind, Sgd, SgdConfig, Sizes, Tensor, nll, no_grad};
 use pipeline_stage::random::Stream;
 use pipeline_stage::{Context, Event, Failure};
@@ -15,34 +17,69 @@ use crate::error::Error;
 /// Width of the head's hidden layer, the lesson's.
 const HIDDEN: usize = 512;
 
-/// Rows of features with their labels, as tensors.
+/// Photos with the features of their views, as tensors.
 pub(crate) struct Examples {
-    /// `[N, D]`, f32.
+    /// `[N, D]`, f32, a row for each view of each photo.
     features: Tensor,
     /// `[N]`, i64, index of the class.
     labels: Tensor,
-    len: usize,
+    photos: Vec<Photo>,
+    /// The views, ascending; 0 is the plain one.
+    views: BTreeSet<u32>,
+}
+
+/// A photo's rows.
+struct Photo {
+    id: String,
+    rows: Range<usize>,
 }
 
 impl Examples {
-    /// Takes the labelled rows of `features`, each with `dim` numbers.
-    pub(crate) fn new(features: Features, dim: usize, device: Device) -> Result<Self, Error> {
+    /// Takes the rows of `features`, each labelled and with `dim` numbers.
+    pub(crate) fn new(features: &Features, dim: usize, device: Device) -> Result<Self, Error> {
         let mut labels = Vec::with_capacity(features.rows.len());
-        for row in &features.rows {
+        let mut photos: Vec<Photo> = Vec::new();
+        for (at, row) in features.rows.iter().enumerate() {
             let label = row.label_id.ok_or_else(|| Error::Unlabelled { id: row.id.clone() })?;
             labels.push(i64::from(label));
+            match photos.last_mut() {
+                Some(photo) if photo.id == row.id => photo.rows.end = at + 1,
+                _ => photos.push(Photo { id: row.id.clone(), rows: at..at + 1 }),
+            }
         }
-        let len = labels.len();
-        let table = Tensor::from_slice(&features.emb).view([len as i64, dim as i64]); // [N, D]
+        let table = Tensor::from_slice(&features.emb).view([labels.len() as i64, dim as i64]); // [N, D]
         Ok(Examples {
             features: table.to_device(device),
             labels: Tensor::from_slice(&labels).to_device(device),
-            len,
+            photos,
+            views: features.rows.iter().map(|row| row.view).collect(),
         })
     }
 
+    /// Photos.
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.photos.len()
+    }
+
+    /// Which views there are, in words: `plain views`, `views 0 to 3`.
+    pub(crate) fn views_in_words(&self) -> String {
+        match (self.views.first(), self.views.last()) {
+            (Some(0), Some(0)) | (None, _) | (_, None) => "plain views".to_owned(),
+            (Some(first), Some(last)) => format!("views {first} to {last}"),
+        }
+    }
+
+    /// For each photo the row of the view that it shows in this epoch, each of its views alike. The draw is of the
+    /// photo's own, so other photos do not change it.
+    fn draw_views(&self, seed: u64, epoch: u64) -> Vec<usize> {
+        let draw = |photo: &Photo| {
+            let stream = Stream { seed, purpose: "view", epoch, item: &photo.id, ..Stream::default() };
+            match photo.rows.len() {
+                1 => photo.rows.start,
+                views => photo.rows.start + below(views as u64, &mut stream.start()) as usize,
+            }
+        };
+        self.photos.iter().map(draw).collect()
     }
 }
 
@@ -76,9 +113,10 @@ pub(crate) fn train(
     let started = Instant::now();
     for epoch in 0..params.epochs {
         let stream = |purpose, epoch| Stream { seed: cx.seed, purpose, epoch, ..Stream::default() };
+        let views = train_set.draw_views(cx.seed, u64::from(epoch));
         let order = shuffled(train_set.len(), &mut stream("order", u64::from(epoch)).start());
         for range in batches(train_set.len(), params.batch_size)? {
-            let rows: Vec<i64> = order[range].iter().map(|&i| i as i64).collect();
+            let rows: Vec<i64> = order[range].iter().map(|&photo| views[photo] as i64).collect();
             let rows = Tensor::from_slice(&rows).to_device(device);
             let x = train_set.features.index_select(0, &rows); // [B, D]
             let y = train_set.labels.index_select(0, &rows); // [B]
@@ -159,4 +197,54 @@ fn report_epoch(cx: &Context<'_>, epochs: u32, history: &[HistoryRow]) {
     };
     let text = format!("epoch {}/{epochs}: train loss {:.4}{measured}", row.epoch, row.train_loss);
     cx.report.emit(Event::Note(text));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pipeline_table::{FeatureRow, Split};
+
+    /// `views[i]` views of photo i, with one number each.
+    fn examples(views: &[u32]) -> Examples {
+        let row = |photo: usize, view| FeatureRow {
+            id: format!("train/{photo:04}.jpg"),
+            split: Split::Train,
+            label: Some("cats".to_owned()),
+            label_id: Some(0),
+            view,
+        };
+        let rows: Vec<FeatureRow> = views
+            .iter()
+            .enumerate()
+            .flat_map(|(photo, count)| (0..*count).map(move |view| row(photo, view)))
+            .collect();
+        let emb = vec![0.5; rows.len()];
+        Examples::new(&Features { dim: 1, rows, emb }, 1, Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn each_epoch_shows_each_photo_once_in_one_of_its_views() {
+        let set = examples(&[1, 3, 4]);
+        assert_eq!((set.len(), set.views_in_words().as_str()), (3, "views 0 to 3"));
+        for epoch in 0..50 {
+            let rows = set.draw_views(7, epoch);
+            assert!(rows[0] == 0 && (1..4).contains(&rows[1]) && (4..8).contains(&rows[2]), "{rows:?}");
+        }
+        assert_eq!(examples(&[1, 1]).views_in_words(), "plain views");
+    }
+
+    #[test]
+    fn views_are_alike_and_others_in_another_epoch_and_the_photos_own() {
+        let set = examples(&[4; 6000]);
+        let rows = set.draw_views(7, 0);
+        let mut counts = [0_u32; 4];
+        rows.iter().enumerate().for_each(|(photo, row)| counts[row - 4 * photo] += 1);
+        // Chi-squared with 3 degrees of freedom stays under 16.27 with probability .999.
+        let chi_squared: f64 = counts.iter().map(|c| (f64::from(*c) - 1500.0).powi(2) / 1500.0).sum();
+        assert!(chi_squared < 16.27, "{chi_squared}: {counts:?}");
+        assert_eq!(set.draw_views(7, 0), rows);
+        assert_ne!(set.draw_views(7, 1), rows);
+        assert_ne!(set.draw_views(8, 0), rows);
+        assert_eq!(examples(&[4; 100]).draw_views(7, 0), rows[..100]);
+    }
 }

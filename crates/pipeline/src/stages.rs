@@ -5,6 +5,7 @@ use pipeline_stage::AnyStage;
 /// Every stage kind, in the order in which a pipeline usually has them.
 pub const STAGES: &[&dyn AnyStage] = &[
     &pipeline_ingest::Ingest,
+    &pipeline_augment::Augment,
     &pipeline_backbone::BackboneStage,
     &pipeline_precompute::Precompute,
     &pipeline_head::HeadStage,

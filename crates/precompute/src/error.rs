@@ -8,33 +8,25 @@ pub enum Error {
     /// The upstream stage did not say where its photos are.
     #[error("the input `images` has no source `photos`: expected the artifact of an ingest stage")]
     NoPhotoFolder,
-    /// A photo of the table cannot be read any more.
-    #[error("cannot read photo `{id}`: {source}")]
-    Unreadable {
-        /// Its id.
-        id: String,
-        /// What the file system says.
-        source: std::io::Error,
-    },
-    /// A photo has other content than when it was ingested.
-    #[error("photo `{id}` changed since it was ingested")]
-    Changed {
-        /// Its id.
-        id: String,
-    },
-    /// A photo that ingest could decode cannot be decoded.
-    #[error("cannot decode photo `{id}`: {why}")]
-    Undecodable {
-        /// Its id.
-        id: String,
-        /// The decoder's reason.
-        why: String,
-    },
     /// No photo in any of the splits.
     #[error("there is no usable photo in {}", splits.join(", "))]
     NoPhotos {
         /// The splits that were asked for.
         splits: Vec<String>,
+    },
+    /// The table of views lacks a photo.
+    #[error("the input `augment` lists no plain view of photo `{id}`")]
+    NoViews {
+        /// Its id.
+        id: String,
+    },
+    /// The policy in the table of views makes no sense.
+    #[error("the policy of the input `augment` cannot be read: `{path}`: {message}")]
+    Policy {
+        /// Where in the policy.
+        path: String,
+        /// What is wrong.
+        message: String,
     },
     /// The preprocessing cannot be written as JSON.
     #[error("cannot write the preprocessing as JSON: {0}")]
@@ -45,12 +37,10 @@ impl Hint for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Error::NoPhotoFolder => Some("connect `images` to a stage of kind ingest".to_owned()),
-            Error::Unreadable { .. } | Error::Changed { .. } => {
-                Some("run again: ingest will look at the folder anew".to_owned())
+            Error::NoViews { .. } => {
+                Some("in the pipeline file, give precompute and augment the same images".to_owned())
             }
-            Error::Undecodable { .. } => {
-                Some("run the stage that ingests them again, with `--force STAGE`".to_owned())
-            }
+            Error::Policy { .. } => Some("make the artifact again with `--force STAGE`".to_owned()),
             Error::NoPhotos { .. } => Some("name splits that have photos in `splits`".to_owned()),
             Error::Preprocessing(_) => None,
         }
@@ -62,8 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_message_names_the_photo_and_the_way_out() {
-        let id = || "train/cats/a.jpg".to_owned();
+    fn each_message_says_what_was_found_and_the_way_out() {
         let cases = [
             (
                 Error::NoPhotoFolder,
@@ -71,19 +60,14 @@ mod tests {
                 "connect `images` to a stage of kind ingest",
             ),
             (
-                Error::Unreadable { id: id(), source: std::io::Error::other("the disk fell over") },
-                "cannot read photo `train/cats/a.jpg`: the disk fell over",
-                "run again: ingest will look at the folder anew",
+                Error::NoViews { id: "train/cats/a.jpg".to_owned() },
+                "the input `augment` lists no plain view of photo `train/cats/a.jpg`",
+                "in the pipeline file, give precompute and augment the same images",
             ),
             (
-                Error::Changed { id: id() },
-                "photo `train/cats/a.jpg` changed since it was ingested",
-                "run again: ingest will look at the folder anew",
-            ),
-            (
-                Error::Undecodable { id: id(), why: "it is cut short".to_owned() },
-                "cannot decode photo `train/cats/a.jpg`: it is cut short",
-                "run the stage that ingests them again, with `--force STAGE`",
+                Error::Policy { path: "steps.0".to_owned(), message: "unknown transform `warp`".to_owned() },
+                "the policy of the input `augment` cannot be read: `steps.0`: unknown transform `warp`",
+                "make the artifact again with `--force STAGE`",
             ),
             (
                 Error::NoPhotos { splits: vec!["test".to_owned()] },

@@ -1,32 +1,28 @@
-//! One lane: a batch of rows in, their features out.
+//! One lane: a batch of views in, their features out.
 
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use pipeline_nn::{Device, Kind, Mode, Tensor, Trunk, concat_pool, device, no_grad};
-use pipeline_photo::{Limits, Preprocessing, Resizer};
-use pipeline_stage::{Cancel, Digest, Failure};
-use pipeline_table::ImageRow;
+use pipeline_photo::{Augmenter, Limits, Photo, Planes, Policy, Preprocessing, Resizer, read};
+use pipeline_stage::{Cancel, Failure};
 
-use crate::error::Error;
+use crate::shots::Shot;
 
 /// What a lane returns for a batch.
 pub(crate) struct Batch {
-    /// The photos.
-    pub(crate) rows: Vec<ImageRow>,
-    /// `[rows, 2·C]`, row-major.
+    /// The views.
+    pub(crate) shots: Vec<Shot>,
+    /// `[views, 2·C]`, row-major.
     pub(crate) features: Vec<f32>,
 }
 
 /// A copy of the trunk (sharing its weights) with buffers of its own.
 pub(crate) struct Lane {
     trunk: Trunk,
-    preprocessing: Preprocessing,
-    photos: PathBuf,
+    photos: Photos,
     device: Device,
     cancel: Cancel,
-    limits: Limits,
-    resizer: Resizer,
     /// `[batch_size, 3, size, size]`, normalised.
     pixels_nchw: Vec<f32>,
     batch_size: usize,
@@ -35,37 +31,27 @@ pub(crate) struct Lane {
 impl Lane {
     pub(crate) fn new(
         trunk: Trunk,
-        preprocessing: Preprocessing,
-        photos: PathBuf,
+        photos: Photos,
         batch_size: usize,
         device: Device,
         cancel: Cancel,
     ) -> Self {
-        let side = preprocessing.size as usize;
-        Lane {
-            trunk,
-            photos,
-            device,
-            cancel,
-            limits: Limits::default(),
-            resizer: Resizer::new(),
-            pixels_nchw: vec![0.0; batch_size * 3 * side * side],
-            batch_size,
-            preprocessing,
-        }
+        let side = photos.preprocessing.size as usize;
+        let pixels_nchw = vec![0.0; batch_size * 3 * side * side];
+        Lane { trunk, photos, device, cancel, pixels_nchw, batch_size }
     }
 
-    /// Decodes the photos of `rows` (at most the batch size) and runs the trunk on them.
-    pub(crate) fn run(&mut self, rows: Vec<ImageRow>) -> Result<Batch, Failure> {
-        let side = i64::from(self.preprocessing.size);
-        let photo_len = 3 * (side * side) as usize;
-        for (row, pixels) in rows.iter().zip(self.pixels_nchw.chunks_exact_mut(photo_len)) {
+    /// Makes the views of `shots` (at most the batch size) and runs the trunk on them.
+    pub(crate) fn run(&mut self, shots: Vec<Shot>) -> Result<Batch, Failure> {
+        let side = i64::from(self.photos.preprocessing.size);
+        let view_len = 3 * (side * side) as usize;
+        for (shot, pixels) in shots.iter().zip(self.pixels_nchw.chunks_exact_mut(view_len)) {
             // A batch may take a minute: big photos, a big network, one slow core.
             self.cancel.check()?;
-            load(&self.photos, row, &self.limits, &self.preprocessing, &mut self.resizer, pixels)?;
+            self.photos.view(shot, pixels)?;
         }
         // What a short batch leaves over is computed and dropped: batches of one size give equal bits.
-        self.pixels_nchw[rows.len() * photo_len..].fill(0.0);
+        self.pixels_nchw[shots.len() * view_len..].fill(0.0);
 
         self.cancel.check()?;
         // A new thread inherits the last count set anywhere, so each lane sets its own, each time.
@@ -75,10 +61,10 @@ impl Lane {
             let map = self.trunk.forward(&x, [Mode::Eval, Mode::Eval])?; // [N, C, h, w]
             concat_pool(&map) // [N, 2·C]
         })?;
-        let features = features.narrow(0, 0, rows.len() as i64).to_device(Device::Cpu).to_kind(Kind::Float);
+        let features = features.narrow(0, 0, shots.len() as i64).to_device(Device::Cpu).to_kind(Kind::Float);
         let features = Vec::<f32>::try_from(&features.contiguous().view(-1))
             .map_err(pipeline_nn::Error::torch("read the features of a batch"))?;
-        Ok(Batch { rows, features })
+        Ok(Batch { shots, features })
     }
 }
 
@@ -88,31 +74,59 @@ fn batch(pixels: &[f32], shape: [i64; 4], device: Device) -> Result<Tensor, pipe
     tensor().map_err(pipeline_nn::Error::torch("put a batch together"))
 }
 
-/// Reads, decodes and prepares one photo into `pixels`, `[3, size, size]`.
-fn load(
-    photos: &Path,
-    row: &ImageRow,
-    limits: &Limits,
-    preprocessing: &Preprocessing,
-    resizer: &mut Resizer,
-    pixels: &mut [f32],
-) -> Result<(), Error> {
-    let path = photos.join(&row.id);
-    let bytes = fs_err::read(&path).map_err(|source| Error::Unreadable { id: row.id.clone(), source })?;
-    if Digest::of(&bytes).to_string() != row.digest {
-        return Err(Error::Changed { id: row.id.clone() });
+/// Views of photos, made one after the other. Holds the photo before, since its further views follow it.
+pub(crate) struct Photos {
+    folder: PathBuf,
+    preprocessing: Preprocessing,
+    limits: Limits,
+    resizer: Resizer,
+    /// What makes augmented views; `None` where there are none.
+    augmenter: Option<Augmenter>,
+    view: Planes,
+    current: Option<(String, Photo)>,
+}
+
+impl Photos {
+    pub(crate) fn new(folder: PathBuf, preprocessing: Preprocessing, policy: Option<Policy>) -> Self {
+        Photos {
+            folder,
+            preprocessing,
+            limits: Limits::default(),
+            resizer: Resizer::new(),
+            augmenter: policy.map(Augmenter::new),
+            view: Planes::default(),
+            current: None,
+        }
     }
-    let photo = pipeline_photo::decode(&bytes, limits)
-        .map_err(|rejected| Error::Undecodable { id: row.id.clone(), why: rejected.to_string() })?;
-    let square = preprocessing.crop(&photo.pixels, resizer);
-    preprocessing.normalise_chw(&square, pixels);
-    Ok(())
+
+    /// Makes a view in `pixels`, `[3, size, size]`, normalised.
+    fn view(&mut self, shot: &Shot, pixels: &mut [f32]) -> Result<(), Failure> {
+        let (id, photo) = match self.current.take().filter(|(id, _)| *id == shot.row.id) {
+            Some(current) => current,
+            None => (shot.row.id.clone(), read(&self.folder, &shot.row.id, &shot.row.digest, &self.limits)?),
+        };
+        match &mut self.augmenter {
+            Some(augmenter) if shot.view > 0 => {
+                augmenter.photo(&photo.pixels).make(&shot.numbers, self.preprocessing.size, &mut self.view);
+                self.preprocessing.normalise_planes(&mut self.view);
+                pixels.copy_from_slice(&self.view.pixels_chw);
+            }
+            _ => {
+                let square = self.preprocessing.crop(&photo.pixels, &mut self.resizer);
+                self.preprocessing.normalise_chw(&square, pixels);
+            }
+        }
+        self.current = Some((id, photo));
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use pipeline_nn::backbones;
-    use pipeline_table::{Split, Verdict};
+    use pipeline_table::{ImageRow, Split, Verdict};
 
     use super::*;
 
@@ -122,9 +136,9 @@ mod tests {
         let trunk = backbone.load(&backbone.random_weights(1).unwrap(), Device::Cpu).unwrap();
         let cancel = Cancel::default();
         let preprocessing = Preprocessing::new(32, [0.5; 3], [0.5; 3]);
-        let mut lane =
-            Lane::new(trunk, preprocessing, PathBuf::from("nowhere"), 4, Device::Cpu, cancel.clone());
-        let row = ImageRow {
+        let photos = Photos::new(PathBuf::from("nowhere"), preprocessing, None);
+        let mut lane = Lane::new(trunk, photos, 4, Device::Cpu, cancel.clone());
+        let row = Arc::new(ImageRow {
             id: "train/cats/a.jpg".to_owned(),
             split: Split::Train,
             label: None,
@@ -137,8 +151,9 @@ mod tests {
             digest: String::new(),
             verdict: Verdict::Ok,
             reason: None,
-        };
-        let mut run = || lane.run(vec![row.clone()]).map(|_| ()).unwrap_err();
+        });
+        let shot = Shot { row, view: 0, numbers: vec![] };
+        let mut run = || lane.run(vec![shot.clone()]).map(|_| ()).unwrap_err();
         let failure = run();
         assert!(failure.to_string().starts_with("cannot read photo `train/cats/a.jpg`"), "{failure}");
         cancel.cancel();

@@ -1,19 +1,19 @@
 //! The `precompute` stage: every photo once through the trunk, its pooled features into Parquet.
 //!
-//! In: the photo table of `ingest` and the trunk of `backbone`. Out: `features/part-*.parquet`, a row per
-//! photo with concat(max, avg) of the last feature map; see `README.md`.
+//! In: the photo table of `ingest`, the trunk of `backbone`, and the table of views of `augment`. Out:
+//! `features/part-*.parquet`, a row per view of a photo with concat(max, avg) of the last feature map; see `README.md`.
 //!
-//! Photos flow through lanes, one per thread: a lane decodes, resizes and normalises a batch and runs the
-//! trunk on it, so that decoding overlaps with the trunk of the other lanes. Batches have one fixed size
-//! (the last is padded) and one libtorch thread each, so the table's bytes do not depend on the number of
-//! threads. Memory holds a few batches per lane, whatever the number of photos.
+//! Views flow through lanes, one per thread: a lane decodes photos, makes a batch of views and runs the trunk on it,
+//! so that decoding overlaps with the trunk of the other lanes. Batches have one fixed size (the last is padded) and one
+//! libtorch thread each, so the table's bytes do not depend on the number of threads. Memory holds a few batches per
+//! lane, whatever the number of photos.
 
 mod error;
 mod lane;
 mod lanes;
+mod shots;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use pipeline_nn::artifact::{BACKBONE_FILE, BackboneRecord, TRUNK_FILE};
 use pipeline_nn::{backbones, device, weights};
@@ -21,12 +21,13 @@ use pipeline_photo::Preprocessing;
 use pipeline_stage::params::{Parameters, Problem};
 use pipeline_stage::{Context, Failure, Input, Source, Stage, Summary, words};
 use pipeline_table::classes::{self, CLASSES_FILE};
-use pipeline_table::{FeatureRow, FeaturesMeta, FeaturesWriter, ImageRow, ImagesReader, Split, Verdict};
+use pipeline_table::{FeatureRow, FeaturesMeta, FeaturesWriter, Split};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use error::Error;
-use lane::{Batch, Lane};
+use lane::{Batch, Lane, Photos};
+use shots::{Shot, Views};
 
 /// The stage kind `precompute`.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +46,7 @@ pub struct Params {
     /// Which splits to compute.
     #[serde(default = "default_splits")]
     pub splits: BTreeSet<Split>,
-    /// Photos per pass through the trunk, 1 to 1024. Lower it when memory runs out; the last digits of the features may change with it.
+    /// Views per pass through the trunk, 1 to 1024. Lower it when memory runs out; the last digits of the features may change with it.
     #[serde(default = "default_batch_size")]
     pub batch_size: usize,
 }
@@ -80,12 +81,6 @@ impl Parameters for Params {
     }
 }
 
-impl Params {
-    fn takes(&self, row: &ImageRow) -> bool {
-        row.verdict != Verdict::Bad && self.splits.contains(&row.split)
-    }
-}
-
 impl Stage for Precompute {
     const KIND: &'static str = "precompute";
     const VERSION: u32 = 2;
@@ -99,6 +94,14 @@ impl Stage for Precompute {
             many: false,
             optional: false,
             doc: "the photo table of ingest",
+        },
+        Input {
+            name: "augment",
+            accepts: "augmentation",
+            reads: &["views.parquet"],
+            many: false,
+            optional: true,
+            doc: "which views of each photo to compute; the plain one where it is left out",
         },
         Input {
             name: "backbone",
@@ -136,66 +139,88 @@ impl Stage for Precompute {
             dtype: "float32".to_owned(),
         };
 
-        let counts = count(params, &table)?;
-        let total: u64 = counts.values().sum();
-        if total == 0 {
+        let views = cx.optional_input("augment").map(|augment| augment.path("views.parquet"));
+        let views = Views::open(views.as_deref())?;
+        let counts = Counts::of(views.shots(&table, &params.splits)?)?;
+        if counts.views == 0 {
             let splits = params.splits.iter().map(|split| split.as_str().to_owned()).collect();
             return Err(Error::NoPhotos { splits }.into());
         }
-        let progress = cx.progress("photos through the trunk", Some(total), "photos");
+        let unit = counts.unit();
+        let progress = cx.progress("photos through the trunk", Some(counts.views), unit);
         let started = std::time::Instant::now();
 
         let device = device::pick();
         let trunk = network.load(&weights::read(&backbone.path(TRUNK_FILE))?, device)?;
-        // A batch is padded to its full size; more than there are photos would be computed for nothing.
-        let batch_size = params.batch_size.min(usize::try_from(total).unwrap_or(usize::MAX));
+        // A batch is padded to its full size; more than there are views would be computed for nothing.
+        let batch_size = params.batch_size.min(usize::try_from(counts.views).unwrap_or(usize::MAX));
         let mut lanes = Vec::new();
         for _ in 0..cx.threads.get() {
-            let trunk = trunk.share()?;
-            lanes.push(Lane::new(
-                trunk,
-                preprocessing,
-                photos.clone(),
-                batch_size,
-                device,
-                cx.cancel.clone(),
-            ));
+            let photos = Photos::new(photos.clone(), preprocessing, views.policy.clone());
+            lanes.push(Lane::new(trunk.share()?, photos, batch_size, device, cx.cancel.clone()));
         }
         let mut writer = FeaturesWriter::create(&cx.out.join(FEATURES_FOLDER), meta)?;
-        lanes::in_order(lanes, batches(params, batch_size, &table)?, Lane::run, |batch: Batch| {
-            for (row, features) in batch.rows.iter().zip(batch.features.chunks_exact(dim)) {
-                writer.write(&feature_row(row), features)?;
+        let batches = batches(views.shots(&table, &params.splits)?, batch_size);
+        lanes::in_order(lanes, batches, Lane::run, |batch: Batch| {
+            for (shot, features) in batch.shots.iter().zip(batch.features.chunks_exact(dim)) {
+                writer.write(&feature_row(shot), features)?;
             }
-            progress.add(batch.rows.len() as u64)?;
+            progress.add(batch.shots.len() as u64)?;
             Ok(())
         })?;
         writer.finish()?;
 
-        let rate = total as f64 / started.elapsed().as_secs_f64().max(1e-9);
-        let line =
-            format!("{} × {}, float32, {rate:.0} photos/s", words::count(total), words::count(dim as u64));
-        let empty = params.splits.iter().filter(|split| !counts.contains_key(split));
+        let rate = counts.views as f64 / started.elapsed().as_secs_f64().max(1e-9);
+        let line = format!("{}, float32, {rate:.0} {unit}/s", counts.words(dim));
+        let empty = params.splits.iter().filter(|split| !counts.photos.contains_key(split));
         let notes = empty.map(|split| format!("{split} has no usable photo, so there are no features of it"));
         let notes = notes.collect();
         Ok(Summary {
             line,
             notes,
-            metrics: [("photos_per_second".to_owned(), rate)].into(),
+            metrics: [(format!("{unit}_per_second"), rate)].into(),
             ..Summary::default()
         })
     }
 }
 
-/// How many photos of each split will be computed; splits without any are left out.
-fn count(params: &Params, table: &Path) -> Result<BTreeMap<Split, u64>, Failure> {
-    let mut counts = BTreeMap::new();
-    for row in ImagesReader::open(table)? {
-        let row = row?;
-        if params.takes(&row) {
-            *counts.entry(row.split).or_default() += 1;
+/// How much there is to compute.
+#[derive(Default)]
+struct Counts {
+    /// Photos of each split; splits without any are left out.
+    photos: BTreeMap<Split, u64>,
+    /// Views of all of them.
+    views: u64,
+}
+
+impl Counts {
+    fn of(shots: impl Iterator<Item = Result<Shot, Failure>>) -> Result<Self, Failure> {
+        let mut counts = Counts::default();
+        for shot in shots {
+            let shot = shot?;
+            counts.views += 1;
+            *counts.photos.entry(shot.row.split).or_default() += u64::from(shot.view == 0);
+        }
+        Ok(counts)
+    }
+
+    fn all_photos(&self) -> u64 {
+        self.photos.values().sum()
+    }
+
+    /// What is counted: photos, where each has one view.
+    fn unit(&self) -> &'static str {
+        if self.views == self.all_photos() { "photos" } else { "views" }
+    }
+
+    /// `25,000 × 1,024`, or with several views `25,000 photos, 100,000 views × 1,024`.
+    fn words(&self, dim: usize) -> String {
+        let (views, dim) = (words::count(self.views), words::count(dim as u64));
+        match self.unit() {
+            "photos" => format!("{views} × {dim}"),
+            _ => format!("{} photos, {views} views × {dim}", words::count(self.all_photos())),
         }
     }
-    Ok(counts)
 }
 
 /// The preprocessing with its numbers as `model.json` has them: straight to a value, 0.498 in float32 would
@@ -204,30 +229,24 @@ fn as_written(preprocessing: &Preprocessing) -> serde_json::Result<serde_json::V
     serde_json::from_str(&serde_json::to_string(preprocessing)?)
 }
 
-/// The photos to compute, in order of the table, `batch_size` at a time.
+/// `shots`, `batch_size` at a time.
 fn batches(
-    params: &Params,
+    mut shots: impl Iterator<Item = Result<Shot, Failure>> + Send,
     batch_size: usize,
-    table: &Path,
-) -> Result<impl Iterator<Item = Result<Vec<ImageRow>, Failure>> + Send + use<>, Failure> {
-    let params = params.clone();
-    let mut rows = ImagesReader::open(table)?;
-    Ok(std::iter::from_fn(move || {
-        let wanted = rows.by_ref().filter(|row| row.as_ref().map_or(true, |r| params.takes(r)));
-        match wanted.take(batch_size).collect::<Result<Vec<_>, _>>() {
-            Ok(batch) if batch.is_empty() => None,
-            Ok(batch) => Some(Ok(batch)),
-            Err(error) => Some(Err(error.into())),
-        }
-    }))
+) -> impl Iterator<Item = Result<Vec<Shot>, Failure>> + Send {
+    std::iter::from_fn(move || match shots.by_ref().take(batch_size).collect::<Result<Vec<_>, _>>() {
+        Ok(batch) if batch.is_empty() => None,
+        batch => Some(batch),
+    })
 }
 
-fn feature_row(row: &ImageRow) -> FeatureRow {
+fn feature_row(shot: &Shot) -> FeatureRow {
+    let row = &shot.row;
     FeatureRow {
         id: row.id.clone(),
         split: row.split,
         label: row.label.clone(),
         label_id: row.label_id,
-        view: 0,
+        view: shot.view,
     }
 }

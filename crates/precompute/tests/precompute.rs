@@ -8,10 +8,10 @@ use std::path::Path;
 use image::{Rgb, RgbImage};
 use pipeline_nn::artifact::BackboneRecord;
 use pipeline_nn::{Device, Mode, Tensor, backbones, no_grad, weights};
-use pipeline_photo::{Limits, Preprocessing, Resizer};
+use pipeline_photo::{Augmenter, Limits, Planes, Policy, Preprocessing, Resizer};
 use pipeline_precompute::Precompute;
 use pipeline_stage::{Artifact, Digest, Failure};
-use pipeline_table::{FeaturesReader, ImageRow, ImagesWriter, Split, Verdict, classes};
+use pipeline_table::{FeaturesReader, ImageRow, ImagesWriter, Split, Verdict, ViewRow, ViewsWriter, classes};
 use pipeline_testkit::StageBench;
 use serde_json::json;
 
@@ -71,6 +71,124 @@ fn backbone(dir: &Path) -> Artifact {
     BackboneRecord::new(backbone, "00", false).write(&dir.join("backbone.json")).unwrap();
     let files = [("trunk.safetensors".to_owned(), Digest::of(&fs_err::read(&file).unwrap()))].into();
     Artifact { stage: "backbone".to_owned(), dir, files, sources: BTreeMap::new() }
+}
+
+/// Two views beside the plain one of each photo of [`images`], or none.
+fn augmentation(dir: &Path, images: &Artifact, policy: Option<&Policy>) -> Artifact {
+    let dir = dir.join(format!("augment-{}", policy.is_some()));
+    fs_err::create_dir_all(&dir).unwrap();
+    let columns: Vec<String> =
+        policy.map(|policy| policy.columns()).unwrap_or_default().into_iter().map(|c| c.name).collect();
+    let json = policy.map(Policy::to_json);
+    let mut writer = ViewsWriter::create(&dir.join("views.parquet"), json.as_ref(), &columns).unwrap();
+    let rows =
+        pipeline_table::ImagesReader::open(&images.path("images.parquet")).unwrap().map(Result::unwrap);
+    for row in rows.filter(|row| row.verdict != Verdict::Bad) {
+        let mut view = |view, numbers| writer.write(ViewRow { id: row.id.clone(), view, numbers }).unwrap();
+        view(0, policy.map(Policy::neutral).unwrap_or_default());
+        if policy.is_some() {
+            // Mirrored and dark; turned.
+            view(1, vec![0.0, -0.4, 1.0, 1.0, 0.5, 0.5]);
+            view(2, vec![30.0, 0.0, 1.0, 0.0, 0.2, 0.9]);
+        }
+    }
+    writer.finish().unwrap();
+    Artifact { stage: "augment".to_owned(), dir, files: BTreeMap::new(), sources: BTreeMap::new() }
+}
+
+fn policy() -> Policy {
+    let steps = pipeline_photo::policy::steps_from_json(&json!(["rotate", "lighting", "flip"])).unwrap();
+    Policy { border: Default::default(), steps }
+}
+
+#[test]
+fn each_view_of_the_table_has_a_row_with_the_features_of_its_pixels() {
+    let bench = StageBench::default();
+    let (images, backbone) = (images(bench.dir(), 9), backbone(bench.dir()));
+    let augment = augmentation(bench.dir(), &images, Some(&policy()));
+    let inputs = [("images", vec![&images]), ("augment", vec![&augment]), ("backbone", vec![&backbone])];
+    let made = bench.run(&Precompute, &json!({"size": 36, "batch_size": 4}), &inputs, &[]).unwrap();
+    assert!(made.summary.line.starts_with("5 photos, 15 views × 2,560, float32, "), "{}", made.summary.line);
+
+    let reader = FeaturesReader::open(&made.artifact.path("features")).unwrap();
+    let listed: Vec<(String, u32)> =
+        reader.rows().unwrap().into_iter().map(|row| (row.id, row.view)).collect();
+    // 000, 003 and 006 are test photos, whose views are passed over; 004 is bad.
+    let ids = ["train/001.png", "train/007.png", "valid/002.png", "valid/005.png", "valid/008.png"];
+    let expected: Vec<(String, u32)> =
+        ids.iter().flat_map(|id| (0..3).map(|view| ((*id).to_owned(), view))).collect();
+    assert_eq!(listed, expected);
+
+    let trunk = backbones::find(ARCH)
+        .unwrap()
+        .load(&weights::read(&backbone.path("trunk.safetensors")).unwrap(), Device::Cpu)
+        .unwrap();
+    let preprocessing = Preprocessing::new(36, [127.0 / 255.0; 3], [128.0 / 255.0; 3]);
+    let valid = reader.load(Split::Valid).unwrap();
+    let mut augmenter = Augmenter::new(policy());
+    for (i, row) in valid.rows.iter().enumerate() {
+        let bytes = fs_err::read(images.sources["photos"].join(&row.id)).unwrap();
+        let photo = pipeline_photo::decode(&bytes, &Limits::default()).unwrap();
+        let mut view = Planes::default();
+        match row.view {
+            0 => view = Planes::of(&preprocessing.crop(&photo.pixels, &mut Resizer::new())),
+            1 => augmenter.photo(&photo.pixels).make(&[0.0, -0.4, 1.0, 1.0, 0.5, 0.5], 36, &mut view),
+            _ => augmenter.photo(&photo.pixels).make(&[30.0, 0.0, 1.0, 0.0, 0.2, 0.9], 36, &mut view),
+        }
+        preprocessing.normalise_planes(&mut view);
+        let expected = no_grad(|| {
+            let x = Tensor::from_slice(&view.pixels_chw).view([1, 3, 36, 36]);
+            let map = trunk.forward(&x, [Mode::Eval, Mode::Eval]).unwrap();
+            Vec::<f32>::try_from(pipeline_nn::concat_pool(&map).unwrap().view(-1)).unwrap()
+        });
+        let worst = valid.of(i).iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+        let scale = expected.iter().fold(0f32, |a, b| a.max(b.abs()));
+        assert!(
+            scale > 0.1 && worst < 1e-4 * scale,
+            "{} view {}: off by {worst} of {scale}",
+            row.id,
+            row.view
+        );
+    }
+    assert!(
+        valid.of(0) != valid.of(1) && valid.of(1) != valid.of(2),
+        "different views have different features"
+    );
+}
+
+#[test]
+fn views_have_the_same_bytes_for_any_number_of_threads_and_plain_ones_those_without_augment() {
+    let mut bench = StageBench::default();
+    let (images, backbone) = (images(bench.dir(), 13), backbone(bench.dir()));
+    let augment = augmentation(bench.dir(), &images, Some(&policy()));
+    let plain = augmentation(bench.dir(), &images, None);
+    let files = |bench: &StageBench, augment: Option<&Artifact>| {
+        let mut inputs = vec![("images", vec![&images]), ("backbone", vec![&backbone])];
+        inputs.extend(augment.map(|augment| ("augment", vec![augment])));
+        // A batch that cuts the views of a photo in two.
+        let params = json!({"size": 36, "batch_size": 4});
+        bench.run(&Precompute, &params, &inputs, &[]).unwrap().artifact.files
+    };
+    bench.threads = 1;
+    let (views, without) = (files(&bench, Some(&augment)), files(&bench, None));
+    assert_eq!(files(&bench, Some(&plain)), without);
+    bench.threads = 3;
+    assert_eq!(files(&bench, Some(&augment)), views);
+    assert_ne!(views, without);
+}
+
+#[test]
+fn a_table_of_views_of_other_photos_is_refused_with_the_first_that_it_lacks() {
+    let bench = StageBench::default();
+    let (images_of_all, backbone) = (images(bench.dir(), 9), backbone(bench.dir()));
+    let few = images(&bench.dir().join("few"), 3);
+    let augment = augmentation(bench.dir(), &few, Some(&policy()));
+    let inputs =
+        [("images", vec![&images_of_all]), ("augment", vec![&augment]), ("backbone", vec![&backbone])];
+    let failure = bench.run(&Precompute, &json!({"size": 36}), &inputs, &[]).unwrap_err();
+    let Failure::Failed { message, hint } = failure else { panic!("{failure}") };
+    assert_eq!(message, "the input `augment` lists no plain view of photo `train/007.png`");
+    assert_eq!(hint.unwrap(), "in the pipeline file, give precompute and augment the same images");
 }
 
 #[test]

@@ -117,6 +117,17 @@ impl Features {
     pub fn of(&self, row: usize) -> &[f32] {
         &self.emb[row * self.dim..(row + 1) * self.dim]
     }
+
+    /// The rows that are wanted, in order.
+    #[must_use]
+    pub fn only(&self, wanted: impl Fn(&FeatureRow) -> bool) -> Features {
+        let mut only = Features { dim: self.dim, rows: vec![], emb: vec![] };
+        for (at, row) in self.rows.iter().enumerate().filter(|(_, row)| wanted(row)) {
+            only.rows.push(row.clone());
+            only.emb.extend_from_slice(self.of(at));
+        }
+        only
+    }
 }
 
 /// Name of a part file.

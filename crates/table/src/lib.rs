@@ -5,6 +5,7 @@
 //! | table | file | one row |
 //! |---|---|---|
 //! | `images` | [`images`] | a photo of the data set and the verdict on it |
+//! | `views` | [`views`] | a view of a photo, with the numbers that an augmentation drew |
 //! | `features` | [`features`] | the features of one view of a photo |
 //! | `predictions` | [`predictions`] | what one model says of a photo |
 //! | `history` | [`history`] | one epoch or step of a training |
@@ -25,6 +26,7 @@ mod order;
 pub mod predictions;
 mod reader;
 pub mod split;
+pub mod views;
 mod writer;
 
 pub use error::Error;
@@ -33,6 +35,7 @@ pub use history::{HistoryReader, HistoryRow, HistoryWriter};
 pub use images::{ImageRow, ImagesReader, ImagesWriter, Verdict};
 pub use predictions::{Mode, PredictionRow, PredictionsReader, PredictionsWriter};
 pub use split::Split;
+pub use views::{ViewRow, ViewRows, ViewsReader, ViewsWriter};
 
 /// What functions of this crate return.
 pub type Result<T> = std::result::Result<T, Error>;

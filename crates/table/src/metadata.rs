@@ -5,7 +5,7 @@
 //! that a vector has a fixed length. It is a function of the columns, so it is content too; readers that do
 //! not know it see a plain list.
 
-/// Which table the file holds: `images`, `features`, `predictions` or `history`.
+/// Which table the file holds: `images`, `views`, `features`, `predictions` or `history`.
 pub const TABLE: &str = "pipeline.table";
 
 /// Version of the table's columns and metadata, [`SCHEMA_VERSION`].
@@ -14,6 +14,9 @@ pub const SCHEMA: &str = "pipeline.schema";
 /// The version that this crate writes. Raised when an older reader could not use the table; a new column or
 /// key does not raise it.
 pub const SCHEMA_VERSION: u32 = 1;
+
+/// Views: the augmentation policy whose numbers the columns are, as canonical JSON.
+pub const POLICY: &str = "pipeline.policy";
 
 /// Features: the backbone's name, for example `resnet34`.
 pub const ARCH: &str = "pipeline.arch";

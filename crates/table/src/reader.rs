@@ -175,10 +175,13 @@ impl Batches {
     }
 }
 
+/// Makes rows of a batch.
+type Decode<R> = Box<dyn Fn(Columns<'_>) -> Result<Vec<R>> + Send>;
+
 /// The rows of a file, one by one. After an error there are no more.
 pub(crate) struct Rows<R> {
     batches: Option<Batches>,
-    decode: fn(Columns<'_>) -> Result<Vec<R>>,
+    decode: Decode<R>,
     current: std::vec::IntoIter<R>,
 }
 
@@ -186,11 +189,11 @@ impl<R> Rows<R> {
     pub(crate) fn open(
         file: &TableFile,
         schema: &Schema,
-        decode: fn(Columns<'_>) -> Result<Vec<R>>,
+        decode: impl Fn(Columns<'_>) -> Result<Vec<R>> + Send + 'static,
     ) -> Result<Self> {
         file.check_columns(schema)?;
         let batches = file.batches(schema, Slice::default(), PAGE_ROWS)?;
-        Ok(Rows { batches: Some(batches), decode, current: Vec::new().into_iter() })
+        Ok(Rows { batches: Some(batches), decode: Box::new(decode), current: Vec::new().into_iter() })
     }
 }
 
@@ -202,7 +205,7 @@ impl<R> Iterator for Rows<R> {
             if let Some(row) = self.current.next() {
                 return Some(Ok(row));
             }
-            match self.batches.as_mut()?.next(self.decode) {
+            match self.batches.as_mut()?.next(&self.decode) {
                 Some(Ok(rows)) => self.current = rows.into_iter(),
                 Some(Err(error)) => {
                     self.batches = None;

@@ -57,6 +57,23 @@ fn describe(stage: &dyn AnyStage) -> String {
         };
         let doc = property["description"].as_str().unwrap_or_default().replace('\n', " ");
         out.push_str(&format!("  {name} = {default}\n      {doc}\n"));
+        for item in items_with_params(property) {
+            out.push_str(&format!("      - {item}\n"));
+        }
     }
     out.trim_end().to_owned()
+}
+
+/// What a list may hold, where its items have parameters of their own: `rotate { max_deg = 10.0, p = 0.75 }: turns ...`.
+fn items_with_params(property: &Value) -> Vec<String> {
+    let lists = property["oneOf"].as_array().into_iter().flatten();
+    let items = lists.flat_map(|form| form["items"]["oneOf"].as_array().into_iter().flatten());
+    let with_params = items.filter_map(|item| Some((item, item["properties"].as_object()?.iter().next()?)));
+    let words = with_params.map(|(item, (name, schema))| {
+        let params = schema["properties"].as_object().into_iter().flatten();
+        let params: Vec<String> = params.map(|(param, of)| format!("{param} = {}", of["default"])).collect();
+        let summary = item["description"].as_str().unwrap_or_default();
+        format!("{name} {{ {} }}: {summary}", params.join(", "))
+    });
+    words.collect()
 }

@@ -132,3 +132,14 @@ fn history_opens_in_other_tools() {
     write_history(&store.join("history.parquet"), &rows).unwrap();
     check("history.py", &store, rows.iter().map(|row| serde_json::to_value(row).unwrap()).collect());
 }
+
+#[test]
+fn views_open_in_other_tools() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("augment");
+    fs_err::create_dir(&store).unwrap();
+    let rows = views(50);
+    write_views(&store.join("views.parquet"), &rows).unwrap();
+    let value = |row: &pipeline_table::ViewRow| json!({"id": row.id, "view": row.view, "scale": row.numbers[0], "flip": row.numbers[1]});
+    check("views.py", &store, rows.iter().map(value).collect());
+}

@@ -14,3 +14,4 @@ mod refused;
 mod round_trip;
 mod rows;
 mod speed;
+mod views;

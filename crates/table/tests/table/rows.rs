@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pipeline_table::{
     FeatureRow, Features, FeaturesMeta, FeaturesReader, FeaturesWriter, HistoryRow, HistoryWriter, ImageRow,
-    ImagesWriter, Mode, PredictionRow, PredictionsWriter, Result, Split, Verdict,
+    ImagesWriter, Mode, PredictionRow, PredictionsWriter, Result, Split, Verdict, ViewRow, ViewsWriter,
 };
 
 pub(crate) fn meta(dim: usize) -> FeaturesMeta {
@@ -129,5 +129,30 @@ pub(crate) fn history_row(epoch: u32, groups: usize) -> HistoryRow {
 pub(crate) fn write_history(path: &Path, rows: &[HistoryRow]) -> Result<()> {
     let mut writer = HistoryWriter::create(path)?;
     rows.iter().try_for_each(|row| writer.write(row))?;
+    writer.finish()
+}
+
+/// The policy of [`views`], which draws `scale` and `flip`.
+pub(crate) fn view_policy() -> serde_json::Value {
+    serde_json::json!({"border": "reflect", "steps": [{"scale": {"max": 1.1}}, {"flip": {"p": 0.5}}]})
+}
+
+/// `n` rows, three views of a photo.
+pub(crate) fn views(n: usize) -> Vec<ViewRow> {
+    let row = |row: usize| {
+        let scale = if row.is_multiple_of(3) { 1.0 } else { 1.0 + row as f32 / 10_000.0 };
+        ViewRow {
+            id: format!("{:06}é.jpg", row / 3),
+            view: row as u32 % 3,
+            numbers: vec![scale, (row % 3 / 2) as f32],
+        }
+    };
+    (0..n).map(row).collect()
+}
+
+pub(crate) fn write_views(path: &Path, rows: &[ViewRow]) -> Result<()> {
+    let numbers = ["scale".to_owned(), "flip".to_owned()];
+    let mut writer = ViewsWriter::create(path, Some(&view_policy()), &numbers)?;
+    rows.iter().try_for_each(|row| writer.write(row.clone()))?;
     writer.finish()
 }

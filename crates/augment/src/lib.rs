@@ -1,0 +1,199 @@
+//! The `augment` stage: what is done to photos in training, as numbers and as pictures.
+//!
+//! In: the photo table of `ingest`. Out: `policy.json`, the policy with every parameter written out;
+//! `views.parquet`, which views of each photo there are and the numbers drawn for them; `preview.png` and
+//! `preview.html`, which show what the network will see. See `README.md`.
+//!
+//! Pixels are read for the preview only. Stages that follow make the views, from the numbers of the table
+//! (`precompute`), or from the policy (fine-tuning).
+
+mod error;
+mod preview;
+mod samples;
+
+use std::path::Path;
+
+use pipeline_photo::{Augmentation, BatchMix, Border, Policy, PolicyChoice, policy, test_time};
+use pipeline_stage::params::{Parameters, Problem};
+use pipeline_stage::random::Stream;
+use pipeline_stage::{Context, Failure, Input, Source, Stage, Summary, words};
+use pipeline_table::{ImageRow, ImagesReader, Split, Verdict, ViewRow, ViewsWriter};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use error::Error;
+use samples::Samples;
+
+/// The stage kind `augment`.
+#[derive(Debug, Clone, Copy)]
+pub struct Augment;
+
+/// File name of the policy.
+pub const POLICY_FILE: &str = "policy.json";
+/// File name of the table of views.
+pub const VIEWS_FILE: &str = "views.parquet";
+
+/// Parameters of `augment`. The defaults are the lesson's.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    /// Name of a policy (none, basic, side_on, top_down, rand_augment, trivial_augment), or a list of transforms in order.
+    #[serde(default = "default_policy")]
+    pub policy: PolicyChoice,
+    /// Largest factor by which a named policy scales the photo before the crop, 1 to 10. A list has `scale` for that.
+    #[serde(default = "default_max_zoom")]
+    pub max_zoom: f64,
+    /// What lies beyond the edges of a photo: reflect (mirrored), edge (the last pixels repeated) or black.
+    #[serde(default)]
+    pub border: Border,
+    /// How many augmented views of each photo are precomputed beside the plain one, 0 to 100; the head then draws one of them all in each epoch.
+    #[serde(default)]
+    pub cached_views: u32,
+    /// How fine-tuning mixes the photos of a batch: mixup, cutmix, both or, left out, neither. The head does not mix.
+    #[serde(default)]
+    pub mix: BatchMix,
+}
+
+/// The lesson's, for dogs and cats.
+fn default_policy() -> PolicyChoice {
+    PolicyChoice::Named("side_on")
+}
+
+/// The lesson's.
+fn default_max_zoom() -> f64 {
+    1.1
+}
+
+impl Parameters for Params {
+    fn check(&self, problems: &mut Vec<Problem>) {
+        self.policy.check("policy", problems);
+        if !(1.0..=10.0).contains(&self.max_zoom) {
+            let message = format!("expected a factor from 1 to 10, found {}", self.max_zoom);
+            problems.push(Problem::new("max_zoom", message));
+        }
+        if matches!(self.policy, PolicyChoice::Steps(_)) && self.max_zoom != default_max_zoom() {
+            let problem = Problem::new("max_zoom", "it belongs to named policies, and `policy` is a list");
+            problems.push(problem.hint(format!("put `scale: {{ max: {} }}` into the list", self.max_zoom)));
+        }
+        if self.cached_views > 100 {
+            let message = format!("expected 0 to 100 views, found {}", self.cached_views);
+            problems.push(Problem::new("cached_views", message));
+        }
+        let mut of_mix = Vec::new();
+        self.mix.check(&mut of_mix);
+        problems.extend(of_mix.into_iter().map(|mut problem| {
+            problem.path.insert(0, "mix".to_owned());
+            problem
+        }));
+    }
+}
+
+impl Params {
+    fn augmentation(&self) -> Augmentation {
+        let policy = Policy { border: self.border, steps: self.policy.steps(self.max_zoom) };
+        Augmentation { policy, mix: self.mix.clone() }
+    }
+
+    /// The policy in a few words.
+    fn words(&self) -> String {
+        match &self.policy {
+            PolicyChoice::Named(name) => format!("{name}, max_zoom {}", self.max_zoom),
+            PolicyChoice::Steps(steps) if steps.is_empty() => "no transforms".to_owned(),
+            PolicyChoice::Steps(steps) => steps.iter().map(|step| step.name()).collect::<Vec<_>>().join(", "),
+            PolicyChoice::Wrong(..) => String::new(),
+        }
+    }
+}
+
+impl Stage for Augment {
+    const KIND: &'static str = "augment";
+    const VERSION: u32 = 1;
+    const SUMMARY: &'static str = "what is done to photos in training, as numbers and as pictures";
+    const PRODUCES: &'static str = "augmentation";
+    const INPUTS: &'static [Input] = &[Input {
+        name: "images",
+        accepts: "images",
+        reads: &["images.parquet"],
+        many: false,
+        optional: false,
+        doc: "the photo table of ingest",
+    }];
+    const USES_SEED: bool = true;
+    const LOCATORS: &'static [&'static str] = &[];
+    type Params = Params;
+
+    fn sources(_: &Params) -> Vec<Source> {
+        vec![]
+    }
+
+    fn run(params: &Params, cx: &Context<'_>) -> Result<Summary, Failure> {
+        let images = cx.input("images");
+        let table = images.path("images.parquet");
+        let photos = images.sources.get("photos").ok_or(Error::NoPhotoFolder)?;
+        let augmentation = params.augmentation();
+        let mut json = serde_json::to_string_pretty(&augmentation.to_json()).map_err(Error::Json)?;
+        json.push('\n');
+        fs_err::write(cx.out.join(POLICY_FILE), json).map_err(Error::Io)?;
+
+        let samples = write_views(params.cached_views, &augmentation.policy, &table, cx)?;
+        if samples.is_empty() {
+            return Err(Error::NoPhotos.into());
+        }
+        preview::write(&params.words(), &augmentation.policy, &samples.into_rows(), photos, cx)?;
+
+        let mut summary = Summary::default();
+        let cached = match params.cached_views {
+            0 => String::new(),
+            1 => ", 1 augmented view of each photo".to_owned(),
+            views => format!(", {} augmented views of each photo", words::count(u64::from(views))),
+        };
+        summary.line = format!("{}{cached}, preview.png", params.words());
+        if params.mix.mixup.is_some() || params.mix.cutmix.is_some() {
+            let text = "mix takes effect where a stage trains on pixels: the head, trained on features, does not mix";
+            summary.notes.push(text.to_owned());
+        }
+        Ok(summary)
+    }
+}
+
+/// Writes the table of views, and picks the photos of the preview on the way.
+fn write_views(views: u32, policy: &Policy, table: &Path, cx: &Context<'_>) -> Result<Samples, Failure> {
+    let progress = cx.progress("draw views", None, "photos");
+    let columns: Vec<String> = policy.columns().into_iter().map(|column| column.name).collect();
+    let path = cx.out.join(VIEWS_FILE);
+    // Without augmented views the table says nothing of the policy, so that what reads it does not depend on it.
+    let mut writer = match views {
+        0 => ViewsWriter::create(&path, None, &[])?,
+        _ => ViewsWriter::create(&path, Some(&policy.to_json()), &columns)?,
+    };
+    let plain = if views == 0 { vec![] } else { policy.neutral() };
+    let mut samples = Samples::new(cx.seed);
+    for row in ImagesReader::open(table)? {
+        let row = row?;
+        if row.verdict == Verdict::Bad {
+            continue;
+        }
+        writer.write(ViewRow { id: row.id.clone(), view: 0, numbers: plain.clone() })?;
+        for view in 1..=views {
+            writer.write(ViewRow {
+                id: row.id.clone(),
+                view,
+                numbers: draw(policy, &row, view, cx.seed)?,
+            })?;
+        }
+        samples.offer(row);
+        progress.add(1)?;
+    }
+    writer.finish()?;
+    Ok(samples)
+}
+
+/// The numbers of a view. Photos that are not trained on get those of test-time augmentation.
+fn draw(of: &Policy, row: &ImageRow, view: u32, seed: u64) -> Result<Vec<f32>, Error> {
+    let (Some(width), Some(height)) = (row.width, row.height) else {
+        return Err(Error::NoSize { id: row.id.clone() });
+    };
+    let purpose = if row.split == Split::Train { policy::PURPOSE } else { test_time::PURPOSE };
+    let stream = Stream { seed, purpose, item: &row.id, view, ..Stream::default() };
+    Ok(of.draw(&mut stream.start(), width, height))
+}
