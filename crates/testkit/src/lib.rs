@@ -8,8 +8,10 @@
     reason = "a helper that fails fails its test, and a skip must be seen"
 )]
 
+mod fixtures;
 mod project;
 mod stage_bench;
 
+pub use fixtures::check_fixtures;
 pub use project::{Project, Ran, shared};
 pub use stage_bench::{Made, StageBench};

@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn geometry_takes_pixels_from_where_torchvision_does() {
         let fixtures: Value =
-            serde_json::from_str(include_str!("../../tests/photo/transforms/colour.json")).unwrap();
+            serde_json::from_str(include_str!("../../tests/photo/colour/colour.json")).unwrap();
         let rows = fixtures["geometry"].as_array().unwrap();
         assert_eq!(rows.len(), 10);
         for row in rows {

@@ -1,4 +1,4 @@
-//! Operations on colours against torchvision's (`transforms/make_fixtures.py` made the numbers) and by hand.
+//! Operations on colours against torchvision's (`colour/make_fixtures.py` made the numbers) and by hand.
 
 use pipeline_photo::{Planes, colour};
 use serde_json::Value;
@@ -41,7 +41,7 @@ fn apply(name: &str, parameter: &Value, planes: &mut Planes) {
 
 #[test]
 fn every_operation_gives_torchvisions_pixels() {
-    let fixtures: Value = serde_json::from_str(include_str!("transforms/colour.json")).unwrap();
+    let fixtures: Value = serde_json::from_str(include_str!("colour/colour.json")).unwrap();
     let rows = fixtures["outputs"].as_array().unwrap();
     assert_eq!(rows.len(), 29);
     for row in rows {

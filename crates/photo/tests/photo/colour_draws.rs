@@ -83,7 +83,7 @@ fn strangers(fixture: &Value, numbers: &[f32], levels: std::ops::RangeInclusive<
 }
 
 fn fixtures() -> Value {
-    serde_json::from_str(include_str!("transforms/colour.json")).unwrap()
+    serde_json::from_str(include_str!("colour/colour.json")).unwrap()
 }
 
 #[test]

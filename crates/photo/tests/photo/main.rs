@@ -6,7 +6,7 @@
 //! Augmentation: `views`, against a slow computation and against themselves; `geometry`, `colour`, `blur` and `erasing`,
 //! against OpenCV, Pillow and torchvision, whose results the `make_fixtures.py` of each folder made; `draws`,
 //! `colour_draws` and `mixing`, what is drawn and how often (`statistics` says when that is as it should be);
-//! `speed`, ignored unless asked for.
+//! `speed`, ignored unless asked for; `live`, the fixtures against what made them.
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
@@ -18,6 +18,7 @@ mod draws;
 mod erasing;
 mod geometry;
 mod hard_images;
+mod live;
 mod mixing;
 mod orientation;
 mod parity;
