@@ -301,21 +301,29 @@ fn it_stops_when_cancelled() {
 fn version_2_computes_these_features() {
     let bench = StageBench::default();
     let (images, backbone) = (images(bench.dir(), 9), backbone(bench.dir()));
-    let inputs = [("images", vec![&images]), ("backbone", vec![&backbone])];
+    let augment = augmentation(bench.dir(), &images, Some(&policy()));
+    let inputs = [("images", vec![&images]), ("augment", vec![&augment]), ("backbone", vec![&backbone])];
     let made = bench.run(&Precompute, &json!({"size": 36}), &inputs, &[]).unwrap();
     let reader = FeaturesReader::open(&made.artifact.path("features")).unwrap();
     let features = reader.load(Split::Valid).unwrap();
-    for (photo, expected) in GOLDEN.iter().enumerate() {
+    assert_eq!(features.rows.len(), GOLDEN.len());
+    for (row, expected) in GOLDEN.iter().enumerate() {
         // Two maxima and three means that lie inside ReLU6's range.
-        let found = [2, 12, 1282, 1292, 1326].map(|i| features.of(photo)[i]);
+        let found = [2, 12, 1282, 1292, 1326].map(|i| features.of(row)[i]);
         let off = found.iter().zip(expected).map(|(a, b)| (a / b - 1.0).abs()).fold(0f32, f32::max);
-        assert!(off < 1e-3, "photo {photo}: found {found:?}, expected {expected:?}");
+        assert!(off < 1e-3, "row {row}: found {found:?}, expected {expected:?}");
     }
 }
 
-/// Of valid/002.png, valid/005.png and valid/008.png.
-const GOLDEN: [[f32; 5]; 3] = [
+/// Views 0, 1 and 2 of valid/002.png, valid/005.png and valid/008.png.
+const GOLDEN: [[f32; 5]; 9] = [
     [3.352015, 3.107235, 0.840058, 2.001083, 0.897374],
+    [3.744744, 5.1716447, 0.936186, 2.974102, 0.919041],
+    [4.873668, 3.73524, 1.218417, 2.5330563, 0.58935565],
     [4.185741, 4.358592, 1.046435, 2.571947, 1.580673],
+    [3.6436307, 4.7711883, 0.9109077, 2.8509235, 0.34794188],
+    [4.377058, 4.3476725, 1.0942645, 2.7895112, 0.7305557],
     [3.373356, 3.377381, 0.843339, 2.438615, 1.162602],
+    [4.090715, 4.4482856, 1.0226787, 3.1946454, 0.59594357],
+    [4.74642, 5.1302233, 1.186605, 2.6047704, 1.2047563],
 ];
