@@ -15,9 +15,8 @@ use std::path::Path;
 
 use pipeline_photo::{Augmentation, BatchMix, Border, Policy, PolicyChoice, policy, test_time};
 use pipeline_stage::params::{Parameters, Problem};
-use pipeline_stage::random::Stream;
 use pipeline_stage::{Context, Failure, Input, Source, Stage, Summary, words};
-use pipeline_table::{ImageRow, ImagesReader, Split, Verdict, ViewRow, ViewsWriter};
+use pipeline_table::{ImageRow, ImagesReader, Split, VIEWS_FILE, Verdict, ViewRow, ViewsWriter};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -30,8 +29,6 @@ pub struct Augment;
 
 /// File name of the policy.
 pub const POLICY_FILE: &str = "policy.json";
-/// File name of the table of views.
-pub const VIEWS_FILE: &str = "views.parquet";
 
 /// Parameters of `augment`. The defaults are the lesson's.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -56,7 +53,7 @@ pub struct Params {
 
 /// The lesson's, for dogs and cats.
 fn default_policy() -> PolicyChoice {
-    PolicyChoice::Named("side_on")
+    PolicyChoice::named("side_on").unwrap_or_else(|| unreachable!("it is on the list"))
 }
 
 /// The lesson's.
@@ -71,9 +68,18 @@ impl Parameters for Params {
             let message = format!("expected a factor from 1 to 10, found {}", self.max_zoom);
             problems.push(Problem::new("max_zoom", message));
         }
-        if matches!(self.policy, PolicyChoice::Steps(_)) && self.max_zoom != default_max_zoom() {
-            let problem = Problem::new("max_zoom", "it belongs to named policies, and `policy` is a list");
-            problems.push(problem.hint(format!("put `scale: {{ max: {} }}` into the list", self.max_zoom)));
+        // What would have no effect is not taken in silence.
+        if self.max_zoom != default_max_zoom() {
+            let hint = format!("put `scale: {{ max: {} }}` into a list of transforms", self.max_zoom);
+            let found = match self.policy {
+                PolicyChoice::Steps(_) => Some("is a list"),
+                PolicyChoice::Named(policy) if !policy.scales => Some("does not"),
+                _ => None,
+            };
+            problems.extend(found.map(|found| {
+                let message = format!("it belongs to named policies that scale, and `policy` {found}");
+                Problem::new("max_zoom", message).hint(hint)
+            }));
         }
         if self.cached_views > 100 {
             let message = format!("expected 0 to 100 views, found {}", self.cached_views);
@@ -81,10 +87,7 @@ impl Parameters for Params {
         }
         let mut of_mix = Vec::new();
         self.mix.check(&mut of_mix);
-        problems.extend(of_mix.into_iter().map(|mut problem| {
-            problem.path.insert(0, "mix".to_owned());
-            problem
-        }));
+        problems.extend(of_mix.into_iter().map(|problem| problem.under("mix")));
     }
 }
 
@@ -97,7 +100,10 @@ impl Params {
     /// The policy in a few words.
     fn words(&self) -> String {
         match &self.policy {
-            PolicyChoice::Named(name) => format!("{name}, max_zoom {}", self.max_zoom),
+            PolicyChoice::Named(policy) if policy.scales => {
+                format!("{}, max_zoom {}", policy.name, self.max_zoom)
+            }
+            PolicyChoice::Named(policy) => policy.name.to_owned(),
             PolicyChoice::Steps(steps) if steps.is_empty() => "no transforms".to_owned(),
             PolicyChoice::Steps(steps) => steps.iter().map(|step| step.name()).collect::<Vec<_>>().join(", "),
             PolicyChoice::Wrong(..) => String::new(),
@@ -148,6 +154,10 @@ impl Stage for Augment {
             views => format!(", {} augmented views of each photo", words::count(u64::from(views))),
         };
         summary.line = format!("{}{cached}, preview.png", params.words());
+        if params.cached_views == 0 && !augmentation.policy.steps.is_empty() {
+            let text = "the head trains on plain views; set cached_views to train it on augmented ones too";
+            summary.notes.push(text.to_owned());
+        }
         if params.mix.mixup.is_some() || params.mix.cutmix.is_some() {
             let text = "mix takes effect where a stage trains on pixels: the head, trained on features, does not mix";
             summary.notes.push(text.to_owned());
@@ -193,7 +203,9 @@ fn draw(of: &Policy, row: &ImageRow, view: u32, seed: u64) -> Result<Vec<f32>, E
     let (Some(width), Some(height)) = (row.width, row.height) else {
         return Err(Error::NoSize { id: row.id.clone() });
     };
-    let purpose = if row.split == Split::Train { policy::PURPOSE } else { test_time::PURPOSE };
-    let stream = Stream { seed, purpose, item: &row.id, view, ..Stream::default() };
+    let stream = match row.split {
+        Split::Train => policy::stream(seed, 0, &row.id, view),
+        Split::Valid | Split::Test => test_time::stream(seed, &row.id, view),
+    };
     Ok(of.draw(&mut stream.start(), width, height))
 }

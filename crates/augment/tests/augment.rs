@@ -202,12 +202,12 @@ fn mixing_is_recorded_and_the_summary_says_who_does_not_mix() {
     let made = augment(&bench, &images, json!({"mix": {"mixup": {"alpha": 0.2}}})).unwrap();
     let policy: Value =
         serde_json::from_slice(&fs_err::read(made.artifact.path("policy.json")).unwrap()).unwrap();
-    assert_eq!(policy["mix"], json!({"mixup": {"p": 0.5, "alpha": 0.2}, "cutmix": null}));
-    assert!(
-        made.summary.notes[0].ends_with("the head, trained on features, does not mix"),
-        "{:?}",
-        made.summary
-    );
+    assert_eq!(policy["mix"], json!({"mixup": {"p": 0.5, "alpha": 0.2}}));
+    let [plain, unmixed] = made.summary.notes.as_slice() else { panic!("{:?}", made.summary) };
+    assert!(plain.starts_with("the head trains on plain views; set cached_views"), "{plain}");
+    assert!(unmixed.ends_with("the head, trained on features, does not mix"), "{unmixed}");
+    let resolved = Augment.resolve(&json!({"mix": {"cutmix": null}})).unwrap();
+    assert_eq!(resolved["mix"], json!({"cutmix": {"p": 0.5, "alpha": 1.0}}), "a name alone has its defaults");
 }
 
 #[test]
@@ -232,7 +232,11 @@ fn wrong_parameters_are_told_with_their_place() {
     );
     assert_eq!(
         faults(json!({"policy": ["flip"], "max_zoom": 1.2})),
-        ["max_zoom: it belongs to named policies, and `policy` is a list"]
+        ["max_zoom: it belongs to named policies that scale, and `policy` is a list"]
+    );
+    assert_eq!(
+        faults(json!({"policy": "none", "max_zoom": 1.2})),
+        ["max_zoom: it belongs to named policies that scale, and `policy` does not"]
     );
     assert!(faults(json!({"border": "wrap"}))[0].starts_with("border: expected one of reflect, edge, black"));
 }
@@ -242,7 +246,7 @@ fn parameters_written_out_and_left_out_are_the_same() {
     let short = Augment.resolve(&json!({"policy": ["flip"]})).unwrap();
     let long = json!({
         "policy": [{"flip": {"p": 0.5}}], "max_zoom": 1.1, "border": "reflect", "cached_views": 0,
-        "mix": {"mixup": null, "cutmix": null},
+        "mix": {},
     });
     assert_eq!(Augment.resolve(&long).unwrap(), short);
     assert_eq!(short, long);
@@ -251,8 +255,8 @@ fn parameters_written_out_and_left_out_are_the_same() {
 #[test]
 fn the_page_about_the_stage_lists_every_policy_and_every_transform_with_its_parameters() {
     let page = fs_err::read_to_string("README.md").unwrap();
-    for (policy, _) in pipeline_photo::POLICIES {
-        assert!(page.contains(&format!("\n| `{policy}` | ")), "policy {policy}");
+    for policy in pipeline_photo::POLICIES {
+        assert!(page.contains(&format!("\n| `{}` | ", policy.name)), "policy {}", policy.name);
     }
     for kind in pipeline_photo::TRANSFORMS {
         let line = page

@@ -12,7 +12,7 @@ use pipeline_nn::artifact::{BACKBONE_FILE, HEAD_FILE, MODEL_FILE, ModelRecord, T
 use pipeline_nn::{device, weights};
 use pipeline_stage::params::{Parameters, Problem};
 use pipeline_stage::{Artifact, Context, Digest, Failure, Input, Source, Stage, Summary};
-use pipeline_table::{FeaturesReader, HistoryWriter, Split};
+use pipeline_table::{FeatureRow, FeaturesReader, HistoryWriter, Split};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -130,9 +130,9 @@ impl Stage for HeadStage {
         let device = device::pick();
         device::set_threads(cx.threads);
         let classes = meta.classes.len();
-        let train_set = Examples::new(&reader.load(Split::Train)?, meta.dim, device)?;
-        let valid_set =
-            Examples::new(&reader.load(Split::Valid)?.only(|row| row.view == 0), meta.dim, device)?;
+        let train_set = Examples::new(reader.load(|row| row.split == Split::Train)?, meta.dim, device)?;
+        let is_measured = |row: &FeatureRow| row.split == Split::Valid && row.view == 0;
+        let valid_set = Examples::new(reader.load(is_measured)?, meta.dim, device)?;
         if train_set.len() < 2 {
             return Err(Error::TooFewPhotos { found: train_set.len() }.into());
         }
@@ -143,8 +143,10 @@ impl Stage for HeadStage {
         link_trunk(backbone, cx)?;
         let head_digest = Digest::of(&fs_err::read(cx.out.join(HEAD_FILE)).map_err(Error::Io)?);
         let preprocessing = serde_json::from_value(meta.preprocessing).map_err(Error::Preprocessing)?;
-        ModelRecord::new(meta.arch, meta.classes, preprocessing, meta.dim, trunk_digest, head_digest)
-            .write(&cx.out.join(MODEL_FILE))?;
+        let mut record =
+            ModelRecord::new(meta.arch, meta.classes, preprocessing, meta.dim, trunk_digest, head_digest);
+        record.views = train_set.views();
+        record.write(&cx.out.join(MODEL_FILE))?;
         let mut history = HistoryWriter::create(&cx.out.join(HISTORY_FILE))?;
         for row in &trained.history {
             history.write(row)?;

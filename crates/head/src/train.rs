@@ -1,6 +1,5 @@
 //! The training loop of the head: shuffled batches of feature rows, SGD, a measurement per epoch.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Instant;
 
@@ -24,8 +23,6 @@ pub(crate) struct Examples {
     /// `[N]`, i64, index of the class.
     labels: Tensor,
     photos: Vec<Photo>,
-    /// The views, ascending; 0 is the plain one.
-    views: BTreeSet<u32>,
 }
 
 /// A photo's rows.
@@ -36,7 +33,7 @@ struct Photo {
 
 impl Examples {
     /// Takes the rows of `features`, each labelled and with `dim` numbers.
-    pub(crate) fn new(features: &Features, dim: usize, device: Device) -> Result<Self, Error> {
+    pub(crate) fn new(features: Features, dim: usize, device: Device) -> Result<Self, Error> {
         let mut labels = Vec::with_capacity(features.rows.len());
         let mut photos: Vec<Photo> = Vec::new();
         for (at, row) in features.rows.iter().enumerate() {
@@ -52,7 +49,6 @@ impl Examples {
             features: table.to_device(device),
             labels: Tensor::from_slice(&labels).to_device(device),
             photos,
-            views: features.rows.iter().map(|row| row.view).collect(),
         })
     }
 
@@ -61,11 +57,17 @@ impl Examples {
         self.photos.len()
     }
 
-    /// Which views there are, in words: `plain views`, `views 0 to 3`.
+    /// Views of each photo, the plain one among them; the most that a photo has.
+    pub(crate) fn views(&self) -> u32 {
+        self.photos.iter().map(|photo| photo.rows.len() as u32).max().unwrap_or(1)
+    }
+
+    /// Which views there are, in words: `plain views`, `the plain view and 3 augmented ones of each photo`.
     pub(crate) fn views_in_words(&self) -> String {
-        match (self.views.first(), self.views.last()) {
-            (Some(0), Some(0)) | (None, _) | (_, None) => "plain views".to_owned(),
-            (Some(first), Some(last)) => format!("views {first} to {last}"),
+        match self.views() - 1 {
+            0 => "plain views".to_owned(),
+            1 => "the plain view and an augmented one of each photo".to_owned(),
+            augmented => format!("the plain view and {augmented} augmented ones of each photo"),
         }
     }
 
@@ -219,13 +221,16 @@ mod tests {
             .flat_map(|(photo, count)| (0..*count).map(move |view| row(photo, view)))
             .collect();
         let emb = vec![0.5; rows.len()];
-        Examples::new(&Features { dim: 1, rows, emb }, 1, Device::Cpu).unwrap()
+        Examples::new(Features { dim: 1, rows, emb }, 1, Device::Cpu).unwrap()
     }
 
     #[test]
     fn each_epoch_shows_each_photo_once_in_one_of_its_views() {
         let set = examples(&[1, 3, 4]);
-        assert_eq!((set.len(), set.views_in_words().as_str()), (3, "views 0 to 3"));
+        assert_eq!(
+            (set.len(), set.views_in_words().as_str()),
+            (3, "the plain view and 3 augmented ones of each photo")
+        );
         for epoch in 0..50 {
             let rows = set.draw_views(7, epoch);
             assert!(rows[0] == 0 && (1..4).contains(&rows[1]) && (4..8).contains(&rows[2]), "{rows:?}");

@@ -118,7 +118,12 @@ fn further_views_teach_and_are_not_measured_on() {
         bench.run(&HeadStage, &json!({"epochs": 12, "batch_size": 30}), &inputs, &[]).unwrap()
     };
     let (telling, measured) = (run(&telling), run(&measured));
-    assert!(telling.summary.line.ends_with(", trained on views 0 to 1"), "{}", telling.summary.line);
+    assert!(
+        telling.summary.line.ends_with(", trained on the plain view and an augmented one of each photo"),
+        "{}",
+        telling.summary.line
+    );
+    assert_eq!(ModelRecord::read(&telling.artifact.path("model.json")).unwrap().views, 2);
     let accuracy = |made: &pipeline_testkit::Made| made.summary.metrics["accuracy"];
     assert!(accuracy(&telling) < 0.7, "chance on plain views: {}", accuracy(&telling));
     assert!(accuracy(&measured) > 0.8, "learned from view 1: {}", accuracy(&measured));

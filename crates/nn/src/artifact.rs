@@ -112,10 +112,17 @@ pub struct ModelRecord {
     pub trunk: Digest,
     /// Digest of [`HEAD_FILE`].
     pub head: Digest,
+    /// Views of each photo that it was trained on, one of them in each epoch; 1 is the plain view alone.
+    #[serde(default = "plain_view")]
+    pub views: u32,
+}
+
+fn plain_view() -> u32 {
+    1
 }
 
 impl ModelRecord {
-    /// The record of a model with these parts.
+    /// The record of a model with these parts, trained on plain views.
     pub fn new(
         arch: String,
         classes: Vec<String>,
@@ -124,7 +131,16 @@ impl ModelRecord {
         trunk: Digest,
         head: Digest,
     ) -> Self {
-        ModelRecord { format: FORMAT, arch, classes, preprocessing, feature_dim, trunk, head }
+        ModelRecord {
+            format: FORMAT,
+            arch,
+            classes,
+            preprocessing,
+            feature_dim,
+            trunk,
+            head,
+            views: plain_view(),
+        }
     }
 
     /// Reads and checks a record.

@@ -49,7 +49,8 @@ mod tests {
 
     #[test]
     fn the_record_comes_back_and_another_form_or_a_wrong_number_is_refused() {
-        let policy = Policy { border: Border::Edge, steps: PolicyChoice::Named("side_on").steps(1.1) };
+        let policy =
+            Policy { border: Border::Edge, steps: PolicyChoice::named("side_on").unwrap().steps(1.1) };
         let mix: BatchMix = serde_json::from_value(json!({ "mixup": { "alpha": 0.2 } })).unwrap();
         let json = Augmentation { policy, mix }.to_json();
         assert_eq!((&json["border"], &json["mix"]["mixup"]["alpha"]), (&json!("edge"), &json!(0.2)));

@@ -74,6 +74,12 @@ impl Map {
         (u / w, v / w)
     }
 
+    /// Whether a point is on the near side of the horizon. Of an area whose corners are, the image lies between theirs.
+    pub(crate) fn is_before_horizon(&self, x: f64, y: f64) -> bool {
+        let [g, h, i] = self.0[2];
+        g * x + h * y + i > 0.0
+    }
+
     /// Whether it is without perspective.
     pub fn is_affine(&self) -> bool {
         let [g, h, _] = self.0[2];
@@ -125,7 +131,8 @@ impl Canvas {
     pub fn scale(&mut self, factor: f64) {
         let short = self.width.min(self.height);
         let base = if self.is_scaled { short } else { self.size() };
-        let target = (factor * base).floor().max(1.0);
+        // Factors are kept as f32, and 1.3 of them is a little less than 1.3: of 160 pixels it is still 208.
+        let target = (factor * base + 1e-4).floor().max(1.0);
         // With the exact quotient, as the plain view has it.
         let scaled = |side: f64| (side * target / short).floor().max(target);
         let (width, height) = (scaled(self.width), scaled(self.height));
@@ -152,7 +159,7 @@ impl Canvas {
         self.change(height, width, &Map::affine([0.0, 1.0, 0.0], [1.0, 0.0, 0.0]));
     }
 
-    /// Adds `pixels` on each side; negative ones take away.
+    /// Adds `pixels` on each side.
     pub fn pad(&mut self, pixels: f64) {
         let (width, height) = self.sides();
         self.change(width + 2.0 * pixels, height + 2.0 * pixels, &Map::shift(-pixels, -pixels));

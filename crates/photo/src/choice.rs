@@ -16,26 +16,69 @@ use crate::transform::rand_augment::RandAugment;
 use crate::transform::rotate::Rotate;
 use crate::transform::scale::Scale;
 use crate::transform::trivial_augment::TrivialAugment;
-use crate::transform::{AnyTransform, TRANSFORMS};
+use crate::transform::{AnyTransform, TRANSFORMS, Transform};
 
-/// The policies that have a name, with what they are for.
-pub const POLICIES: &[(&str, &str)] = &[
-    ("none", "only the random crop"),
-    ("basic", "the lesson's `transforms_basic`: rotation and lighting"),
-    ("side_on", "the lesson's `transforms_side_on`: basic and mirroring, for photos with an upright"),
-    (
-        "top_down",
-        "the lesson's `transforms_top_down`: basic and the eight symmetries, for pictures from above",
-    ),
-    ("rand_augment", "RandAugment and mirroring"),
-    ("trivial_augment", "TrivialAugment and mirroring"),
+/// A policy that has a name.
+#[derive(Debug)]
+pub struct NamedPolicy {
+    /// The name in YAML.
+    pub name: &'static str,
+    /// What it is for.
+    pub summary: &'static str,
+    /// Its transforms after the scale, in order.
+    steps: fn() -> Vec<Box<dyn AnyTransform>>,
+    /// Whether it scales the photo, by up to `max_zoom`.
+    pub scales: bool,
+}
+
+/// The policies that have a name. The lesson's numbers are the defaults of the transforms.
+pub const POLICIES: &[NamedPolicy] = &[
+    NamedPolicy { name: "none", summary: "only the random crop", steps: Vec::new, scales: false },
+    NamedPolicy {
+        name: "basic",
+        summary: "the lesson's `transforms_basic`: rotation and lighting",
+        steps: basic,
+        scales: true,
+    },
+    NamedPolicy {
+        name: "side_on",
+        summary: "the lesson's `transforms_side_on`: basic and mirroring, for photos with an upright",
+        steps: || [basic(), vec![boxed::<Flip>()]].concat(),
+        scales: true,
+    },
+    NamedPolicy {
+        name: "top_down",
+        summary: "the lesson's `transforms_top_down`: basic and the eight symmetries, for pictures from above",
+        steps: || [basic(), vec![boxed::<Dihedral>()]].concat(),
+        scales: true,
+    },
+    NamedPolicy {
+        name: "rand_augment",
+        summary: "RandAugment and mirroring",
+        steps: || vec![boxed::<RandAugment>(), boxed::<Flip>()],
+        scales: true,
+    },
+    NamedPolicy {
+        name: "trivial_augment",
+        summary: "TrivialAugment and mirroring",
+        steps: || vec![boxed::<TrivialAugment>(), boxed::<Flip>()],
+        scales: true,
+    },
 ];
+
+fn basic() -> Vec<Box<dyn AnyTransform>> {
+    vec![boxed::<Rotate>(), boxed::<Lighting>()]
+}
+
+fn boxed<T: Transform + Default>() -> Box<dyn AnyTransform> {
+    Box::new(T::default())
+}
 
 /// A policy by name, or a list of transforms.
 #[derive(Debug, Clone)]
 pub enum PolicyChoice {
     /// One of [`POLICIES`].
-    Named(&'static str),
+    Named(&'static NamedPolicy),
     /// Transforms in order.
     Steps(Vec<Box<dyn AnyTransform>>),
     /// Something else, with what is wrong with it: told by [`PolicyChoice::check`], where problems have places.
@@ -43,12 +86,17 @@ pub enum PolicyChoice {
 }
 
 impl PolicyChoice {
+    /// The policy of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        POLICIES.iter().find(|policy| policy.name == name).map(PolicyChoice::Named)
+    }
+
     /// What a value of a config means.
     fn read(given: Value) -> Self {
         let name = given.as_str().map(str::to_owned);
         match (&given, name) {
-            (_, Some(name)) => match POLICIES.iter().find(|(known, _)| *known == name) {
-                Some((known, _)) => PolicyChoice::Named(known),
+            (_, Some(name)) => match PolicyChoice::named(&name) {
+                Some(known) => known,
                 None => PolicyChoice::Wrong(given, vec![unknown(&name)]),
             },
             (Value::Array(_), _) => match steps_from_json(&given) {
@@ -75,36 +123,20 @@ impl PolicyChoice {
 
     /// The transforms in order; those of a named policy scale by up to `max_zoom`.
     pub fn steps(&self, max_zoom: f64) -> Vec<Box<dyn AnyTransform>> {
-        let name = match self {
-            PolicyChoice::Named(name) => *name,
-            PolicyChoice::Steps(steps) => return steps.clone(),
-            PolicyChoice::Wrong(..) => return vec![],
-        };
-        // The lesson's numbers are the defaults of these transforms.
-        let mut steps: Vec<Box<dyn AnyTransform>> = Vec::new();
-        if max_zoom > 1.0 && name != "none" {
-            steps.push(Box::new(Scale { max: max_zoom, ..Scale::default() }));
+        match self {
+            PolicyChoice::Steps(steps) => steps.clone(),
+            PolicyChoice::Wrong(..) => vec![],
+            PolicyChoice::Named(policy) => {
+                let scales = policy.scales && max_zoom > 1.0;
+                let scale = scales.then(|| Scale { max: max_zoom, ..Scale::default() });
+                scale.map(|scale| scale.boxed()).into_iter().chain((policy.steps)()).collect()
+            }
         }
-        if let "basic" | "side_on" | "top_down" = name {
-            steps.push(Box::new(Rotate::default()));
-            steps.push(Box::new(Lighting::default()));
-        }
-        match name {
-            "rand_augment" => steps.push(Box::new(RandAugment::default())),
-            "trivial_augment" => steps.push(Box::new(TrivialAugment::default())),
-            _ => {}
-        }
-        match name {
-            "top_down" => steps.push(Box::new(Dihedral::default())),
-            "side_on" | "rand_augment" | "trivial_augment" => steps.push(Box::new(Flip::default())),
-            _ => {}
-        }
-        steps
     }
 }
 
 fn unknown(name: &str) -> Problem {
-    let known: Vec<&str> = POLICIES.iter().map(|(name, _)| *name).collect();
+    let known: Vec<&str> = POLICIES.iter().map(|policy| policy.name).collect();
     let near = nearest(name, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
     // A transform alone is a list of one.
     let alone =
@@ -123,7 +155,7 @@ fn unknown(name: &str) -> Problem {
 impl Serialize for PolicyChoice {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            PolicyChoice::Named(name) => name.serialize(serializer),
+            PolicyChoice::Named(policy) => policy.name.serialize(serializer),
             PolicyChoice::Steps(steps) => steps_to_json(steps).serialize(serializer),
             PolicyChoice::Wrong(given, _) => given.serialize(serializer),
         }
@@ -144,12 +176,12 @@ impl JsonSchema for PolicyChoice {
         "PolicyChoice".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let names: Vec<&str> = POLICIES.iter().map(|(name, _)| *name).collect();
+        let names: Vec<&str> = POLICIES.iter().map(|policy| policy.name).collect();
         let alone = TRANSFORMS.iter().map(|kind| json!({ "const": kind.name, "description": kind.summary }));
         let with_params = TRANSFORMS.iter().map(|kind| {
             json!({
                 "type": "object", "properties": { kind.name: kind.schema() }, "required": [kind.name],
-                "description": kind.summary,
+                "additionalProperties": false, "description": kind.summary,
             })
         });
         let transforms: Vec<Value> = alone.chain(with_params).collect();
@@ -167,6 +199,16 @@ mod tests {
 
     fn names(choice: &PolicyChoice, max_zoom: f64) -> Vec<&'static str> {
         choice.steps(max_zoom).iter().map(|step| step.name()).collect()
+    }
+
+    #[test]
+    fn every_named_policy_is_read_by_its_name_and_written_as_it() {
+        for policy in POLICIES {
+            let read = choice(json!(policy.name));
+            assert!(!policy.summary.is_empty() && serde_json::to_value(&read).unwrap() == policy.name);
+            let scales = names(&read, 1.1).first() == Some(&"scale");
+            assert_eq!(scales, policy.scales, "{}", policy.name);
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! transforms change them. Beside it [`mix`](mod@mix), for batches, and [`test_time`], for predictions.
 //!
 //! Photos are [`image::RgbImage`]: `[H, W, 3]`, u8, RGB, upright; views in the making are [`Planes`]: `[3, H, W]`, f32,
-//! 0 to 1. Not here: folders, tensors, tables.
+//! 0 to 1. Not here: walking folders, tensors, tables.
 //!
 //! Reading order: [`decode`](mod@decode), [`format`](mod@format), `jpeg`, [`orientation`], [`reason`], [`preprocessing`]; then
 //! [`policy`], [`transform`], [`canvas`], `sampler`, [`views`].
@@ -47,7 +47,7 @@ pub mod views;
 pub use augmentation::Augmentation;
 pub use border::Border;
 pub use canvas::{Canvas, Map};
-pub use choice::{POLICIES, PolicyChoice};
+pub use choice::{NamedPolicy, POLICIES, PolicyChoice};
 pub use decode::{Photo, decode, is_decoding};
 pub use format::Format;
 pub use image::RgbImage;

@@ -7,7 +7,7 @@ use pipeline_stage::params::{Parameters, Problem};
 use pipeline_stage::random::Random;
 use rand_distr::{Beta, Distribution};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::rectangle::Rectangle;
 use crate::transform::{Draw, range};
@@ -18,10 +18,10 @@ use crate::transform::{Draw, range};
 #[serde(deny_unknown_fields)]
 pub struct BatchMix {
     /// Each photo becomes a weighted mean of itself and another.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub mixup: Option<Mixup>,
     /// Each photo gets a rectangle of another.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub cutmix: Option<Cutmix>,
 }
 
@@ -66,6 +66,27 @@ fn mixup_alpha() -> f64 {
 /// The paper's.
 fn cutmix_alpha() -> f64 {
     1.0
+}
+
+impl Default for Mixup {
+    fn default() -> Self {
+        Mixup { p: half(), alpha: mixup_alpha() }
+    }
+}
+
+impl Default for Cutmix {
+    fn default() -> Self {
+        Cutmix { p: half(), alpha: cutmix_alpha() }
+    }
+}
+
+/// A name that stands alone, `mixup:`, means its defaults.
+fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Some(Option::deserialize(deserializer)?.unwrap_or_default()))
 }
 
 impl Parameters for BatchMix {

@@ -1,22 +1,28 @@
 //! [`Policy`]: an augmentation as a list of transforms, what it draws for a view, and its form as JSON.
 
 use pipeline_stage::params::Problem;
-use pipeline_stage::random::Random;
+use pipeline_stage::random::{Random, Stream};
 use pipeline_stage::suggest::nearest;
 use serde_json::{Map as JsonMap, Value, json};
 
 use crate::border::Border;
+use crate::canvas::Canvas;
 use crate::transform::{AnyTransform, Draw, TRANSFORMS, TransformKind};
 
 /// What the random numbers of training views are for.
 pub const PURPOSE: &str = "augment";
 
+/// The random numbers of a training view of a photo in an epoch.
+pub fn stream(seed: u64, epoch: u64, photo_id: &str, view: u32) -> Stream<'_> {
+    Stream { seed, purpose: PURPOSE, epoch, item: photo_id, view }
+}
+
 /// Transforms in order, and what lies beyond the photo's edges.
 ///
 /// A view is made in three steps: the photo is scaled to the network's size and moved as all geometric transforms say,
 /// in their order; a square of the size is cropped at a random place, and all that is sampled at once; then the other
-/// transforms change its pixels, in their order. (The lesson's own order, scale, rotate, lighting, flip, crop, gives the
-/// same picture, since lighting does not ask where a pixel is.)
+/// transforms change its pixels, in their order. (The lesson's own order is scale, rotate, lighting, flip, crop. Lighting
+/// asks only for the mean, which it takes of the photo here and of the rotated one there, and not where a pixel is.)
 #[derive(Debug, Clone)]
 pub struct Policy {
     /// What lies beyond the photo's edges.
@@ -37,6 +43,12 @@ pub struct Column {
 /// The columns of the crop, which every policy ends with: the shares, 0 to 1, of the room left and above the square.
 const CROP: [&str; 2] = ["crop_x", "crop_y"];
 
+/// Most transforms of a policy: more are a slip, and their preview would be a sheet that nobody can look at.
+const MOST_STEPS: usize = 32;
+
+/// Side of the view, in pixels, with which shapes are followed while numbers are drawn.
+const NOMINAL_SIZE: u32 = 224;
+
 impl Policy {
     /// The numbers of a view, in order: those of each step, then where the crop is.
     pub fn columns(&self) -> Vec<Column> {
@@ -55,42 +67,75 @@ impl Policy {
         columns
     }
 
+    /// How many numbers a view has: those of [`Policy::columns`].
+    pub fn len(&self) -> usize {
+        self.steps.iter().map(|step| step.numbers().len()).sum::<usize>() + CROP.len()
+    }
+
+    /// Whether there are no transforms: only the crop is random.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
     /// The numbers of a view that is not augmented: the photo at the network's scale, the crop in the middle.
     pub fn neutral(&self) -> Vec<f32> {
-        self.columns().into_iter().map(|column| column.neutral).collect()
+        let mut numbers = Vec::new();
+        self.neutral_into(&mut numbers);
+        numbers
+    }
+
+    fn neutral_into(&self, numbers: &mut Vec<f32>) {
+        numbers.clear();
+        let of_steps = self.steps.iter().flat_map(|step| step.numbers());
+        numbers.extend(of_steps.map(|number| number.neutral));
+        numbers.extend(CROP.map(|_| 0.5));
     }
 
     /// Draws the numbers of one view of a photo of `width` x `height` pixels.
     pub fn draw(&self, random: &mut Random, width: u32, height: u32) -> Vec<f32> {
-        self.draw_where(|draw, p| draw.chance(p), random, width, height)
+        let mut numbers = Vec::new();
+        self.draw_into(&mut numbers, random, width, height);
+        numbers
+    }
+
+    /// As [`Policy::draw`], in place of what `numbers` held.
+    pub fn draw_into(&self, numbers: &mut Vec<f32>, random: &mut Random, width: u32, height: u32) {
+        self.draw_where(|draw, p| draw.chance(p), numbers, random, width, height);
     }
 
     /// As [`Policy::draw`], with every transform applied whatever its probability: to look at them.
     pub fn draw_always(&self, random: &mut Random, width: u32, height: u32) -> Vec<f32> {
-        self.draw_where(|_, _| true, random, width, height)
+        let mut numbers = Vec::new();
+        self.draw_where(|_, _| true, &mut numbers, random, width, height);
+        numbers
     }
 
     fn draw_where(
         &self,
         is_applied: impl Fn(&mut Draw<'_>, f64) -> bool,
+        numbers: &mut Vec<f32>,
         random: &mut Random,
         width: u32,
         height: u32,
-    ) -> Vec<f32> {
-        let mut numbers = self.neutral();
-        let mut draw = Draw { random, aspect: f64::from(width.max(1)) / f64::from(height.max(1)) };
+    ) {
+        self.neutral_into(numbers);
+        // What the transforms before make of the photo's shape; the size does not matter.
+        let mut canvas = Canvas::new(width.max(1), height.max(1), NOMINAL_SIZE);
+        let mut draw = Draw { random, aspect: 1.0 };
         let mut at = 0;
         for step in &self.steps {
             let own = at..at + step.numbers().len();
             at = own.end;
             if is_applied(&mut draw, step.p()) {
-                step.draw(&mut draw, &mut numbers[own]);
+                let (wide, high) = canvas.sides();
+                draw.aspect = wide / high;
+                step.draw(&mut draw, &mut numbers[own.clone()]);
+                step.place(&numbers[own], &mut canvas);
             }
         }
         for share in &mut numbers[at..] {
             *share = draw.unit() as f32;
         }
-        numbers
     }
 
     /// What the numbers of a view do, for people: `scale 1.06, angle −4.1°, flip`. Where the crop is, a picture shows.
@@ -99,7 +144,7 @@ impl Policy {
         words.collect::<Vec<_>>().join(", ")
     }
 
-    /// The steps with their numbers, without those that change nothing; `numbers` begins with as many as they draw.
+    /// The steps with their numbers, without those that change nothing; `numbers` begins with those of all steps.
     pub(crate) fn active<'a>(
         &'a self,
         numbers: &'a [f32],
@@ -147,6 +192,10 @@ pub fn steps_from_json(given: &Value) -> Result<Vec<Box<dyn AnyTransform>>, Vec<
             format!("expected a list of transforms, found {}", pipeline_stage::params::describe(given));
         return Err(vec![Problem { path: vec![], at_key: false, message, hint: None }]);
     };
+    if given.len() > MOST_STEPS {
+        let message = format!("expected at most {MOST_STEPS} transforms, found {}", given.len());
+        return Err(vec![Problem { path: vec![], at_key: false, message, hint: None }]);
+    }
     let mut steps = Vec::new();
     let mut problems = Vec::new();
     for (at, given) in given.iter().enumerate() {
@@ -180,7 +229,7 @@ fn step_from_json(given: &Value) -> Result<Box<dyn AnyTransform>, Vec<Problem>> 
 }
 
 /// The kind of transform of this name.
-pub fn find(name: &str) -> Option<&'static TransformKind> {
+fn find(name: &str) -> Option<&'static TransformKind> {
     TRANSFORMS.iter().find(|kind| kind.name == name)
 }
 
@@ -196,9 +245,5 @@ fn unknown(name: &str, has_params: bool) -> Problem {
 
 /// Problems of a part, as problems of the whole.
 pub(crate) fn under(part: &str, problems: Vec<Problem>) -> Vec<Problem> {
-    let inside = |mut problem: Problem| {
-        problem.path.insert(0, part.to_owned());
-        problem
-    };
-    problems.into_iter().map(inside).collect()
+    problems.into_iter().map(|problem| problem.under(part)).collect()
 }

@@ -1,7 +1,7 @@
 //! [`Sampler`]: the one step in which a photo is scaled, turned, mirrored, warped and cropped.
 //!
 //! Each pixel of the view is a weighted mean of photo pixels near the point that a [`Map`] sends it to. The
-//! weight is a triangle along each axis of the view, as wide as a pixel of the view is in the photo: where the
+//! weight is a triangle along each axis of the view, as wide as a pixel in the middle of the view is in the photo: where the
 //! view shrinks the photo this is antialiased bilinear as Pillow's resize has it (and the plain view, see
 //! [`Resizer`](crate::Resizer)), where it enlarges, bilinear interpolation.
 //!
@@ -37,8 +37,7 @@ pub(crate) struct Sampler {
 impl Sampler {
     /// Forgets the photo before.
     pub(crate) fn next_photo(&mut self) {
-        // They keep their memory.
-        self.levels.iter_mut().for_each(|level| level.reduction = Level::OF_NO_PHOTO);
+        self.levels.iter_mut().for_each(Level::forget);
     }
 
     /// Fills `view` with what `to_photo` sends its points to. `photo` is the same one until
@@ -50,10 +49,12 @@ impl Sampler {
         let most = f64::from(photo.width().max(photo.height()));
         let reduction = (shrink / GAP).floor().clamp(1.0, most) as u32;
 
-        let inverse = 1.0 / f64::from(reduction);
+        let (width, height) = Level::sides(photo, reduction);
+        let across = width as f64 / f64::from(photo.width());
+        let down = height as f64 / f64::from(photo.height());
         // From points of the view to indices of the level's pixels, whose centres are at whole numbers.
-        let to_level = Map::affine([inverse, 0.0, -0.5], [0.0, inverse, -0.5]).after(to_photo);
-        self.kernel.tabulate(steps.map(|(x, y)| (x * inverse, y * inverse)));
+        let to_level = Map::affine([across, 0.0, -0.5], [0.0, down, -0.5]).after(to_photo);
+        self.kernel.tabulate(steps.map(|(x, y)| (x * across, y * down)));
         let (columns, rows) = needed(photo, reduction, &to_level, border, self.kernel.taps, view);
         let at = self.level(photo, reduction, columns, rows);
         let (level, kernel) = (&self.levels[at], &self.kernel);
@@ -99,13 +100,13 @@ fn needed(
     view: &Planes,
 ) -> (Range<usize>, Range<usize>) {
     let (width, height) = Level::sides(photo, reduction);
-    if !to_level.is_affine() {
+    let (right, bottom) = (view.width as f64, view.height as f64);
+    let corners = [(0.0, 0.0), (right, 0.0), (0.0, bottom), (right, bottom)];
+    if corners.iter().any(|(x, y)| !to_level.is_before_horizon(*x, *y)) {
         return (0..width, 0..height);
     }
     // The outermost points are those of corners. A pixel more for rounding.
-    let (right, bottom) = (view.width as f64, view.height as f64);
-    let corners =
-        [(0.0, 0.0), (right, 0.0), (0.0, bottom), (right, bottom)].map(|(x, y)| to_level.apply(x, y));
+    let corners = corners.map(|(x, y)| to_level.apply(x, y));
     let margin = taps as f64 / 2.0 + 2.0;
     let along = |places: [f64; 4], count: usize| {
         let first = places.into_iter().fold(f64::INFINITY, f64::min) - margin;

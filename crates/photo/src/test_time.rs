@@ -2,7 +2,6 @@
 
 use pipeline_stage::random::Stream;
 
-use crate::border::Border;
 use crate::policy::Policy;
 use crate::transform::flip::Flip;
 use crate::transform::scale::Scale;
@@ -10,12 +9,17 @@ use crate::transform::scale::Scale;
 /// What the random numbers of such views are for: another purpose than training, so other numbers.
 pub const PURPOSE: &str = "tta";
 
+/// The random numbers of a view of the policy.
+pub fn stream(seed: u64, photo_id: &str, view: u32) -> Stream<'_> {
+    Stream { seed, purpose: PURPOSE, item: photo_id, view, ..Stream::default() }
+}
+
 /// Which views test-time augmentation looks at.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TestViews {
     /// So many random ones of the training policy, the lesson's way.
     Policy(u32),
-    /// The plain view, mirrored.
+    /// The plain view, mirrored. (Where the room above the square is odd, a row higher.)
     Flip,
     /// The four corners and the centre of the photo at 8/7 of the size (256 to 224, as in Krizhevsky et al. 2012).
     FiveCrop,
@@ -36,7 +40,7 @@ impl TestViews {
     pub fn names(&self) -> Vec<String> {
         let crops = ["upper left", "upper right", "lower left", "lower right", "centre"];
         match self {
-            TestViews::Policy(views) => (1..=*views).map(|view| format!("view {view}")).collect(),
+            TestViews::Policy(views) => (1..=*views).map(|view| format!("random view {view}")).collect(),
             TestViews::Flip => vec!["mirrored".to_owned()],
             TestViews::FiveCrop => crops.map(str::to_owned).to_vec(),
             TestViews::TenCrop => {
@@ -57,16 +61,13 @@ impl TestViews {
         (width, height): (u32, u32),
     ) -> (Policy, Vec<Vec<f32>>) {
         let fixed = || Policy {
-            border: Border::default(),
+            border: training.border,
             steps: vec![Box::new(Scale::default()), Box::new(Flip::default())],
         };
         let crops = |flip: f32| FIVE.map(|(x, y)| vec![CROP_SCALE, flip, x, y]);
         match self {
             TestViews::Policy(views) => {
-                let draw = |view| {
-                    let stream = Stream { seed, purpose: PURPOSE, item: photo_id, view, ..Stream::default() };
-                    training.draw(&mut stream.start(), width, height)
-                };
+                let draw = |view| training.draw(&mut stream(seed, photo_id, view).start(), width, height);
                 (training.clone(), (1..=*views).map(draw).collect())
             }
             TestViews::Flip => (fixed(), vec![vec![1.0, 1.0, 0.5, 0.5]]),
@@ -84,12 +85,15 @@ mod tests {
     use image::{Rgb, RgbImage};
 
     use super::*;
+    use crate::border::Border;
     use crate::choice::PolicyChoice;
     use crate::planes::Planes;
+    use crate::preprocessing::Preprocessing;
+    use crate::resizer::Resizer;
     use crate::views::Augmenter;
 
     fn training() -> Policy {
-        Policy { border: Border::Reflect, steps: PolicyChoice::Named("side_on").steps(1.1) }
+        Policy { border: Border::Reflect, steps: PolicyChoice::named("side_on").unwrap().steps(1.1) }
     }
 
     /// The views, 28 pixels wide, of a photo of 48 x 32 pixels: at 8/7 it has the scale 1, and each pixel tells where it
@@ -146,6 +150,18 @@ mod tests {
         assert_ne!(four[0], four[1]);
         let stream = Stream { seed: 1, purpose: "augment", item: "a.jpg", view: 1, ..Stream::default() };
         assert_ne!(four[0], training().draw(&mut stream.start(), 48, 32));
-        assert_eq!(views(&TestViews::Flip).len(), 1);
+    }
+
+    #[test]
+    fn flip_is_the_plain_view_mirrored() {
+        for (width, height) in [(53, 30), (48, 30), (28, 40)] {
+            let photo = RgbImage::from_fn(width, height, |x, y| Rgb([4 * x as u8, 6 * y as u8, 9]));
+            let (policy, numbers) = TestViews::Flip.of(&training(), 1, "a.jpg", (width, height));
+            let mut view = Planes::default();
+            let size = width.min(height);
+            Augmenter::new(policy).photo(&photo).make(&numbers[0], size, &mut view);
+            let plain = Preprocessing::new(size, [0.0; 3], [1.0; 3]).crop(&photo, &mut Resizer::new());
+            assert_eq!(view.to_image(), image::imageops::flip_horizontal(&plain), "{width} x {height}");
+        }
     }
 }

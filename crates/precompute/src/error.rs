@@ -20,6 +20,14 @@ pub enum Error {
         /// Its id.
         id: String,
     },
+    /// The table of views has a view that nothing says how to make.
+    #[error("the input `augment` lists view {view} of photo `{id}` and has no policy to make it with")]
+    NoPolicy {
+        /// The photo.
+        id: String,
+        /// The view.
+        view: u32,
+    },
     /// The policy in the table of views makes no sense.
     #[error("the policy of the input `augment` cannot be read: `{path}`: {message}")]
     Policy {
@@ -40,7 +48,9 @@ impl Hint for Error {
             Error::NoViews { .. } => {
                 Some("in the pipeline file, give precompute and augment the same images".to_owned())
             }
-            Error::Policy { .. } => Some("make the artifact again with `--force STAGE`".to_owned()),
+            Error::NoPolicy { .. } | Error::Policy { .. } => {
+                Some("make the artifact again with `--force STAGE`".to_owned())
+            }
             Error::NoPhotos { .. } => Some("name splits that have photos in `splits`".to_owned()),
             Error::Preprocessing(_) => None,
         }
@@ -63,6 +73,11 @@ mod tests {
                 Error::NoViews { id: "train/cats/a.jpg".to_owned() },
                 "the input `augment` lists no plain view of photo `train/cats/a.jpg`",
                 "in the pipeline file, give precompute and augment the same images",
+            ),
+            (
+                Error::NoPolicy { id: "train/cats/a.jpg".to_owned(), view: 2 },
+                "the input `augment` lists view 2 of photo `train/cats/a.jpg` and has no policy to make it with",
+                "make the artifact again with `--force STAGE`",
             ),
             (
                 Error::Policy { path: "steps.0".to_owned(), message: "unknown transform `warp`".to_owned() },

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use pipeline_nn::{Device, Kind, Mode, Tensor, Trunk, concat_pool, device, no_grad};
-use pipeline_photo::{Augmenter, Limits, Photo, Planes, Policy, Preprocessing, Resizer, read};
+use pipeline_photo::{Augmenter, Limits, Planes, Policy, Preprocessing, Resizer, read};
 use pipeline_stage::{Cancel, Failure};
 
 use crate::shots::Shot;
@@ -45,10 +45,13 @@ impl Lane {
     pub(crate) fn run(&mut self, shots: Vec<Shot>) -> Result<Batch, Failure> {
         let side = i64::from(self.photos.preprocessing.size);
         let view_len = 3 * (side * side) as usize;
-        for (shot, pixels) in shots.iter().zip(self.pixels_nchw.chunks_exact_mut(view_len)) {
+        let mut rest = self.pixels_nchw.as_mut_slice();
+        for of_photo in shots.chunk_by(|a, b| a.row.id == b.row.id) {
             // A batch may take a minute: big photos, a big network, one slow core.
             self.cancel.check()?;
-            self.photos.view(shot, pixels)?;
+            let (pixels, others) = rest.split_at_mut(of_photo.len() * view_len);
+            self.photos.views(of_photo, pixels)?;
+            rest = others;
         }
         // What a short batch leaves over is computed and dropped: batches of one size give equal bits.
         self.pixels_nchw[shots.len() * view_len..].fill(0.0);
@@ -74,7 +77,7 @@ fn batch(pixels: &[f32], shape: [i64; 4], device: Device) -> Result<Tensor, pipe
     tensor().map_err(pipeline_nn::Error::torch("put a batch together"))
 }
 
-/// Views of photos, made one after the other. Holds the photo before, since its further views follow it.
+/// Makes views of photos, with buffers that are used again.
 pub(crate) struct Photos {
     folder: PathBuf,
     preprocessing: Preprocessing,
@@ -83,7 +86,6 @@ pub(crate) struct Photos {
     /// What makes augmented views; `None` where there are none.
     augmenter: Option<Augmenter>,
     view: Planes,
-    current: Option<(String, Photo)>,
 }
 
 impl Photos {
@@ -95,28 +97,27 @@ impl Photos {
             resizer: Resizer::new(),
             augmenter: policy.map(Augmenter::new),
             view: Planes::default(),
-            current: None,
         }
     }
 
-    /// Makes a view in `pixels`, `[3, size, size]`, normalised.
-    fn view(&mut self, shot: &Shot, pixels: &mut [f32]) -> Result<(), Failure> {
-        let (id, photo) = match self.current.take().filter(|(id, _)| *id == shot.row.id) {
-            Some(current) => current,
-            None => (shot.row.id.clone(), read(&self.folder, &shot.row.id, &shot.row.digest, &self.limits)?),
-        };
-        match &mut self.augmenter {
-            Some(augmenter) if shot.view > 0 => {
-                augmenter.photo(&photo.pixels).make(&shot.numbers, self.preprocessing.size, &mut self.view);
-                self.preprocessing.normalise_planes(&mut self.view);
-                pixels.copy_from_slice(&self.view.pixels_chw);
-            }
-            _ => {
-                let square = self.preprocessing.crop(&photo.pixels, &mut self.resizer);
-                self.preprocessing.normalise_chw(&square, pixels);
+    /// Reads and decodes a photo and makes these views of it in `pixels`, `[views, 3, size, size]`, normalised.
+    fn views(&mut self, shots: &[Shot], pixels: &mut [f32]) -> Result<(), Failure> {
+        let Some(Shot { row, .. }) = shots.first() else { return Ok(()) };
+        let photo = read(&self.folder, &row.id, &row.digest, &self.limits)?;
+        let mut augmented = self.augmenter.as_mut().map(|augmenter| augmenter.photo(&photo.pixels));
+        for (shot, pixels) in shots.iter().zip(pixels.chunks_exact_mut(pixels.len() / shots.len())) {
+            match (shot.view, &mut augmented) {
+                (0, _) | (_, None) => {
+                    let square = self.preprocessing.crop(&photo.pixels, &mut self.resizer);
+                    self.preprocessing.normalise_chw(&square, pixels);
+                }
+                (_, Some(views)) => {
+                    views.make(&shot.numbers, self.preprocessing.size, &mut self.view);
+                    self.preprocessing.normalise_planes(&mut self.view);
+                    pixels.copy_from_slice(&self.view.pixels_chw);
+                }
             }
         }
-        self.current = Some((id, photo));
         Ok(())
     }
 }

@@ -21,7 +21,7 @@ use pipeline_photo::Preprocessing;
 use pipeline_stage::params::{Parameters, Problem};
 use pipeline_stage::{Context, Failure, Input, Source, Stage, Summary, words};
 use pipeline_table::classes::{self, CLASSES_FILE};
-use pipeline_table::{FeatureRow, FeaturesMeta, FeaturesWriter, Split};
+use pipeline_table::{FeatureRow, FeaturesMeta, FeaturesWriter, Split, VIEWS_FILE};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -98,7 +98,7 @@ impl Stage for Precompute {
         Input {
             name: "augment",
             accepts: "augmentation",
-            reads: &["views.parquet"],
+            reads: &[VIEWS_FILE],
             many: false,
             optional: true,
             doc: "which views of each photo to compute; the plain one where it is left out",
@@ -139,7 +139,7 @@ impl Stage for Precompute {
             dtype: "float32".to_owned(),
         };
 
-        let views = cx.optional_input("augment").map(|augment| augment.path("views.parquet"));
+        let views = cx.optional_input("augment").map(|augment| augment.path(VIEWS_FILE));
         let views = Views::open(views.as_deref())?;
         let counts = Counts::of(views.shots(&table, &params.splits)?)?;
         if counts.views == 0 {
@@ -178,7 +178,7 @@ impl Stage for Precompute {
         Ok(Summary {
             line,
             notes,
-            metrics: [(format!("{unit}_per_second"), rate)].into(),
+            metrics: [("views_per_second".to_owned(), rate)].into(),
             ..Summary::default()
         })
     }

@@ -53,6 +53,7 @@ impl Views {
             images: ImagesReader::open(images)?,
             splits: splits.clone(),
             views: views.map(Iterator::peekable),
+            can_augment: self.policy.is_some(),
             current: None,
         })
     }
@@ -63,6 +64,8 @@ pub(crate) struct Shots {
     images: ImagesReader,
     splits: BTreeSet<Split>,
     views: Option<Peekable<ViewRows>>,
+    /// Whether there is a policy for views that are not plain.
+    can_augment: bool,
     /// The photo whose further views come next.
     current: Option<Arc<ImageRow>>,
 }
@@ -83,7 +86,11 @@ impl Shots {
         let is_its = |view: &Result<ViewRow, _>| view.as_ref().map_or(true, |view| view.id == row.id);
         let view = self.views.as_mut()?.next_if(is_its)?;
         let shot = |view: ViewRow| Shot { row: Arc::clone(row), view: view.view, numbers: view.numbers };
-        Some(view.map(shot).map_err(Failure::from))
+        match view {
+            Ok(view) if self.can_augment => Some(Ok(shot(view))),
+            Ok(view) => Some(Err(Error::NoPolicy { id: view.id, view: view.view }.into())),
+            Err(error) => Some(Err(error.into())),
+        }
     }
 
     /// The plain view of the next photo that is wanted.

@@ -124,7 +124,7 @@ fn each_view_of_the_table_has_a_row_with_the_features_of_its_pixels() {
         .load(&weights::read(&backbone.path("trunk.safetensors")).unwrap(), Device::Cpu)
         .unwrap();
     let preprocessing = Preprocessing::new(36, [127.0 / 255.0; 3], [128.0 / 255.0; 3]);
-    let valid = reader.load(Split::Valid).unwrap();
+    let valid = reader.load(|row| row.split == Split::Valid).unwrap();
     let mut augmenter = Augmenter::new(policy());
     for (i, row) in valid.rows.iter().enumerate() {
         let bytes = fs_err::read(images.sources["photos"].join(&row.id)).unwrap();
@@ -218,7 +218,7 @@ fn each_usable_photo_of_the_asked_splits_has_the_row_that_a_plain_loop_computes(
         "{}",
         reader.meta().preprocessing
     );
-    let valid = reader.load(Split::Valid).unwrap();
+    let valid = reader.load(|row| row.split == Split::Valid).unwrap();
     assert_ne!(valid.of(0), valid.of(1), "different photos have different features");
     for (i, row) in valid.rows.iter().enumerate() {
         let bytes = fs_err::read(images.sources["photos"].join(&row.id)).unwrap();
@@ -305,7 +305,7 @@ fn version_2_computes_these_features() {
     let inputs = [("images", vec![&images]), ("augment", vec![&augment]), ("backbone", vec![&backbone])];
     let made = bench.run(&Precompute, &json!({"size": 36}), &inputs, &[]).unwrap();
     let reader = FeaturesReader::open(&made.artifact.path("features")).unwrap();
-    let features = reader.load(Split::Valid).unwrap();
+    let features = reader.load(|row| row.split == Split::Valid).unwrap();
     assert_eq!(features.rows.len(), GOLDEN.len());
     for (row, expected) in GOLDEN.iter().enumerate() {
         // Two maxima and three means that lie inside ReLU6's range.

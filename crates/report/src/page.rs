@@ -20,7 +20,7 @@ impl Sheet {
     /// The sheet as an HTML page, which adapts to the width of the window and to dark mode.
     ///
     /// # Errors
-    /// [`Error::NoPixels`], [`Error::Encode`] for a picture of more than 65,535 pixels on a side.
+    /// [`Error::NoPixels`], [`Error::Encode`] for a picture of more than 65,535 pixels on a side, [`Error::Template`].
     pub fn html(&self) -> Result<String, Error> {
         self.check()?;
         let sections =

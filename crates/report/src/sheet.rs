@@ -60,7 +60,7 @@ impl Sheet {
     /// tiles in their own size would be more than that, all are drawn at 1/2 of it, 1/3, and so on to 1/16.
     ///
     /// # Errors
-    /// [`Error::NoPixels`], [`Error::TooLarge`].
+    /// [`Error::NoPixels`], [`Error::TooLarge`], [`Error::Font`].
     pub fn render(&self) -> Result<RgbImage, Error> {
         let fonts = Fonts::load()?;
         let layout = Layout::of(self, &fonts)?;

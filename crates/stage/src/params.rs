@@ -33,6 +33,13 @@ impl Problem {
         Problem { path: vec![name.to_owned()], at_key: false, message: message.into(), hint: None }
     }
 
+    /// The same problem of a whole of which `part` is a part.
+    #[must_use]
+    pub fn under(mut self, part: &str) -> Self {
+        self.path.insert(0, part.to_owned());
+        self
+    }
+
     /// Adds the way out.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -15,7 +15,7 @@ pub type Random = ChaCha8Rng;
 pub struct Stream<'a> {
     /// The run's seed.
     pub seed: u64,
-    /// What the numbers are for: `order`, `dropout`, `init`, `augment`, `tta`.
+    /// What the numbers are for: `order`, `dropout`, `init`, `view`, `augment`, `tta`, `preview`.
     pub purpose: &'a str,
     /// Epoch, or step where a stream per step is wanted.
     pub epoch: u64,

@@ -310,16 +310,16 @@ impl FeaturesReader {
         Ok(rows)
     }
 
-    /// The rows of one split in order, with their features, in memory; none where the table has none. Uses
-    /// the current rayon threads.
+    /// The rows that are wanted, in order, with their features, in memory; the others' features are not read. Uses the
+    /// current rayon threads.
     ///
     /// # Errors
     /// A part that cannot be read.
-    pub fn load(&self, split: Split) -> Result<Features> {
+    pub fn load(&self, wanted: impl Fn(&FeatureRow) -> bool) -> Result<Features> {
         let dim = self.meta.dim;
         let all = self.rows()?;
-        let pieces = self.pieces(|row| all[row].split == split);
-        let rows: Vec<FeatureRow> = all.into_iter().filter(|row| row.split == split).collect();
+        let pieces = self.pieces(|row| wanted(&all[row]));
+        let rows: Vec<FeatureRow> = all.into_iter().filter(|row| wanted(row)).collect();
 
         let mut emb = vec![0.0; rows.len() * dim]; // [N, D]
         let mut rest = emb.as_mut_slice();

@@ -35,7 +35,7 @@ pub use history::{HistoryReader, HistoryRow, HistoryWriter};
 pub use images::{ImageRow, ImagesReader, ImagesWriter, Verdict};
 pub use predictions::{Mode, PredictionRow, PredictionsReader, PredictionsWriter};
 pub use split::Split;
-pub use views::{ViewRow, ViewRows, ViewsReader, ViewsWriter};
+pub use views::{VIEWS_FILE, ViewRow, ViewRows, ViewsReader, ViewsWriter};
 
 /// What functions of this crate return.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -24,6 +24,9 @@ use crate::reader::{Rows, TableFile};
 use crate::writer::{BATCH_ROWS, TableWriter, check_vector};
 use crate::{Result, metadata};
 
+/// The file's name inside an artifact.
+pub const VIEWS_FILE: &str = "views.parquet";
+
 const TABLE: &str = "views";
 
 /// One view of a photo.

@@ -45,6 +45,13 @@ impl Level {
     /// The reduction of a level that holds nothing of use.
     pub(super) const OF_NO_PHOTO: u32 = 0;
 
+    /// Forgets its photo, and gives back what only a very large one needed.
+    pub(super) fn forget(&mut self) {
+        self.reduction = Level::OF_NO_PHOTO;
+        self.pixels.clear();
+        self.pixels.shrink_to(MOST_WHOLE);
+    }
+
     /// Whether these columns and rows are there.
     pub(super) fn has(&self, columns: &Range<usize>, rows: &Range<usize>) -> bool {
         let within = |part: &Range<usize>, of: &Range<usize>| of.start <= part.start && part.end <= of.end;
@@ -56,8 +63,7 @@ impl Level {
         (photo.width().div_ceil(reduction) as usize, photo.height().div_ceil(reduction) as usize)
     }
 
-    /// Makes at least these columns and rows. Each pixel becomes the mean of a square of `reduction` x `reduction`, the
-    /// last ones of what there is.
+    /// Makes at least these columns and rows. Each pixel becomes the mean of a square of about `reduction` x `reduction`.
     pub(super) fn make(
         &mut self,
         photo: &RgbImage,
@@ -76,7 +82,8 @@ impl Level {
                     &photo.as_raw()[3 * (y * self.width + self.columns.start)..][..3 * self.columns.len()];
                 self.pixels.extend(row.chunks_exact(3).map(|p| pack([p[0], p[1], p[2]])));
             } else {
-                let squares = self.columns.clone().map(|x| mean_of_square(photo, x, y, reduction as usize));
+                let squares =
+                    self.columns.clone().map(|x| mean_of_square(photo, [x, y], [self.width, self.height]));
                 self.pixels.extend(squares.map(pack));
             }
         }
@@ -94,15 +101,16 @@ impl Level {
     }
 }
 
-/// The mean of the square at column `x` and row `y` of a photo reduced by `side`, halves rounded up.
-fn mean_of_square(photo: &RgbImage, x: usize, y: usize, side: usize) -> [u8; 3] {
-    let (width, height) = (photo.width() as usize, photo.height() as usize);
-    let columns = x * side..((x + 1) * side).min(width);
-    let rows = y * side..((y + 1) * side).min(height);
+/// The mean of the pixels of the photo that pixel (`x`, `y`) of a level of `width` x `height` stands for, halves rounded
+/// up. The photo is shared out evenly, so that its edges are those of the level also where the reduction leaves a rest.
+fn mean_of_square(photo: &RgbImage, [x, y]: [usize; 2], [width, height]: [usize; 2]) -> [u8; 3] {
+    let (photo_width, photo_height) = (photo.width() as usize, photo.height() as usize);
+    let part = |at: usize, of: usize, all: usize| at * all / of..(at + 1) * all / of;
+    let (columns, rows) = (part(x, width, photo_width), part(y, height, photo_height));
     let count = (rows.len() * columns.len()) as u64;
     let mut sums = [0_u64; 3];
     for row in rows {
-        let pixels = &photo.as_raw()[3 * (row * width + columns.start)..][..3 * columns.len()];
+        let pixels = &photo.as_raw()[3 * (row * photo_width + columns.start)..][..3 * columns.len()];
         for pixel in pixels.chunks_exact(3) {
             for (sum, value) in sums.iter_mut().zip(pixel) {
                 *sum += u64::from(*value);
@@ -130,15 +138,15 @@ mod tests {
     }
 
     #[test]
-    fn a_level_is_the_mean_of_squares_and_its_last_ones_of_what_there_is() {
+    fn a_level_shares_the_photo_out_evenly_and_each_pixel_is_the_mean_of_its_part() {
         let photo = RgbImage::from_fn(5, 3, |x, y| image::Rgb([(10 * x + y) as u8, 0, 255]));
         let mut level = Level::default();
         level.make(&photo, 2, 0..3, 0..2);
-        // Means by hand, halves rounded up: (0 + 10 + 1 + 11) / 4 = 5.5, ..., of the last column (40 + 41) / 2 = 40.5,
-        // of the last row (2 + 12) / 2 = 7, ..., 42.
+        // Columns 0, 1 and 2, 3 and 4; rows 0, 1 and 2. Means by hand, halves rounded up: 0, (10 + 20) / 2, (30 + 40) / 2;
+        // (1 + 2) / 2 = 1.5, (11 + 12 + 21 + 22) / 4 = 16.5, (31 + 32 + 41 + 42) / 4 = 36.5.
         let reds: Vec<u64> = level.pixels.iter().map(|pixel| pixel & 255).collect();
-        assert_eq!((level.width, level.height, reds), (3, 2, vec![6, 26, 41, 7, 27, 42]));
-        assert_eq!(level.from(0, 0)[0], pack([6, 0, 255]));
+        assert_eq!((level.width, level.height, reds), (3, 2, vec![0, 15, 35, 2, 17, 37]));
+        assert_eq!(level.from(0, 0)[0], pack([0, 0, 255]));
     }
 
     #[test]

@@ -109,7 +109,8 @@ impl Op {
             Op::TranslateX => canvas.about_centre(&Map::shift(-magnitude * canvas.size(), 0.0)),
             Op::TranslateY => canvas.about_centre(&Map::shift(0.0, -magnitude * canvas.size())),
             Op::Rotate => canvas.rotate(magnitude),
-            _ => {}
+            Op::Identity | Op::Brightness | Op::Color | Op::Contrast | Op::Sharpness => {}
+            Op::Posterize | Op::Solarize | Op::AutoContrast | Op::Equalize => {}
         }
     }
 
@@ -123,7 +124,7 @@ impl Op {
             Op::Solarize => colour::solarize(planes, magnitude),
             Op::AutoContrast => colour::autocontrast(planes),
             Op::Equalize => colour::equalize(planes),
-            _ => {}
+            Op::Identity | Op::ShearX | Op::ShearY | Op::TranslateX | Op::TranslateY | Op::Rotate => {}
         }
     }
 }

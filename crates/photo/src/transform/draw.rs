@@ -8,7 +8,7 @@ use rand_core::RngCore;
 pub struct Draw<'a> {
     /// Where the bits come from.
     pub random: &'a mut Random,
-    /// Width of the photo divided by its height.
+    /// Width of the canvas divided by its height, as the transforms before have made it.
     pub aspect: f64,
 }
 

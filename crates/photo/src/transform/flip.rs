@@ -49,6 +49,10 @@ impl Transform for Flip {
         numbers[0] = 1.0;
     }
 
+    fn words(&self, _: &[f32]) -> String {
+        Self::NAME.to_owned()
+    }
+
     fn place(&self, _: &[f32], canvas: &mut Canvas) {
         canvas.flip();
     }

@@ -44,6 +44,10 @@ impl Transform for Grayscale {
         numbers[0] = 1.0;
     }
 
+    fn words(&self, _: &[f32]) -> String {
+        Self::NAME.to_owned()
+    }
+
     fn paint(&self, _: &[f32], planes: &mut Planes, _: &mut Palette) {
         colour::grayscale(planes);
     }

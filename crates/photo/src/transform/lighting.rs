@@ -10,7 +10,7 @@ use crate::planes::Planes;
 /// Brightness and contrast: `(x - mean) * contrast + mean + brightness`, clipped to 0 to 1.
 ///
 /// `mean` is that of all values of the photo. (The lesson takes it after the rotation, which adds mirrored corners: at
-/// its contrasts of at most 1.053 the difference is at most a twentieth of that between the two means.)
+/// its contrasts, 0.952 to 1.05, the difference is at most a twentieth of that between the two means.)
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Lighting {

@@ -4,7 +4,7 @@
 //! [`Canvas`] ([`Transform::place`]), the others change pixels ([`Transform::paint`]). Drawing and applying are
 //! apart, so that the numbers can be stored in a table and the same view be made again from it.
 //!
-//! To add one: a file here, and a line in [`TRANSFORMS`].
+//! To add one: a file here, named below, and a line in [`TRANSFORMS`].
 
 pub mod automatic;
 pub mod blur;
@@ -83,8 +83,7 @@ pub struct Number {
 }
 
 impl Number {
-    /// A value of it for people; `None` where it is neutral to two places. A number that is only ever 1 where it is
-    /// not neutral is told by its name.
+    /// A value of it for people; `None` where it is neutral to two places.
     fn words(&self, drawn: f32) -> Option<String> {
         let neutral = (drawn - self.neutral).abs() < 0.005;
         let (name, places, unit) = match self.name.strip_suffix("_deg") {
@@ -92,11 +91,7 @@ impl Number {
             None => (self.name, 2, ""),
         };
         let name = name.replace('_', " ");
-        match drawn {
-            _ if neutral => None,
-            1.0 if self.neutral == 0.0 => Some(name),
-            _ => Some(format!("{name} {}{unit}", decimal(drawn, places))),
-        }
+        (!neutral).then(|| format!("{name} {}{unit}", decimal(drawn, places)))
     }
 }
 
@@ -125,8 +120,7 @@ mod tests {
         let number = |name, neutral| Number { name, neutral, doc: "" };
         assert_eq!(number("angle_deg", 0.0).words(-4.123).unwrap(), "angle −4.1°");
         assert_eq!(number("scale", 1.0).words(1.0625).unwrap(), "scale 1.06");
-        assert_eq!(number("flip", 0.0).words(1.0).unwrap(), "flip");
-        assert_eq!(number("dihedral", 0.0).words(5.0).unwrap(), "dihedral 5");
+        assert_eq!(number("dihedral", 0.0).words(1.0).unwrap(), "dihedral 1");
         assert_eq!(number("contrast", 1.0).words(1.004), None);
         assert_eq!(number("blur_sigma", 0.0).words(2.5).unwrap(), "blur sigma 2.50");
     }

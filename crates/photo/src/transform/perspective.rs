@@ -15,7 +15,7 @@ pub struct Perspective {
     /// Probability, 0 to 1.
     #[serde(default = "default_p")]
     pub p: f64,
-    /// Most that a corner moves, as a share of half the side, 0 to 0.9.
+    /// Most that a corner moves, as a share of half the side, 0 to 0.5. (Beyond that the horizon may come into view.)
     #[serde(default = "default_distortion")]
     pub distortion: f64,
 }
@@ -32,7 +32,7 @@ fn default_distortion() -> f64 {
 impl Parameters for Perspective {
     fn check(&self, problems: &mut Vec<Problem>) {
         range::check_p(self.p, problems);
-        range::check("distortion", self.distortion, 0.0, 0.9, "a share of half the side", problems);
+        range::check("distortion", self.distortion, 0.0, 0.5, "a share of half the side", problems);
     }
 }
 

@@ -15,7 +15,7 @@ pub struct RandomResizedCrop {
     /// Probability, 0 to 1.
     #[serde(default = "default_p")]
     pub p: f64,
-    /// Least and largest share of the photo's area, 0.01 to 1.
+    /// Least and largest share of the area, 0.01 to 1.
     #[serde(default = "default_area")]
     pub area: [f64; 2],
     /// Least and largest width divided by height, 0.2 to 5; its logarithm is uniform.
@@ -26,6 +26,9 @@ pub struct RandomResizedCrop {
 fn default_p() -> f64 {
     1.0
 }
+
+/// torchvision's.
+const TRIES: usize = 10;
 
 /// torchvision's.
 fn default_area() -> [f64; 2] {
@@ -57,8 +60,12 @@ impl Transform for RandomResizedCrop {
         &[
             Number { name: "part_x", neutral: 0.0, doc: "left edge of the part, as a share of the width" },
             Number { name: "part_y", neutral: 0.0, doc: "upper edge of the part, as a share of the height" },
-            Number { name: "part_width", neutral: 1.0, doc: "share of the width" },
-            Number { name: "part_height", neutral: 1.0, doc: "share of the height" },
+            Number { name: "part_width", neutral: 0.0, doc: "share of the width; 0 where no part was taken" },
+            Number {
+                name: "part_height",
+                neutral: 0.0,
+                doc: "share of the height; 0 where no part was taken",
+            },
         ]
     }
 
@@ -68,9 +75,9 @@ impl Transform for RandomResizedCrop {
 
     fn draw(&self, draw: &mut Draw<'_>, numbers: &mut [f32]) {
         let [low, high] = self.ratio;
-        // Of a photo of `aspect` x 1.
+        // Of a canvas of `aspect` x 1.
         let aspect = draw.aspect;
-        for _ in 0..10 {
+        for _ in 0..TRIES {
             let area = aspect * draw.between(self.area[0], self.area[1]);
             let ratio = draw.log_between(low, high);
             let (width, height) = ((area * ratio).sqrt() / aspect, (area / ratio).sqrt());

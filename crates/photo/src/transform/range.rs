@@ -31,9 +31,7 @@ pub(crate) fn check_pair(
 
 /// Problems of a part of the parameters, each with the part's name before its path.
 pub(crate) fn check_part(name: &str, problems: &mut Vec<Problem>, check: impl FnOnce(&mut Vec<Problem>)) {
-    let before = problems.len();
-    check(problems);
-    for problem in &mut problems[before..] {
-        problem.path.insert(0, name.to_owned());
-    }
+    let mut found = Vec::new();
+    check(&mut found);
+    problems.extend(found.into_iter().map(|problem| problem.under(name)));
 }

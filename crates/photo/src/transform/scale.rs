@@ -46,7 +46,7 @@ impl Parameters for Scale {
     fn check(&self, problems: &mut Vec<Problem>) {
         range::check_p(self.p, problems);
         range::check("min", self.min, 0.1, 10.0, "a factor", problems);
-        range::check("max", self.max, self.min, 10.0, "a factor", problems);
+        range::check("max", self.max, self.min.clamp(0.1, 10.0), 10.0, "a factor", problems);
     }
 }
 

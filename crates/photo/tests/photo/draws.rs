@@ -110,6 +110,18 @@ fn a_part_that_never_fits_becomes_the_largest_centred_one_of_an_allowed_ratio() 
 }
 
 #[test]
+fn parts_of_a_turned_photo_have_their_ratio_as_it_lies_then() {
+    let columns = columns(&policy(json!(["dihedral", {"random_resized_crop": {"area": [0.1, 0.4]}}])));
+    let column = |name: &str| columns.iter().find(|(found, _)| found == name).unwrap().1.as_slice();
+    let parts = column("dihedral").iter().zip(column("part_width")).zip(column("part_height"));
+    // Of 3 : 2, or 2 : 3 after an odd number of quarter turns; the rounding to whole pixels is below a hundredth.
+    let ratios = parts.map(|((symmetry, w), h)| w / h * if symmetry % 2.0 == 0.0 { 1.5 } else { 1.0 / 1.5 });
+    let ratios: Vec<f64> = ratios.collect();
+    let off = ratios.iter().find(|ratio| !(0.74..=1.35).contains(*ratio));
+    assert_eq!(off, None);
+}
+
+#[test]
 fn corners_move_inwards_by_at_most_the_distortion() {
     let columns = columns(&policy(json!([{"perspective": {"distortion": 0.3}}])));
     expect_share("perspective", &columns[0].1, |value| value != 0.0, 0.5);

@@ -18,14 +18,14 @@ fn views_a_second(policy: &Policy, views_a_photo: u32) -> f64 {
     let photo = RgbImage::from_fn(500, 375, |x, y| Rgb([(x / 2) as u8, (y / 2) as u8, (x * y % 251) as u8]));
     let rule = Preprocessing::new(224, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
     let mut augmenter = Augmenter::new(policy.clone());
-    let mut view = Planes::default();
+    let (mut numbers, mut view) = (Vec::new(), Planes::default());
     let mut round = || {
         let started = Instant::now();
         for first in (0..VIEWS).step_by(views_a_photo as usize) {
             let mut views = augmenter.photo(&photo);
             for number in first..first + views_a_photo {
                 let stream = Stream { purpose: "augment", view: number, ..Stream::default() };
-                let numbers = policy.draw(&mut stream.start(), photo.width(), photo.height());
+                policy.draw_into(&mut numbers, &mut stream.start(), photo.width(), photo.height());
                 views.make(&numbers, 224, &mut view);
                 rule.normalise_planes(&mut view);
             }
@@ -38,8 +38,10 @@ fn views_a_second(policy: &Policy, views_a_photo: u32) -> f64 {
 #[test]
 #[ignore = "a measurement; needs a quiet machine"]
 fn speed_of_the_lessons_policy_is_at_least_400_views_a_second_on_one_core() {
-    let named =
-        |name: &'static str| Policy { border: Border::Reflect, steps: PolicyChoice::Named(name).steps(1.1) };
+    let named = |name: &'static str| Policy {
+        border: Border::Reflect,
+        steps: PolicyChoice::named(name).unwrap().steps(1.1),
+    };
     for name in ["none", "top_down", "rand_augment", "trivial_augment"] {
         println!("{name}: {:.0} views/s", views_a_second(&named(name), 4));
     }

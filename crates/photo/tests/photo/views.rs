@@ -133,7 +133,9 @@ fn a_view_is_what_a_slow_and_obvious_computation_gives() {
         let mut view = Planes::default();
         let mut augmenter = Augmenter::new(policy(json!(GEOMETRY), border));
         augmenter.photo(&photo).make(&numbers.map(|n| n as f32), size, &mut view);
-        let numbers = numbers.map(|n| f64::from(n as f32));
+        // Places of the crop are kept as f32; 0.9 of 20 pixels is then 17.
+        let [scale, deg, flip, x, y] = numbers;
+        let numbers = [scale, deg, flip, f64::from(x as f32), f64::from(y as f32)];
         let expected = slow_view(&photo, lesson(sides, size, numbers), border, size);
         let (most, mean) = off(&view, &expected);
         // A place is off by at most a 64th of a photo pixel, which shows at edges.
@@ -143,11 +145,16 @@ fn a_view_is_what_a_slow_and_obvious_computation_gives() {
 
 #[test]
 fn a_photo_that_is_reduced_first_gives_almost_the_same() {
-    // Shrunk by 4.5 and by 13.4.
-    for (sides, size) in [((700, 450), 100), ((1500, 2000), 112)] {
+    // Shrunk by 4.5, by 13.4, and by 10 with a rest in both directions, whose edges all come into view.
+    for (sides, size, crop) in [
+        ((700, 450), 100, [0.3, 0.6]),
+        ((1500, 2000), 112, [0.3, 0.6]),
+        ((1501, 1001), 100, [0.0, 0.0]),
+        ((1501, 1001), 100, [1.0, 1.0]),
+    ] {
         let photo = picture(sides.0, sides.1);
         let mut view = Planes::default();
-        let numbers = [1.0, 11.0, 0.0, 0.3, 0.6];
+        let numbers = [1.0, 31.0, 0.0, crop[0], crop[1]];
         let mut augmenter = Augmenter::new(policy(json!(GEOMETRY), Border::Reflect));
         augmenter.photo(&photo).make(&numbers.map(|n| n as f32), size, &mut view);
         let expected = slow_view(&photo, lesson(sides, size, numbers), Border::Reflect, size);
@@ -228,6 +235,70 @@ fn lighting_moves_values_about_the_mean_of_the_photo_and_clips() {
     for (found, expected) in view.pixels_chw[..4].iter().zip([0.15, 0.15, 1.0, 1.0]) {
         assert!((found - expected).abs() < 1e-6, "{:?}", &view.pixels_chw[..4]);
     }
+}
+
+#[test]
+fn every_transform_at_both_ends_of_what_it_draws_makes_a_view_of_any_photo() {
+    let photos = [picture(1, 1), picture(2, 3), picture(1, 20_000), picture(20_000, 1), picture(61, 47)];
+    for kind in pipeline_photo::TRANSFORMS {
+        let params = match kind.name {
+            "scale" => json!({"p": 1, "min": 0.1, "max": 10}),
+            "rotate" => json!({"p": 1, "max_deg": 180}),
+            "random_resized_crop" => json!({"area": [0.01, 1], "ratio": [0.2, 5]}),
+            "pad" => json!({"share": 1}),
+            "perspective" => json!({"p": 1, "distortion": 0.5}),
+            "lighting" => json!({"brightness": 1, "contrast": 0.9}),
+            "color_jitter" => json!({"brightness": 2, "contrast": 2, "saturation": 2, "hue": 0.5}),
+            "blur" => json!({"p": 1, "sigma": [0, 10]}),
+            "random_erasing" => json!({"p": 1, "area": [0, 1], "ratio": [0.01, 100]}),
+            "cutout" => json!({"side": 1}),
+            "rand_augment" => json!({"ops": 4, "magnitude": 30}),
+            _ => json!({"p": 1}),
+        };
+        let policy = policy(json!([{ kind.name: params }]), Border::Reflect);
+        let mut augmenter = Augmenter::new(policy.clone());
+        let mut view = Planes::default();
+        for photo in &photos {
+            let mut views = augmenter.photo(photo);
+            for number in 0..12 {
+                let stream = Stream { purpose: "ends", view: number, ..Stream::default() };
+                let numbers = policy.draw_always(&mut stream.start(), photo.width(), photo.height());
+                views.make(&numbers, 32, &mut view);
+                let wrong = view.pixels_chw.iter().find(|value| !(0.0..=1.0).contains(*value));
+                assert_eq!(wrong, None, "{} {numbers:?} of {:?}", kind.name, photo.dimensions());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_mean_of_a_photo_wider_than_sums_of_32_bits_is_right() {
+    // White, 17,000,000 pixels wide: 255 of each is more than 2^32. Contrast 0 is the mean alone.
+    let photo = RgbImage::from_pixel(17_000_000, 1, Rgb([255; 3]));
+    let mut view = Planes::default();
+    let policy = policy(json!(["lighting"]), Border::Reflect);
+    Augmenter::new(policy).photo(&photo).make(&[0.0, 0.0, 0.5, 0.5], 2, &mut view);
+    assert!(view.pixels_chw.iter().all(|value| (value - 1.0).abs() < 1e-6), "{:?}", view.pixels_chw);
+}
+
+#[test]
+#[should_panic(expected = "a view has the numbers that its policy draws")]
+fn numbers_of_another_policy_are_refused() {
+    let policy = policy(json!(["flip"]), Border::Reflect);
+    Augmenter::new(policy).photo(&picture(8, 8)).make(&[1.0, 0.5], 4, &mut Planes::default());
+}
+
+#[test]
+fn the_whole_photo_as_a_part_is_stretched_and_not_cropped() {
+    let photo = picture(40, 30);
+    let policy = policy(json!([{"random_resized_crop": {"area": [1, 1]}}]), Border::Reflect);
+    let numbers = policy.draw(&mut Stream::default().start(), 40, 30);
+    assert_eq!(numbers[..4], [0.0, 0.0, 1.0, 1.0], "4 : 3 is an allowed ratio");
+    let mut view = Planes::default();
+    Augmenter::new(policy).photo(&photo).make(&numbers, 30, &mut view);
+    let stretched = slow_view(&photo, |x, y| (x * 40.0 / 30.0, y), Border::Reflect, 30);
+    let (most, mean) = off(&view, &stretched);
+    assert!(most <= 4.0 && mean <= 0.5, "most {most}, mean {mean}");
 }
 
 #[test]

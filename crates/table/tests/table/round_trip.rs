@@ -171,7 +171,7 @@ fn check_splits(dir: &Path, features: &Features) {
     assert_eq!(reader.meta(), &meta(features.dim));
     assert_eq!((reader.len(), reader.is_empty()), (features.rows.len(), features.rows.is_empty()));
     for split in Split::ALL {
-        let loaded = reader.load(split).unwrap();
+        let loaded = reader.load(|row| row.split == split).unwrap();
         let wanted = (0..features.rows.len()).filter(|row| features.rows[*row].split == split);
         assert_eq!(loaded.rows.len(), wanted.clone().count(), "{split}");
         for (row, wanted) in wanted.enumerate() {
@@ -233,5 +233,8 @@ fn tables_without_rows_are_tables() {
     write_history(&path("h"), &[]).unwrap();
     assert_eq!(HistoryReader::open(&path("h")).unwrap().count(), 0);
     write_features(&path("f"), &features(0, 4)).unwrap();
-    assert_eq!(FeaturesReader::open(&path("f")).unwrap().load(Split::Train).unwrap(), features(0, 4));
+    assert_eq!(
+        FeaturesReader::open(&path("f")).unwrap().load(|row| row.split == Split::Train).unwrap(),
+        features(0, 4)
+    );
 }

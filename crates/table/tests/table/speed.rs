@@ -25,7 +25,7 @@ fn features_of_the_lesson() {
     eprintln!("write {n} x {dim}: {:?}", start.elapsed());
     for _ in 0..3 {
         let start = Instant::now();
-        let loaded = FeaturesReader::open(dir.path()).unwrap().load(Split::Train).unwrap();
+        let loaded = FeaturesReader::open(dir.path()).unwrap().load(|row| row.split == Split::Train).unwrap();
         eprintln!("load {n} x {dim}: {:?}", start.elapsed());
         assert_eq!(loaded.emb.len(), n * dim);
     }
