@@ -13,8 +13,8 @@ use pipeline_stage::{Context, Failure};
 use pipeline_table::ImageRow;
 use serde_json::Value;
 
-/// Side of the square views, in pixels.
-const SIDE: u32 = 192;
+/// Side of the square views, in pixels: that of the lesson, so that what is measured in pixels looks as it will.
+const SIDE: u32 = 224;
 
 /// Versions of one photo, the lesson's six, and so the columns of every section.
 const VERSIONS: u32 = 6;
@@ -28,26 +28,24 @@ pub(crate) fn write(
     cx: &Context<'_>,
 ) -> Result<(), Failure> {
     let progress = cx.progress("draw the preview", Some(rows.len() as u64), "photos");
-    let mut photos = Vec::with_capacity(rows.len());
-    for row in rows {
+    let sample = |row: &ImageRow| -> Result<Sample, Failure> {
         let photo = read(folder, &row.id, &row.digest, &Limits::default())?;
-        photos.push(Sample { id: &row.id, pixels: photo.pixels, seed: cx.seed });
         progress.add(1)?;
+        Ok(Sample { id: row.id.clone(), pixels: photo.pixels, seed: cx.seed })
+    };
+    let Some((first, others)) = rows.split_first() else { return Ok(()) };
+    let first = sample(first)?;
+    let mut several = Vec::with_capacity(others.len());
+    for row in others {
+        // One after the other, since a photo may be large.
+        let photo = sample(row)?;
+        let tiles = [vec![photo.plain()], photo.versions(policy, VERSIONS - 1)].concat();
+        several.push(Row { heading: Some(photo.id), tiles });
     }
-    let Some(first) = photos.first() else { return Ok(()) };
-
-    let versions = Row { heading: Some(first.id.to_owned()), tiles: first.versions(policy, VERSIONS) };
-    let several = photos.iter().skip(1).map(|photo| Row {
-        heading: Some(photo.id.to_owned()),
-        tiles: [vec![photo.plain()], photo.versions(policy, VERSIONS - 1)].concat(),
-    });
+    let versions = Row { heading: Some(first.id.clone()), tiles: first.versions(policy, VERSIONS) };
     let mut sections = vec![
-        section(
-            "Six versions of one photo",
-            "As training sees it, and never twice the same.",
-            vec![versions],
-        ),
-        section("Several photos", "Each as it is, and five versions.", several.collect()),
+        section("Six versions of one photo", "As the policy draws them.", vec![versions]),
+        section("Several photos", "Each as it is, and five versions.", several),
         section(
             "Each transform alone",
             "Always applied here, whatever its probability. The first picture is the photo as it is.",
@@ -63,7 +61,7 @@ pub(crate) fn write(
     let sheet = Sheet {
         title: format!("Augmentation: {title}"),
         note: Some(
-            "What the network sees of photos in training. The numbers are those drawn for each picture."
+            "What this policy makes of photos. Below each picture, the numbers drawn for it; these are to look at, training draws its own."
                 .to_owned(),
         ),
         sections,
@@ -87,13 +85,13 @@ fn test_views() -> [(&'static str, TestViews); 4] {
 }
 
 /// A photo of the preview.
-struct Sample<'a> {
-    id: &'a str,
+struct Sample {
+    id: String,
     pixels: RgbImage,
     seed: u64,
 }
 
-impl Sample<'_> {
+impl Sample {
     /// The plain view.
     fn plain(&self) -> Tile {
         let rule = Preprocessing::new(SIDE, [0.0; 3], [1.0; 3]);
@@ -108,7 +106,7 @@ impl Sample<'_> {
     }
 
     fn random(&self, view: u32) -> Random {
-        Stream { seed: self.seed, purpose: "preview", item: self.id, view, ..Stream::default() }.start()
+        Stream { seed: self.seed, purpose: "preview", item: &self.id, view, ..Stream::default() }.start()
     }
 
     /// `unchanged` is said of a view that no transform changed.
@@ -146,10 +144,11 @@ impl Sample<'_> {
     }
 
     fn test_views(&self, policy: &Policy, name: &str, views: &TestViews) -> Row {
-        let (made_by, numbers) = views.of(policy, self.seed, self.id, self.pixels.dimensions());
+        let (made_by, numbers) = views.of(policy, self.seed, &self.id, self.pixels.dimensions());
         let mut tiles = self.views(&made_by, &numbers, "");
-        for (tile, name) in tiles.iter_mut().zip(views.names()) {
-            tile.caption = name;
+        // Those of the policy are told by their numbers.
+        if !matches!(views, TestViews::Policy(_)) {
+            tiles.iter_mut().zip(views.names()).for_each(|(tile, name)| tile.caption = name);
         }
         Row { heading: Some(name.to_owned()), tiles }
     }

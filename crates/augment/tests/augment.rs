@@ -154,7 +154,7 @@ fn the_preview_shows_versions_photos_transforms_and_test_views_and_escapes_names
     assert_eq!(page.matches("data:image/jpeg").count(), 6 + 2 * 6 + 6 + 2 * 6 + 6 + 1 + 5 + 3);
     let sheet = image::open(made.artifact.path("preview.png")).unwrap();
     assert!(
-        sheet.width() > 6 * 192 && sheet.height() > sheet.width(),
+        sheet.width() > 6 * 224 && sheet.height() > sheet.width(),
         "{} x {}",
         sheet.width(),
         sheet.height()
@@ -278,6 +278,49 @@ fn the_page_about_the_stage_lists_every_policy_and_every_transform_with_its_para
             };
             assert!(line.contains(&format!("`{name}` {default}")), "{}: `{name}` {default}", kind.name);
         }
+    }
+}
+
+#[test]
+fn the_page_about_the_stage_explains_every_column_of_the_table_of_views() {
+    let page = fs_err::read_to_string("README.md").unwrap();
+    let mut lines = String::new();
+    for kind in pipeline_photo::TRANSFORMS {
+        let params = if kind.name == "rand_augment" { json!({"ops": 1}) } else { Value::Null };
+        for number in kind.parse(&params).unwrap().numbers() {
+            let (name, neutral, doc) = (number.name, number.neutral, number.doc);
+            lines.push_str(&format!("| `{name}` | `{}` | {neutral} | {doc} |\n", kind.name));
+        }
+    }
+    lines.push_str("| `crop_x` | every policy | 0.5 | share of the room that is left of the square |\n");
+    lines.push_str("| `crop_y` | every policy | 0.5 | share of the room that is above the square |\n");
+    assert!(page.ends_with(&lines), "the page should end with\n{lines}");
+}
+
+/// Raise `Augment::VERSION` when this fails: the first numbers of each policy of version 1, to four places.
+#[test]
+fn version_1_draws_these_numbers_with_every_policy() {
+    let bench = StageBench::default();
+    let images = images(bench.dir(), 1);
+    let mut drawn = Vec::new();
+    for policy in pipeline_photo::POLICIES {
+        let made = augment(&bench, &images, json!({"policy": policy.name, "cached_views": 1})).unwrap();
+        let rows = views(&made, &names(&policy_of(&made)));
+        drawn.push((policy.name, rows[1].numbers.clone()));
+    }
+    let expected: [(&str, &[f32]); 6] = [
+        ("none", &[0.770120, 0.888254]),
+        ("basic", &[1.0, 0.0, -0.026706, 0.959097, 0.053154, 0.232567]),
+        ("side_on", &[1.0, 0.0, -0.026706, 0.959097, 1.0, 0.232567, 0.493642]),
+        ("top_down", &[1.0, 0.0, -0.026706, 0.959097, 1.0, 0.493642, 0.006764]),
+        ("rand_augment", &[1.0, 13.0, 0.0, 3.0, -0.135952, 1.0, 0.232567, 0.493642]),
+        ("trivial_augment", &[1.0, 3.0, -0.138095, 1.0, 0.232567, 0.493642]),
+    ];
+    assert_eq!(drawn.len(), expected.len());
+    for ((name, found), (expected_name, expected)) in drawn.iter().zip(expected) {
+        let near =
+            found.len() == expected.len() && found.iter().zip(expected).all(|(f, e)| (f - e).abs() < 1e-4);
+        assert!(near && *name == expected_name, "{name}: found {found:?}, expected {expected:?}");
     }
 }
 

@@ -51,6 +51,9 @@ fn measure(features: &Path, backbone: &Path, seeds: u32, epochs: u32) -> Result<
         println!("seed {seed}: {}", made.summary.line);
         accuracies.extend(made.summary.metrics.get("accuracy").copied());
     }
+    if accuracies.is_empty() {
+        return Err("there are no seeds, or no valid photos to measure on".to_owned());
+    }
     let mean = accuracies.iter().sum::<f64>() / accuracies.len() as f64;
     let (least, most) =
         (accuracies.iter().copied().fold(1.0, f64::min), accuracies.iter().copied().fold(0.0, f64::max));

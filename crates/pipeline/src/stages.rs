@@ -15,6 +15,7 @@ pub const STAGES: &[&dyn AnyStage] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pipeline_stage::Input;
     use std::collections::BTreeSet;
 
     #[test]
@@ -60,6 +61,9 @@ mod tests {
             let text = fs_err::read_to_string(&page).unwrap();
             let schema = stage.schema();
             for name in schema["properties"].as_object().into_iter().flatten().map(|(n, _)| n) {
+                assert!(text.contains(&format!("`{name}`")), "{} does not mention `{name}`", page.display());
+            }
+            for Input { name, .. } in stage.inputs() {
                 assert!(text.contains(&format!("`{name}`")), "{} does not mention `{name}`", page.display());
             }
         }

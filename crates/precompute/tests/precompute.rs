@@ -157,6 +157,21 @@ fn each_view_of_the_table_has_a_row_with_the_features_of_its_pixels() {
 }
 
 #[test]
+fn views_of_splits_that_are_not_asked_for_are_passed_over_wherever_they_stand() {
+    let bench = StageBench::default();
+    let (images, backbone) = (images(bench.dir(), 9), backbone(bench.dir()));
+    let augment = augmentation(bench.dir(), &images, Some(&policy()));
+    let inputs = [("images", vec![&images]), ("augment", vec![&augment]), ("backbone", vec![&backbone])];
+    let made =
+        bench.run(&Precompute, &json!({"size": 36, "splits": ["test", "valid"]}), &inputs, &[]).unwrap();
+    let rows = FeaturesReader::open(&made.artifact.path("features")).unwrap().rows().unwrap();
+    let plain: Vec<&str> = rows.iter().filter(|row| row.view == 0).map(|row| row.id.as_str()).collect();
+    let ids =
+        ["test/000.png", "test/003.png", "test/006.png", "valid/002.png", "valid/005.png", "valid/008.png"];
+    assert_eq!((rows.len(), plain), (18, ids.to_vec()));
+}
+
+#[test]
 fn views_have_the_same_bytes_for_any_number_of_threads_and_plain_ones_those_without_augment() {
     let mut bench = StageBench::default();
     let (images, backbone) = (images(bench.dir(), 13), backbone(bench.dir()));

@@ -70,10 +70,45 @@ fn items_with_params(property: &Value) -> Vec<String> {
     let items = lists.flat_map(|form| form["items"]["oneOf"].as_array().into_iter().flatten());
     let with_params = items.filter_map(|item| Some((item, item["properties"].as_object()?.iter().next()?)));
     let words = with_params.map(|(item, (name, schema))| {
-        let params = schema["properties"].as_object().into_iter().flatten();
-        let params: Vec<String> = params.map(|(param, of)| format!("{param} = {}", of["default"])).collect();
         let summary = item["description"].as_str().unwrap_or_default();
-        format!("{name} {{ {} }}: {summary}", params.join(", "))
+        format!("{name} {{ {} }}: {summary}", defaults(schema))
     });
-    words.collect()
+    words.chain(parts_with_params(property)).collect()
+}
+
+/// The parts of a map that have parameters of their own, as those of `mix`.
+fn parts_with_params(property: &Value) -> Vec<String> {
+    let parts = property["properties"].as_object().into_iter().flatten();
+    let word = |(name, part): (&String, &Value)| {
+        let schema = part["anyOf"].as_array()?.iter().find(|form| form["properties"].is_object())?;
+        let summary = part["description"].as_str().unwrap_or_default();
+        Some(format!("{name} {{ {} }}: {summary}", defaults(schema)))
+    };
+    parts.filter_map(word).collect()
+}
+
+/// `max_deg = 10.0, p = 0.75`.
+fn defaults(schema: &Value) -> String {
+    let params = schema["properties"].as_object().into_iter().flatten();
+    params.map(|(param, of)| format!("{param} = {}", of["default"])).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_inside_lists_and_maps_are_listed_with_their_defaults() {
+        let text = describe(&pipeline_augment::Augment);
+        for line in [
+            "  policy = \"side_on\"",
+            "      - rotate { max_deg = 10.0, p = 0.75 }: turns the photo about its centre",
+            "      - mixup { alpha = 0.4, p = 0.5 }: Each photo becomes a weighted mean of itself and another.",
+            "  input images       images: the photo table of ingest",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+        let listed = text.lines().filter(|line| line.starts_with("      - ")).count();
+        assert_eq!(listed, pipeline_photo::TRANSFORMS.len() + 2);
+    }
 }
