@@ -163,6 +163,10 @@ fn a_list_of_transforms_is_checked_where_it_stands_and_from_the_command_line() {
     let set = [until.as_slice(), &["--set", "augment.policy=[flip, {rotate: {max_deg: 45}}]"]].concat();
     project.succeed(&set);
     assert!(project.read("out/c/augment/policy.json").contains("\"max_deg\": 45.0"));
+    let wrong = [until.as_slice(), &["--set", "augment.policy=[{flip: {q: 1}}]"]].concat();
+    assert!(project.fail(2, &wrong).contains("unknown key `q` in `augment.policy.0.flip`"));
+    let wrong = [until.as_slice(), &["--set", "augment.mix={mixup: [0.1, 0.2]}"]].concat();
+    assert!(project.fail(2, &wrong).contains("`augment.mix.mixup`: expected a map, found a list"));
     let wrong = [until.as_slice(), &["--set", "augment.policy=sideon"]].concat();
     assert!(project.fail(2, &wrong).contains("did you mean `side_on`?"));
 }

@@ -9,7 +9,7 @@ use pipeline_photo::{
 };
 use pipeline_report::{Row, Section, Sheet, Tile};
 use pipeline_stage::random::{Random, Stream};
-use pipeline_stage::{Context, Failure};
+use pipeline_stage::{Cancel, Cancelled, Context, Failure};
 use pipeline_table::ImageRow;
 use serde_json::Value;
 
@@ -49,7 +49,11 @@ pub(crate) fn write(
         section(
             "Each transform alone",
             "Always applied here, whatever its probability. The first picture is the photo as it is.",
-            policy.steps.iter().map(|step| first.alone(policy, step.as_ref())).collect(),
+            policy
+                .steps
+                .iter()
+                .map(|step| first.alone(policy, step.as_ref(), cx.cancel))
+                .collect::<Result<_, _>>()?,
         ),
         section(
             "Test-time augmentation",
@@ -66,6 +70,7 @@ pub(crate) fn write(
         ),
         sections,
     };
+    cx.cancel.check()?;
     sheet.write_png(&cx.out.join("preview.png"))?;
     sheet.write_html(&cx.out.join("preview.html"))?;
     Ok(())
@@ -124,7 +129,8 @@ impl Sample {
     }
 
     /// One transform of `policy`, always applied, and the crop in the middle.
-    fn alone(&self, policy: &Policy, step: &dyn AnyTransform) -> Row {
+    fn alone(&self, policy: &Policy, step: &dyn AnyTransform, cancel: &Cancel) -> Result<Row, Cancelled> {
+        cancel.check()?;
         let alone = Policy { border: policy.border, steps: vec![step.boxed()] };
         let (width, height) = self.pixels.dimensions();
         let draw = |view| {
@@ -137,10 +143,10 @@ impl Sample {
             numbers
         };
         let numbers: Vec<_> = (1..VERSIONS).map(draw).collect();
-        Row {
+        Ok(Row {
             heading: Some(format!("{}: {}", step.name(), params(step))),
             tiles: [vec![self.plain()], self.views(&alone, &numbers, "unchanged")].concat(),
-        }
+        })
     }
 
     fn test_views(&self, policy: &Policy, name: &str, views: &TestViews) -> Row {

@@ -108,7 +108,9 @@ impl PolicyChoice {
                     "expected the name of a policy or a list of transforms, found {}",
                     describe(&given)
                 );
-                let problem = Problem { path: vec![], at_key: false, message, hint: None };
+                let hint =
+                    "write for example `policy: side_on`, or `policy: [flip, { rotate: { max_deg: 20 } }]`";
+                let problem = Problem { path: vec![], at_key: false, message, hint: Some(hint.to_owned()) };
                 PolicyChoice::Wrong(given, vec![problem])
             }
         }

@@ -1,12 +1,13 @@
 //! [`Policy`]: an augmentation as a list of transforms, what it draws for a view, and its form as JSON.
 
-use pipeline_stage::params::Problem;
+use pipeline_stage::params::{Problem, describe};
 use pipeline_stage::random::{Random, Stream};
 use pipeline_stage::suggest::nearest;
 use serde_json::{Map as JsonMap, Value, json};
 
 use crate::border::Border;
 use crate::canvas::Canvas;
+use crate::choice::POLICIES;
 use crate::transform::{AnyTransform, Draw, TRANSFORMS, TransformKind};
 
 /// What the random numbers of training views are for.
@@ -188,8 +189,7 @@ pub fn steps_to_json(steps: &[Box<dyn AnyTransform>]) -> Value {
 /// Every problem found, with its path in the list.
 pub fn steps_from_json(given: &Value) -> Result<Vec<Box<dyn AnyTransform>>, Vec<Problem>> {
     let Value::Array(given) = given else {
-        let message =
-            format!("expected a list of transforms, found {}", pipeline_stage::params::describe(given));
+        let message = format!("expected a list of transforms, found {}", describe(given));
         return Err(vec![Problem { path: vec![], at_key: false, message, hint: None }]);
     };
     if given.len() > MOST_STEPS {
@@ -218,10 +218,19 @@ fn step_from_json(given: &Value) -> Result<Box<dyn AnyTransform>, Vec<Problem>> 
         _ => None,
     };
     let Some((name, params)) = named else {
-        let found = pipeline_stage::params::describe(given);
+        let (found, hint) = match given {
+            Value::Object(map) if !map.is_empty() => (
+                format!(
+                    "a map of {}",
+                    map.keys().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
+                ),
+                "indent parameters below the name, and begin each transform with a dash".to_owned(),
+            ),
+            _ => (describe(given), "write for example `- flip` or `- rotate: { max_deg: 20 }`".to_owned()),
+        };
         let message =
             format!("expected the name of a transform, alone or with its parameters, found {found}");
-        let hint = Some("write for example `- flip` or `- rotate: { max_deg: 20 }`".to_owned());
+        let hint = Some(hint);
         return Err(vec![Problem { path: vec![], at_key: false, message, hint }]);
     };
     let kind = find(&name).ok_or_else(|| vec![unknown(&name, given.is_object())])?;
@@ -239,7 +248,10 @@ fn unknown(name: &str, has_params: bool) -> Problem {
         path: if has_params { vec![name.to_owned()] } else { vec![] },
         at_key: has_params,
         message: format!("unknown transform `{name}`\nexpected one of: {}", known.join(", ")),
-        hint: nearest(name, known).map(|near| format!("did you mean `{near}`?")),
+        hint: match POLICIES.iter().any(|policy| policy.name == name) {
+            true => Some(format!("it is a policy: write `policy: {name}`, or the transforms that you want")),
+            false => nearest(name, known).map(|near| format!("did you mean `{near}`?")),
+        },
     }
 }
 

@@ -91,6 +91,10 @@ pub fn parse<P: Parameters>(given: &Value) -> Result<P, Vec<Problem>> {
     if !unknown.is_empty() {
         return Err(unknown);
     }
+    let lists = lists_for_maps(given, &schema);
+    if !lists.is_empty() {
+        return Err(lists);
+    }
     let typed: P = serde_path_to_error::deserialize(given).map_err(|e| {
         let path: Vec<String> = e.path().iter().filter_map(segment).collect();
         let message = misfit(given, &schema, &path).unwrap_or_else(|| e.inner().to_string());
@@ -110,6 +114,21 @@ fn segment(segment: &serde_path_to_error::Segment) -> Option<String> {
         Segment::Enum { variant } => Some(variant.clone()),
         Segment::Unknown => None,
     }
+}
+
+/// Lists that stand where maps should: serde would take their items for the fields in order.
+fn lists_for_maps(given: &Value, schema: &Value) -> Vec<Problem> {
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    let mut problems = Vec::new();
+    for (name, schema) in properties {
+        let forms = schema["anyOf"].as_array().into_iter().flatten().chain([schema]);
+        let Some(schema) = forms.into_iter().find(|form| form["properties"].is_object()) else { continue };
+        match &given[name] {
+            Value::Array(_) => problems.push(Problem::new(name, "expected a map, found a list")),
+            inner => problems.extend(lists_for_maps(inner, schema).into_iter().map(|p| p.under(name))),
+        }
+    }
+    problems
 }
 
 /// What is wrong with the value at `path`, in words; `None` where the schema does not say it simply.
@@ -143,11 +162,18 @@ fn misfit(given: &Value, schema: &Value, path: &[String]) -> Option<String> {
         "boolean" => "true or false".to_owned(),
         "string" if schema["format"] == PATH_FORMAT => "a path".to_owned(),
         "string" => "a text".to_owned(),
-        "array" => "a list".to_owned(),
+        "array" => match (schema["minItems"].as_u64(), schema["maxItems"].as_u64()) {
+            (Some(least), most) if most == Some(least) => format!("a list of {least} values"),
+            _ => "a list".to_owned(),
+        },
         "object" => "a map".to_owned(),
         _ => return None,
     };
-    Some(format!("expected {expected}, found {}", describe(value)))
+    let found = match value {
+        Value::Array(items) if expected.starts_with("a list of") => format!("one of {}", items.len()),
+        _ => describe(value),
+    };
+    Some(format!("expected {expected}, found {found}"))
 }
 
 /// The normalised form: every field present, numbers in the field's own type.
@@ -258,6 +284,10 @@ mod tests {
         on: bool,
         #[serde(default)]
         place: Option<SourcePath>,
+        #[serde(default)]
+        pair: [f64; 2],
+        #[serde(default)]
+        toy: Option<Toy>,
     }
     impl Parameters for Many {
         fn check(&self, _: &mut Vec<Problem>) {}
@@ -278,6 +308,10 @@ mod tests {
             "sides.1: expected one of left, right, found the text `up`"
         );
         assert_eq!(fault(json!({"place": 3})), "place: expected a path, found the number 3");
+        let pair = "pair: expected a list of 2 values, found";
+        assert_eq!(fault(json!({"pair": [1]})), format!("{pair} one of 1"));
+        assert_eq!(fault(json!({"pair": 3})), format!("{pair} the number 3"));
+        assert_eq!(fault(json!({"toy": [0.1, "a"]})), "toy: expected a map, found a list");
         assert_eq!(fault(json!({"on": "yes"})), "on: expected true or false, found the text `yes`");
     }
 

@@ -46,7 +46,11 @@ impl Parameters for Scale {
     fn check(&self, problems: &mut Vec<Problem>) {
         range::check_p(self.p, problems);
         range::check("min", self.min, 0.1, 10.0, "a factor", problems);
-        range::check("max", self.max, self.min.clamp(0.1, 10.0), 10.0, "a factor", problems);
+        range::check("max", self.max, 0.1, 10.0, "a factor", problems);
+        if problems.is_empty() && self.max < self.min {
+            let message = format!("expected at least `min`, {}, found {}", self.min, self.max);
+            problems.push(Problem::new("max", message).hint("set both `min` and `max`"));
+        }
     }
 }
 

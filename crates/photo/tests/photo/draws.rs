@@ -220,7 +220,7 @@ fn what_is_wrong_in_a_list_is_told_with_its_place() {
         faults(json!(["flip", "rotat", { "scale": { "max": 0.5 } }])),
         [
             "1: unknown transform `rotat` (did you mean `rotate`?)",
-            "2.scale.max: expected a factor from 1 to 10, found 0.5",
+            "2.scale.max: expected at least `min`, 1, found 0.5 (set both `min` and `max`)",
         ]
     );
     assert_eq!(faults(json!([{ "rotate": { "deg": 5 } }])), ["0.rotate.deg: unknown key `deg`"]);
@@ -234,8 +234,16 @@ fn what_is_wrong_in_a_list_is_told_with_its_place() {
     );
     assert_eq!(faults(json!({ "flip": {} })), [": expected a list of transforms, found a map"]);
     assert_eq!(
-        faults(json!([{ "flip": {}, "rotate": {} }])).len(),
-        1,
-        "a map of two transforms has no order"
+        faults(json!([{ "rotate": null, "max_deg": 20 }, "basic"])),
+        [
+            "0: expected the name of a transform, alone or with its parameters, found a map of `max_deg`, `rotate` \
+             (indent parameters below the name, and begin each transform with a dash)",
+            "1: unknown transform `basic` (it is a policy: write `policy: basic`, or the transforms that you want)",
+        ]
+    );
+    assert_eq!(faults(json!(vec!["flip"; 33])), [": expected at most 32 transforms, found 33"]);
+    assert_eq!(
+        faults(json!([{ "scale": { "min": 1.2 } }])),
+        ["0.scale.max: expected at least `min`, 1.2, found 1.1 (set both `min` and `max`)"]
     );
 }

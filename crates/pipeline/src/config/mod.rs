@@ -222,11 +222,15 @@ fn node(
     Ok(Node { name: entry.name.clone(), stage, params, inputs: entry.inputs.clone() })
 }
 
-/// Adds the stage's name to a problem, as `head.lr` for values and "in stage `head`" for keys.
+/// Adds the stage's name to a problem, as `head.lr` for values, "in stage `head`" for its own keys, and "in
+/// `augment.mix`" for keys of what is inside them.
 fn located(entry: &StageEntry, place: Place, problem: &Problem) -> Located {
     let (first, rest) =
         problem.message.split_once('\n').map_or((problem.message.as_str(), ""), |(a, b)| (a, b));
-    let message = if problem.at_key || problem.path.is_empty() {
+    let message = if problem.at_key && problem.path.len() > 1 {
+        let inside = &problem.path[..problem.path.len() - 1];
+        format!("{first} in `{}.{}`", entry.name, inside.join("."))
+    } else if problem.at_key || problem.path.is_empty() {
         format!("{first} in stage `{}`", entry.name)
     } else {
         format!("`{}.{}`: {first}", entry.name, problem.path.join("."))
