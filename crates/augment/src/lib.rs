@@ -30,6 +30,9 @@ pub struct Augment;
 /// File name of the policy.
 pub const POLICY_FILE: &str = "policy.json";
 
+/// Transforms that are named in a line; more are counted.
+const MOST_NAMED: usize = 6;
+
 /// Parameters of `augment`. The defaults are the lesson's.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -105,6 +108,7 @@ impl Params {
             }
             PolicyChoice::Named(policy) => policy.name.to_owned(),
             PolicyChoice::Steps(steps) if steps.is_empty() => "no transforms".to_owned(),
+            PolicyChoice::Steps(steps) if steps.len() > MOST_NAMED => format!("{} transforms", steps.len()),
             PolicyChoice::Steps(steps) => steps.iter().map(|step| step.name()).collect::<Vec<_>>().join(", "),
             PolicyChoice::Wrong(..) => String::new(),
         }
@@ -155,8 +159,8 @@ impl Stage for Augment {
         };
         summary.line = format!("{}{cached}, preview.png", params.words());
         if params.cached_views == 0 && !augmentation.policy.steps.is_empty() {
-            let text = "the head trains on plain views; set cached_views to train it on augmented ones too";
-            summary.notes.push(text.to_owned());
+            let note = "the head trains on plain views; to train it on augmented ones too, set";
+            summary.notes.push(format!("{note} {}.cached_views", cx.stage));
         }
         if params.mix.mixup.is_some() || params.mix.cutmix.is_some() {
             let text = "mix takes effect where a stage trains on pixels: the head, trained on features, does not mix";

@@ -167,6 +167,8 @@ fn the_preview_is_of_what_the_policy_does() {
     let bench = StageBench::default();
     let images = images(bench.dir(), 3);
     let black = json!([{"cutout": {"side": 1, "fill": "black"}}, {"cutout": {"side": 1, "fill": "black"}}]);
+    let many = augment(&bench, &images, json!({"policy": vec!["flip"; 7]})).unwrap();
+    assert_eq!(many.summary.line, "7 transforms, preview.png");
     let share = |params: Value| {
         let made = augment(&bench, &images, params).unwrap();
         let sheet = image::open(made.artifact.path("preview.png")).unwrap().into_rgb8();
@@ -204,7 +206,7 @@ fn mixing_is_recorded_and_the_summary_says_who_does_not_mix() {
         serde_json::from_slice(&fs_err::read(made.artifact.path("policy.json")).unwrap()).unwrap();
     assert_eq!(policy["mix"], json!({"mixup": {"p": 0.5, "alpha": 0.2}}));
     let [plain, unmixed] = made.summary.notes.as_slice() else { panic!("{:?}", made.summary) };
-    assert!(plain.starts_with("the head trains on plain views; set cached_views"), "{plain}");
+    assert!(plain.ends_with("train it on augmented ones too, set augment.cached_views"), "{plain}");
     assert!(unmixed.ends_with("the head, trained on features, does not mix"), "{unmixed}");
     let resolved = Augment.resolve(&json!({"mix": {"cutmix": null}})).unwrap();
     assert_eq!(resolved["mix"], json!({"cutmix": {"p": 0.5, "alpha": 1.0}}), "a name alone has its defaults");
