@@ -80,7 +80,8 @@ fn items_with_params(property: &Value) -> Vec<String> {
 fn parts_with_params(property: &Value) -> Vec<String> {
     let parts = property["properties"].as_object().into_iter().flatten();
     let word = |(name, part): (&String, &Value)| {
-        let schema = part["anyOf"].as_array()?.iter().find(|form| form["properties"].is_object())?;
+        let forms = part["anyOf"].as_array().into_iter().flatten().chain([part]);
+        let schema = forms.into_iter().find(|form| form["properties"].is_object())?;
         let summary = part["description"].as_str().unwrap_or_default();
         Some(format!("{name} {{ {} }}: {summary}", defaults(schema)))
     };
