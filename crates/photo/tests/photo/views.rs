@@ -3,6 +3,7 @@
 use image::Rgb;
 use pipeline_photo::{Augmenter, Border, Planes, Policy, Preprocessing, Resizer, RgbImage, policy};
 use pipeline_stage::random::Stream;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// A smooth picture with edges: what photos are like, and where an error in a place shows.
@@ -234,6 +235,46 @@ fn lighting_moves_values_about_the_mean_of_the_photo_and_clips() {
     augmenter.photo(&photo).make(&[0.1, 1.5, 0.5, 0.5], 4, &mut view);
     for (found, expected) in view.pixels_chw[..4].iter().zip([0.15, 0.15, 1.0, 1.0]) {
         assert!((found - expected).abs() < 1e-6, "{:?}", &view.pixels_chw[..4]);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Any order, shared out among any number of threads, some views more than once, as after a restart.
+    #[test]
+    fn the_same_views_come_in_any_order_on_any_number_of_threads(
+        shots in proptest::collection::vec((0_usize..3, 1_u32..5, 0_u64..3), 1..24),
+        threads in 1_usize..5,
+        seed: u64,
+    ) {
+        let photos = [picture(61, 40), picture(37, 90), picture(210, 130)];
+        let policy = policy(json!(["scale", "rotate", "color_jitter", "random_erasing", "flip"]), Border::Reflect);
+        let make = |augmenter: &mut Augmenter, (photo, number, epoch): (usize, u32, u64)| {
+            let (item, of) = (format!("{photo}.jpg"), &photos[photo]);
+            let stream = pipeline_photo::policy::stream(seed, epoch, &item, number);
+            let numbers = policy.draw(&mut stream.start(), of.width(), of.height());
+            let mut view = Planes::default();
+            augmenter.photo(of).make(&numbers, 32, &mut view);
+            view
+        };
+        let alone: Vec<Planes> =
+            shots.iter().map(|shot| make(&mut Augmenter::new(policy.clone()), *shot)).collect();
+        let shared_out = std::thread::scope(|scope| {
+            let lanes: Vec<_> = (0..threads)
+                .map(|lane| {
+                    let (shots, policy) = (shots.iter().rev().skip(lane).step_by(threads), &policy);
+                    scope.spawn(move || {
+                        let mut augmenter = Augmenter::new(policy.clone());
+                        shots.map(|shot| make(&mut augmenter, *shot)).collect::<Vec<_>>()
+                    })
+                })
+                .collect();
+            lanes.into_iter().map(|lane| lane.join().unwrap()).collect::<Vec<_>>()
+        });
+        for (at, view) in alone.iter().rev().enumerate() {
+            prop_assert!(shared_out[at % threads][at / threads] == *view, "shot {at} from the end");
+        }
     }
 }
 
