@@ -5,9 +5,6 @@ use pipeline_stage::Hint;
 /// An error of the `augment` stage.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The upstream stage did not say where its photos are.
-    #[error("the input `images` has no source `photos`: expected the artifact of an ingest stage")]
-    NoPhotoFolder,
     /// There is nothing to augment.
     #[error("there is no usable photo")]
     NoPhotos,
@@ -28,7 +25,6 @@ pub enum Error {
 impl Hint for Error {
     fn hint(&self) -> Option<String> {
         match self {
-            Error::NoPhotoFolder => Some("connect `images` to a stage of kind ingest".to_owned()),
             Error::NoPhotos => {
                 Some("see `ingest.json` of the ingest stage for what was set aside".to_owned())
             }
@@ -47,11 +43,6 @@ mod tests {
     #[test]
     fn each_message_says_what_was_found_and_the_way_out() {
         let cases = [
-            (
-                Error::NoPhotoFolder,
-                "the input `images` has no source `photos`: expected the artifact of an ingest stage",
-                "connect `images` to a stage of kind ingest",
-            ),
             (
                 Error::NoPhotos,
                 "there is no usable photo",

@@ -2,7 +2,7 @@
 //!
 //! In: the photo table of `ingest`. Out: `policy.json`, the policy with every parameter written out;
 //! `views.parquet`, which views of each photo there are and the numbers drawn for them; `preview.png` and
-//! `preview.html`, which show what the network will see. See `README.md`.
+//! `preview.html`, which show what the policy makes of photos. See `README.md`.
 //!
 //! Pixels are read for the preview only. Stages that follow make the views, from the numbers of the table
 //! (`precompute`), or from the policy (fine-tuning).
@@ -14,8 +14,9 @@ mod samples;
 use std::path::Path;
 
 use pipeline_photo::{Augmentation, BatchMix, Border, Policy, PolicyChoice, policy, test_time};
-use pipeline_stage::params::{Parameters, Problem};
+use pipeline_stage::params::{Parameters, Problem, check_part};
 use pipeline_stage::{Context, Failure, Input, Source, Stage, Summary, words};
+use pipeline_table::images::{IMAGES_FILE, PHOTOS};
 use pipeline_table::{ImageRow, ImagesReader, Split, VIEWS_FILE, Verdict, ViewRow, ViewsWriter};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -88,9 +89,7 @@ impl Parameters for Params {
             let message = format!("expected 0 to 100 views, found {}", self.cached_views);
             problems.push(Problem::new("cached_views", message));
         }
-        let mut of_mix = Vec::new();
-        self.mix.check(&mut of_mix);
-        problems.extend(of_mix.into_iter().map(|problem| problem.under("mix")));
+        check_part("mix", problems, |problems| self.mix.check(problems));
     }
 }
 
@@ -123,7 +122,7 @@ impl Stage for Augment {
     const INPUTS: &'static [Input] = &[Input {
         name: "images",
         accepts: "images",
-        reads: &["images.parquet"],
+        reads: &[IMAGES_FILE],
         many: false,
         optional: false,
         doc: "the photo table of ingest",
@@ -138,8 +137,8 @@ impl Stage for Augment {
 
     fn run(params: &Params, cx: &Context<'_>) -> Result<Summary, Failure> {
         let images = cx.input("images");
-        let table = images.path("images.parquet");
-        let photos = images.sources.get("photos").ok_or(Error::NoPhotoFolder)?;
+        let table = images.path(IMAGES_FILE);
+        let photos = images.source(PHOTOS)?;
         let augmentation = params.augmentation();
         let mut json = serde_json::to_string_pretty(&augmentation.to_json()).map_err(Error::Json)?;
         json.push('\n');

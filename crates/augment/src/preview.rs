@@ -1,4 +1,4 @@
-//! `preview.png` and `preview.html`: what the network will see, to be judged at a glance.
+//! `preview.png` and `preview.html`: what the policy makes of photos, to be judged at a glance.
 
 use std::path::Path;
 

@@ -21,7 +21,7 @@ pub mod schedule;
 
 pub use accuracy::{accuracy, argmax};
 pub use average::DebiasedAverage;
-pub use batches::{batches, below, shuffled};
+pub use batches::batches;
 pub use confusion::Confusion;
 pub use error::Error;
 pub use likelihood::{mean_negative_log_likelihood, negative_log_likelihood};

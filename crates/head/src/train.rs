@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use pipeline_fit::{DebiasedAverage, Schedule, batches, below, shuffled};
+use pipeline_fit::{DebiasedAverage, Schedule, batches};
 use pipeline_nn::{Device, Head, Kind, Sgd, SgdConfig, Sizes, Tensor, nll, no_grad};
-use pipeline_stage::random::Stream;
+use pipeline_stage::random::{Stream, below, shuffled};
 use pipeline_stage::{Context, Event, Failure};
 use pipeline_table::features::Features;
 use pipeline_table::history::HistoryRow;

@@ -16,6 +16,7 @@ use pipeline_stage::params::{Parameters, Problem, SourcePath};
 use pipeline_stage::source::{Remote, Shape, check_fetch};
 use pipeline_stage::{Context, Failure, Input, Source, Stage, Summary};
 use pipeline_table::classes::{self, CLASSES_FILE};
+use pipeline_table::images::{IMAGES_FILE, PHOTOS};
 use pipeline_table::{ImagesWriter, Verdict};
 use rayon::prelude::*;
 use schemars::JsonSchema;
@@ -29,12 +30,8 @@ use layout::Layout;
 #[derive(Debug, Clone, Copy)]
 pub struct Ingest;
 
-/// File name of the photo table.
-pub const IMAGES_FILE: &str = "images.parquet";
 /// File name of the counts and findings.
 pub const FINDINGS_FILE: &str = "ingest.json";
-/// Name of the source, by which later stages find the photos.
-pub const PHOTOS: &str = "photos";
 
 /// Files looked at between two writes; bounds the memory and keeps all threads busy.
 const CHUNK: usize = 1024;

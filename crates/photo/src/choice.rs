@@ -93,27 +93,18 @@ impl PolicyChoice {
 
     /// What a value of a config means.
     fn read(given: Value) -> Self {
-        let name = given.as_str().map(str::to_owned);
-        match (&given, name) {
-            (_, Some(name)) => match PolicyChoice::named(&name) {
-                Some(known) => known,
-                None => PolicyChoice::Wrong(given, vec![unknown(&name)]),
-            },
-            (Value::Array(_), _) => match steps_from_json(&given) {
-                Ok(steps) => PolicyChoice::Steps(steps),
-                Err(problems) => PolicyChoice::Wrong(given, problems),
-            },
-            _ => {
-                let message = format!(
-                    "expected the name of a policy or a list of transforms, found {}",
-                    describe(&given)
-                );
+        let read = match &given {
+            Value::String(name) => PolicyChoice::named(name).ok_or_else(|| vec![unknown(name)]),
+            Value::Array(_) => steps_from_json(&given).map(PolicyChoice::Steps),
+            other => {
+                let found = describe(other);
+                let message = format!("expected the name of a policy or a list of transforms, found {found}");
                 let hint =
                     "write for example `policy: side_on`, or `policy: [flip, { rotate: { max_deg: 20 } }]`";
-                let problem = Problem { path: vec![], at_key: false, message, hint: Some(hint.to_owned()) };
-                PolicyChoice::Wrong(given, vec![problem])
+                Err(vec![Problem::whole(message).hint(hint)])
             }
-        }
+        };
+        read.unwrap_or_else(|problems| PolicyChoice::Wrong(given, problems))
     }
 
     /// Reports what is wrong, as problems of the parameter `name`.
@@ -143,15 +134,8 @@ fn unknown(name: &str) -> Problem {
     // A transform alone is a list of one.
     let alone =
         TRANSFORMS.iter().any(|kind| kind.name == name).then(|| format!("for it alone write [{name}]"));
-    Problem {
-        path: vec![],
-        at_key: false,
-        message: format!(
-            "unknown policy `{name}`\nexpected one of: {}; or a list of transforms",
-            known.join(", ")
-        ),
-        hint: alone.or(near),
-    }
+    let expected = format!("expected one of: {}; or a list of transforms", known.join(", "));
+    Problem { hint: alone.or(near), ..Problem::whole(format!("unknown policy `{name}`\n{expected}")) }
 }
 
 impl Serialize for PolicyChoice {

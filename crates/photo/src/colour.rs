@@ -4,7 +4,7 @@
 //! `factor * v + (1 - factor) * other` for each value v, clipped to 0..1: factor 1 changes nothing, 0 leaves only
 //! the other picture, above 1 leads away from it. Where levels are meant, they are the nearest of 255.
 
-use crate::planes::Planes;
+use crate::planes::{Planes, level};
 
 /// Multiplies every value by `factor`, 0 or more: a blend with black.
 pub fn brightness(planes: &mut Planes, factor: f32) {
@@ -164,11 +164,6 @@ fn grey([r, g, b]: [f32; 3]) -> f32 {
 
 fn blend(value: f32, other: f32, factor: f32) -> f32 {
     (factor * value + (1.0 - factor) * other).clamp(0.0, 1.0)
-}
-
-/// The nearest of 255 levels.
-fn level(value: f32) -> u8 {
-    (value * 255.0 + 0.5) as u8
 }
 
 /// The mean of a plane. Eight sums at a time: in one, each addition would wait for the last.

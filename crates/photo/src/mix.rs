@@ -3,8 +3,8 @@
 //! A batch is mixed whole: one draw says which of the two, how much, and with whom each row is mixed. Not here: the
 //! loss, whose weights come from [`Mixing::label_weights`].
 
-use pipeline_stage::params::{Parameters, Problem};
-use pipeline_stage::random::Random;
+use pipeline_stage::params::{Parameters, Problem, check_part};
+use pipeline_stage::random::{Random, shuffled};
 use rand_distr::{Beta, Distribution};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -92,7 +92,7 @@ where
 impl Parameters for BatchMix {
     fn check(&self, problems: &mut Vec<Problem>) {
         let mut check = |name: &str, p: f64, alpha: f64| {
-            range::check_part(name, problems, |problems| {
+            check_part(name, problems, |problems| {
                 range::check_p(p, problems);
                 range::check("alpha", alpha, 0.01, 100.0, "a parameter of the beta distribution", problems);
             });
@@ -110,7 +110,7 @@ impl Parameters for BatchMix {
                     "expected `mixup.p` and `cutmix.p` to add up to at most 1, found {} and {}",
                     mixup.p, cutmix.p
                 );
-                range::check_part("cutmix", problems, |problems| problems.push(Problem::new("p", message)));
+                check_part("cutmix", problems, |problems| problems.push(Problem::new("p", message)));
             }
         }
     }
@@ -137,22 +137,13 @@ impl BatchMix {
         };
         let mixed = Rectangle::covering(corner, (sides, sides), width, height);
         let lambda = 1.0 - (1.0 - own) * mixed.area() as f64 / (height * width).max(1) as f64;
-        Some(Mixing { shape_nchw, partners: permutation(rows, &mut draw), own: own as f32, mixed, lambda })
+        Some(Mixing { shape_nchw, partners: shuffled(rows, draw.random), own: own as f32, mixed, lambda })
     }
 }
 
 /// Beta(alpha, alpha), 0 to 1; `None` where `alpha` is not above 0.
 fn beta(alpha: f64, draw: &mut Draw<'_>) -> Option<f64> {
     Some(Beta::new(alpha, alpha).ok()?.sample(draw.random))
-}
-
-/// 0 to `count` - 1 in random order, each order as likely (Fisher and Yates).
-fn permutation(count: usize, draw: &mut Draw<'_>) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..count).collect();
-    for last in (1..count).rev() {
-        order.swap(last, draw.below(last + 1));
-    }
-    order
 }
 
 /// How one batch is mixed: in a rectangle, which for mixup is everything, each value becomes

@@ -53,12 +53,16 @@ impl Planes {
         let mut picture = RgbImage::new(self.width as u32, self.height as u32);
         for (i, pixel) in picture.pixels_mut().enumerate() {
             for channel in 0..3 {
-                let value = self.pixels_chw[channel * plane + i];
-                pixel[channel] = (value.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
+                pixel[channel] = level(self.pixels_chw[channel * plane + i]);
             }
         }
         picture
     }
+}
+
+/// The nearest of the 256 levels of a value, halves up; values outside 0 to 1 are clipped.
+pub(crate) fn level(value: f32) -> u8 {
+    (value.clamp(0.0, 1.0) * 255.0 + 0.5) as u8
 }
 
 #[cfg(test)]

@@ -10,12 +10,9 @@ use crate::canvas::Canvas;
 use crate::choice::POLICIES;
 use crate::transform::{AnyTransform, Draw, TRANSFORMS, TransformKind};
 
-/// What the random numbers of training views are for.
-pub const PURPOSE: &str = "augment";
-
 /// The random numbers of a training view of a photo in an epoch.
 pub fn stream(seed: u64, epoch: u64, photo_id: &str, view: u32) -> Stream<'_> {
-    Stream { seed, purpose: PURPOSE, epoch, item: photo_id, view }
+    Stream { seed, purpose: "augment", epoch, item: photo_id, view }
 }
 
 /// Transforms in order, and what lies beyond the photo's edges.
@@ -69,13 +66,8 @@ impl Policy {
     }
 
     /// How many numbers a view has: those of [`Policy::columns`].
-    pub fn len(&self) -> usize {
+    pub fn numbers(&self) -> usize {
         self.steps.iter().map(|step| step.numbers().len()).sum::<usize>() + CROP.len()
-    }
-
-    /// Whether there are no transforms: only the crop is random.
-    pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
     }
 
     /// The numbers of a view that is not augmented: the photo at the network's scale, the crop in the middle.
@@ -190,11 +182,11 @@ pub fn steps_to_json(steps: &[Box<dyn AnyTransform>]) -> Value {
 pub fn steps_from_json(given: &Value) -> Result<Vec<Box<dyn AnyTransform>>, Vec<Problem>> {
     let Value::Array(given) = given else {
         let message = format!("expected a list of transforms, found {}", describe(given));
-        return Err(vec![Problem { path: vec![], at_key: false, message, hint: None }]);
+        return Err(vec![Problem::whole(message)]);
     };
     if given.len() > MOST_STEPS {
         let message = format!("expected at most {MOST_STEPS} transforms, found {}", given.len());
-        return Err(vec![Problem { path: vec![], at_key: false, message, hint: None }]);
+        return Err(vec![Problem::whole(message)]);
     }
     let mut steps = Vec::new();
     let mut problems = Vec::new();
@@ -230,8 +222,7 @@ fn step_from_json(given: &Value) -> Result<Box<dyn AnyTransform>, Vec<Problem>> 
         };
         let message =
             format!("expected the name of a transform, alone or with its parameters, found {found}");
-        let hint = Some(hint);
-        return Err(vec![Problem { path: vec![], at_key: false, message, hint }]);
+        return Err(vec![Problem::whole(message).hint(hint)]);
     };
     let kind = find(&name).ok_or_else(|| vec![unknown(&name, given.is_object())])?;
     kind.parse(&params).map_err(|problems| under(&name, problems))

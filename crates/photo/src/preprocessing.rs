@@ -94,24 +94,24 @@ impl Preprocessing {
         assert_eq!(out_chw.len(), pixels.len(), "the output holds 3 x height x width values");
         let plane = pixels.len() / 3;
         for (channel, out) in out_chw.chunks_exact_mut(plane.max(1)).enumerate() {
-            // One multiplication and one addition per value.
-            let scale = 1.0 / (255.0 * self.std[channel]);
-            let shift = -self.mean[channel] / self.std[channel];
+            let (scale, shift) = self.scale_and_shift(channel, 255.0);
             for (o, pixel) in out.iter_mut().zip(pixels.chunks_exact(3)) {
                 *o = f32::from(pixel[channel]) * scale + shift;
             }
         }
     }
-}
 
-impl Preprocessing {
     /// Normalises a view in place: `(value - mean) / std` for values of 0 to 1.
     pub fn normalise_planes(&self, view: &mut Planes) {
         for (channel, values) in view.channels_mut().into_iter().enumerate() {
-            let scale = 1.0 / self.std[channel];
-            let shift = -self.mean[channel] / self.std[channel];
+            let (scale, shift) = self.scale_and_shift(channel, 1.0);
             values.iter_mut().for_each(|value| *value = *value * scale + shift);
         }
+    }
+
+    /// `(value / full - mean) / std` as one multiplication and one addition.
+    fn scale_and_shift(&self, channel: usize, full: f32) -> (f32, f32) {
+        (1.0 / (full * self.std[channel]), -self.mean[channel] / self.std[channel])
     }
 }
 

@@ -6,12 +6,9 @@ use crate::policy::Policy;
 use crate::transform::flip::Flip;
 use crate::transform::scale::Scale;
 
-/// What the random numbers of such views are for: another purpose than training, so other numbers.
-pub const PURPOSE: &str = "tta";
-
-/// The random numbers of a view of the policy.
+/// The random numbers of a view of the policy: of another purpose than in training, so other numbers.
 pub fn stream(seed: u64, photo_id: &str, view: u32) -> Stream<'_> {
-    Stream { seed, purpose: PURPOSE, item: photo_id, view, ..Stream::default() }
+    Stream { seed, purpose: "tta", item: photo_id, view, ..Stream::default() }
 }
 
 /// Which views test-time augmentation looks at.

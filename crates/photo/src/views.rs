@@ -45,7 +45,7 @@ impl Views<'_> {
     /// When there are not as many numbers as the policy draws.
     pub fn make(&mut self, numbers: &[f32], size: u32, view: &mut Planes) {
         let Augmenter { policy, sampler, palette } = &mut *self.augmenter;
-        assert_eq!(numbers.len(), policy.len(), "a view has the numbers that its policy draws");
+        assert_eq!(numbers.len(), policy.numbers(), "a view has the numbers that its policy draws");
         let (drawn, crop) = numbers.split_at(numbers.len() - 2);
         view.resize(size as usize, size as usize);
 

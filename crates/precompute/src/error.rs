@@ -5,9 +5,6 @@ use pipeline_stage::Hint;
 /// An error of the `precompute` stage.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The upstream stage did not say where its photos are.
-    #[error("the input `images` has no source `photos`: expected the artifact of an ingest stage")]
-    NoPhotoFolder,
     /// No photo in any of the splits.
     #[error("there is no usable photo in {}", splits.join(", "))]
     NoPhotos {
@@ -44,7 +41,6 @@ pub enum Error {
 impl Hint for Error {
     fn hint(&self) -> Option<String> {
         match self {
-            Error::NoPhotoFolder => Some("connect `images` to a stage of kind ingest".to_owned()),
             Error::NoViews { .. } => {
                 Some("in the pipeline file, give precompute and augment the same images".to_owned())
             }
@@ -64,11 +60,6 @@ mod tests {
     #[test]
     fn each_message_says_what_was_found_and_the_way_out() {
         let cases = [
-            (
-                Error::NoPhotoFolder,
-                "the input `images` has no source `photos`: expected the artifact of an ingest stage",
-                "connect `images` to a stage of kind ingest",
-            ),
             (
                 Error::NoViews { id: "train/cats/a.jpg".to_owned() },
                 "the input `augment` lists no plain view of photo `train/cats/a.jpg`",

@@ -21,6 +21,7 @@ use pipeline_photo::Preprocessing;
 use pipeline_stage::params::{Parameters, Problem};
 use pipeline_stage::{Context, Failure, Input, Source, Stage, Summary, words};
 use pipeline_table::classes::{self, CLASSES_FILE};
+use pipeline_table::images::{IMAGES_FILE, PHOTOS};
 use pipeline_table::{FeatureRow, FeaturesMeta, FeaturesWriter, Split, VIEWS_FILE};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -90,7 +91,7 @@ impl Stage for Precompute {
         Input {
             name: "images",
             accepts: "images",
-            reads: &["images.parquet", CLASSES_FILE],
+            reads: &[IMAGES_FILE, CLASSES_FILE],
             many: false,
             optional: false,
             doc: "the photo table of ingest",
@@ -123,8 +124,8 @@ impl Stage for Precompute {
     fn run(params: &Params, cx: &Context<'_>) -> Result<Summary, Failure> {
         let images = cx.input("images");
         let backbone = cx.input("backbone");
-        let table = images.path("images.parquet");
-        let photos = images.sources.get("photos").ok_or(Error::NoPhotoFolder)?;
+        let table = images.path(IMAGES_FILE);
+        let photos = images.source(PHOTOS)?;
 
         let record = BackboneRecord::read(&backbone.path(BACKBONE_FILE))?;
         let network = backbones::find(&record.arch)?;
@@ -156,7 +157,7 @@ impl Stage for Precompute {
         let batch_size = params.batch_size.min(usize::try_from(counts.views).unwrap_or(usize::MAX));
         let mut lanes = Vec::new();
         for _ in 0..cx.threads.get() {
-            let photos = Photos::new(photos.clone(), preprocessing, views.policy.clone());
+            let photos = Photos::new(photos.to_owned(), preprocessing, views.policy.clone());
             lanes.push(Lane::new(trunk.share()?, photos, batch_size, device, cx.cancel.clone()));
         }
         let mut writer = FeaturesWriter::create(&cx.out.join(FEATURES_FOLDER), meta)?;

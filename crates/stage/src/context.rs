@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
+use crate::failure::Hint;
 use crate::progress::{Cancel, Progress, Report};
 
 /// Everything a stage may look at while it runs. Made by the runner (or by a test).
@@ -75,7 +76,30 @@ impl Context<'_> {
     }
 }
 
+/// An input whose stage has no such source.
+#[derive(Debug, thiserror::Error)]
+#[error("the stage `{stage}` has no source `{source_name}`")]
+pub struct NoSource {
+    stage: String,
+    source_name: String,
+}
+
+impl Hint for NoSource {
+    fn hint(&self) -> Option<String> {
+        Some(format!("in the pipeline file, give as this input a stage that reads `{}`", self.source_name))
+    }
+}
+
 impl Artifact {
+    /// The real path of a source of the stage that made it: where its photos are.
+    ///
+    /// # Errors
+    /// That stage has no such source.
+    pub fn source(&self, name: &str) -> Result<&Path, NoSource> {
+        let missing = || NoSource { stage: self.stage.clone(), source_name: name.to_owned() };
+        self.sources.get(name).map(PathBuf::as_path).ok_or_else(missing)
+    }
+
     /// The path of one of its files.
     pub fn path(&self, relative: &str) -> PathBuf {
         self.dir.join(relative)

@@ -30,7 +30,12 @@ pub struct Problem {
 impl Problem {
     /// A problem with the value of the top-level parameter `name`.
     pub fn new(name: &str, message: impl Into<String>) -> Self {
-        Problem { path: vec![name.to_owned()], at_key: false, message: message.into(), hint: None }
+        Problem::whole(message).under(name)
+    }
+
+    /// A problem with the parameters as a whole, or with a value whose place is added by [`Problem::under`].
+    pub fn whole(message: impl Into<String>) -> Self {
+        Problem { path: vec![], at_key: false, message: message.into(), hint: None }
     }
 
     /// The same problem of a whole of which `part` is a part.
@@ -46,6 +51,13 @@ impl Problem {
         self.hint = Some(hint.into());
         self
     }
+}
+
+/// Problems of a part of the parameters, each with the part's name before its path.
+pub fn check_part(name: &str, problems: &mut Vec<Problem>, check: impl FnOnce(&mut Vec<Problem>)) {
+    let mut found = Vec::new();
+    check(&mut found);
+    problems.extend(found.into_iter().map(|problem| problem.under(name)));
 }
 
 /// The path of a source: a file or folder outside the pipeline. Relative to the project root when
@@ -81,7 +93,7 @@ pub fn parse<P: Parameters>(given: &Value) -> Result<P, Vec<Problem>> {
     let given = if given.is_null() { &empty } else { given };
     let Value::Object(map) = given else {
         let message = format!("expected a map of parameters, found {}", describe(given));
-        return Err(vec![Problem { path: vec![], at_key: false, message, hint: None }]);
+        return Err(vec![Problem::whole(message)]);
     };
     let schema = schema::<P>();
     let known: Vec<&str> =
@@ -98,7 +110,7 @@ pub fn parse<P: Parameters>(given: &Value) -> Result<P, Vec<Problem>> {
     let typed: P = serde_path_to_error::deserialize(given).map_err(|e| {
         let path: Vec<String> = e.path().iter().filter_map(segment).collect();
         let message = misfit(given, &schema, &path).unwrap_or_else(|| e.inner().to_string());
-        vec![Problem { path, at_key: false, message, hint: None }]
+        vec![Problem { path, ..Problem::whole(message) }]
     })?;
     let mut problems = Vec::new();
     typed.check(&mut problems);
@@ -162,18 +174,17 @@ fn misfit(given: &Value, schema: &Value, path: &[String]) -> Option<String> {
         "boolean" => "true or false".to_owned(),
         "string" if schema["format"] == PATH_FORMAT => "a path".to_owned(),
         "string" => "a text".to_owned(),
-        "array" => match (schema["minItems"].as_u64(), schema["maxItems"].as_u64()) {
-            (Some(least), most) if most == Some(least) => format!("a list of {least} values"),
+        "array" => match value {
+            // Some list is there, so its length is wrong.
+            Value::Array(items) => {
+                return Some(format!("expected {} values, found {}", schema["minItems"], items.len()));
+            }
             _ => "a list".to_owned(),
         },
         "object" => "a map".to_owned(),
         _ => return None,
     };
-    let found = match value {
-        Value::Array(items) if expected.starts_with("a list of") => format!("one of {}", items.len()),
-        _ => describe(value),
-    };
-    Some(format!("expected {expected}, found {found}"))
+    Some(format!("expected {expected}, found {}", describe(value)))
 }
 
 /// The normalised form: every field present, numbers in the field's own type.
@@ -308,9 +319,8 @@ mod tests {
             "sides.1: expected one of left, right, found the text `up`"
         );
         assert_eq!(fault(json!({"place": 3})), "place: expected a path, found the number 3");
-        let pair = "pair: expected a list of 2 values, found";
-        assert_eq!(fault(json!({"pair": [1]})), format!("{pair} one of 1"));
-        assert_eq!(fault(json!({"pair": 3})), format!("{pair} the number 3"));
+        assert_eq!(fault(json!({"pair": [1]})), "pair: expected 2 values, found 1");
+        assert_eq!(fault(json!({"pair": 3})), "pair: expected a list, found the number 3");
         assert_eq!(fault(json!({"toy": [0.1, "a"]})), "toy: expected a map, found a list");
         assert_eq!(fault(json!({"on": "yes"})), "on: expected true or false, found the text `yes`");
     }

@@ -30,6 +30,12 @@ use crate::split::Split;
 use crate::writer::{BATCH_ROWS, TableWriter, check_label};
 use crate::{Error, Result};
 
+/// The file's name inside an artifact.
+pub const IMAGES_FILE: &str = "images.parquet";
+
+/// The source of the stage that writes the table: the folder in which ids are paths of photos.
+pub const PHOTOS: &str = "photos";
+
 const TABLE: &str = "images";
 
 /// One file of the data set.

@@ -1,6 +1,6 @@
 //! [`Draw`]: plain random values out of a stream of random bits. Every draw of a transform goes through it.
 
-use pipeline_stage::random::Random;
+use pipeline_stage::random::{Random, below};
 use rand_core::RngCore;
 
 /// Draws the numbers of one view of one photo.
@@ -35,7 +35,7 @@ impl Draw<'_> {
 
     /// One of 0 to `count` - 1, each as likely; 0 where `count` is 0.
     pub fn below(&mut self, count: usize) -> usize {
-        ((self.unit() * count as f64) as usize).min(count.saturating_sub(1))
+        below(count.max(1) as u64, self.random) as usize
     }
 
     /// True with the given probability.

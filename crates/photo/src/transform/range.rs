@@ -28,10 +28,3 @@ pub(crate) fn check_pair(
         problems.push(Problem::new(name, message));
     }
 }
-
-/// Problems of a part of the parameters, each with the part's name before its path.
-pub(crate) fn check_part(name: &str, problems: &mut Vec<Problem>, check: impl FnOnce(&mut Vec<Problem>)) {
-    let mut found = Vec::new();
-    check(&mut found);
-    problems.extend(found.into_iter().map(|problem| problem.under(name)));
-}

@@ -36,7 +36,7 @@ fn views_a_second(policy: &Policy, views_a_photo: u32) -> f64 {
 }
 
 #[test]
-#[ignore = "a measurement; needs a quiet machine"]
+#[ignore = "measures time: cargo test --release -p pipeline-photo --test photo -- --ignored --nocapture speed"]
 fn speed_of_the_lessons_policy_is_at_least_400_views_a_second_on_one_core() {
     let named = |name: &'static str| Policy {
         border: Border::Reflect,
