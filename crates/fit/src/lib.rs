@@ -1,5 +1,5 @@
 //! The arithmetic of training on plain numbers: metrics, the running loss, learning-rate schedules,
-//! the order of an epoch and its batches. Called by the stages that train and evaluate.
+//! the batches of an epoch. Called by the stages that train and evaluate.
 //! Not here: tensors, optimisers and networks (`nn`), files and tables (`table`), drawing.
 //!
 //! | to measure or decide | file |
@@ -9,7 +9,7 @@
 //! | which class is taken for which | [`confusion`] |
 //! | the loss shown while training | [`average`] |
 //! | learning rate at a step | [`schedule`] |
-//! | order of an epoch, cut into batches | [`mod@batches`] |
+//! | the rows of an epoch, cut into batches | [`mod@batches`] |
 
 pub mod accuracy;
 pub mod average;
