@@ -1,8 +1,8 @@
-//! Why a sheet could not be drawn or written.
+//! Why a sheet, a chart or an event file could not be drawn or written.
 
 use pipeline_stage::Hint;
 
-/// Why a sheet could not be drawn or written.
+/// Why a sheet, a chart or an event file could not be drawn or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -29,7 +29,7 @@ pub enum Error {
     /// A picture could not be encoded.
     #[error("cannot encode `{name}` as {format}")]
     Encode {
-        /// The tile's caption, or the file of a whole sheet.
+        /// The tile's caption, or the file of a whole sheet or chart.
         name: String,
         /// `JPEG` or `PNG`.
         format: &'static str,

@@ -28,6 +28,12 @@ pub(crate) struct Style {
 }
 
 impl Style {
+    /// `rgb` is the colour, `0xrrggbb`.
+    pub(crate) const fn new(weight: Weight, size: f32, line: u32, rgb: u32) -> Style {
+        let [_, r, g, b] = rgb.to_be_bytes();
+        Style { weight, size, line, colour: Rgb([r, g, b]) }
+    }
+
     /// From the top of a line to its baseline, in pixels, so that capitals stand in the middle of the line.
     pub(crate) fn baseline(&self) -> f32 {
         /// Height of a capital, in em (`sCapHeight` of the font).

@@ -4,7 +4,7 @@
 //! Everything starts at the left margin; in a section, column k is as wide as its widest tile. Pictures of a row hang from
 //! one line, each with its caption right below.
 
-use image::{Rgb, RgbImage};
+use image::RgbImage;
 
 use crate::error::Error;
 use crate::font::{Fonts, Style, Weight};
@@ -31,16 +31,11 @@ const MIN_CONTENT: u64 = 640;
 /// Of a column at least, so that captions have room below small pictures.
 const MIN_COLUMN: u64 = 96;
 
-const TITLE: Style = style(Weight::SemiBold, 28.0, 38, 0x1b1d20);
-const SECTION: Style = style(Weight::SemiBold, 20.0, 28, 0x1b1d20);
-const HEADING: Style = style(Weight::SemiBold, 14.0, 20, 0x33373c);
-const NOTE: Style = style(Weight::Regular, 15.0, 22, 0x5b6168);
-const CAPTION: Style = style(Weight::Regular, 13.0, 18, 0x5b6168);
-
-const fn style(weight: Weight, size: f32, line: u32, rgb: u32) -> Style {
-    let [_, r, g, b] = rgb.to_be_bytes();
-    Style { weight, size, line, colour: Rgb([r, g, b]) }
-}
+const TITLE: Style = Style::new(Weight::SemiBold, 28.0, 38, 0x1b1d20);
+const SECTION: Style = Style::new(Weight::SemiBold, 20.0, 28, 0x1b1d20);
+const HEADING: Style = Style::new(Weight::SemiBold, 14.0, 20, 0x33373c);
+const NOTE: Style = Style::new(Weight::Regular, 15.0, 22, 0x5b6168);
+const CAPTION: Style = Style::new(Weight::Regular, 13.0, 18, 0x5b6168);
 
 /// A sheet, laid out. All in pixels.
 #[derive(Debug)]

@@ -1,19 +1,28 @@
 //! What stages print as pictures and pages.
 //!
-//! A [`Sheet`] is pictures with captions, in rows and sections. It is drawn as one PNG picture
-//! ([`Sheet::write_png`]) or written as one HTML page that needs nothing else ([`Sheet::write_html`]). Both depend on
-//! the sheet alone: the same sheet gives the same bytes.
+//! | module | what | files |
+//! |---|---|---|
+//! | [`sheet`], [`page`] | a [`Sheet`]: pictures with captions, in rows and sections | PNG, HTML |
+//! | [`chart`] | a [`Chart`](chart::Chart): curves over two axes | PNG, SVG, text for a terminal |
+//! | [`training`] | the charts of a training: learning rates, losses, the learning-rate finder | |
+//! | [`tensorboard`] | numbers over steps, for TensorBoard | event file |
 //!
-//! Pixels are [`image::RgbImage`]: `[H, W, 3]`, u8, RGB. Not here: which pictures to show, tensors, tables.
+//! Each file needs nothing else and depends on what it shows alone: the same sheet, chart or numbers give the same bytes.
 //!
-//! Reading order: [`sheet`], `layout`, `font`, [`page`].
+//! Pixels are [`image::RgbImage`]: `[H, W, 3]`, u8, RGB. Not here: which pictures and numbers to show, tensors, tables.
+//!
+//! Reading order: [`sheet`], `layout`, `font`, [`page`]; then [`chart`], [`training`]; [`tensorboard`] stands alone.
 
 mod error;
 mod font;
 mod layout;
+mod png;
 
+pub mod chart;
 pub mod page;
 pub mod sheet;
+pub mod tensorboard;
+pub mod training;
 
 pub use error::Error;
 pub use layout::MAX_SIDE;

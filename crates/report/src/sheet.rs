@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::imageops;
 use image::{Rgb, RgbImage};
 
 use crate::error::Error;
 use crate::font::Fonts;
 use crate::layout::{Layout, Placed};
+use crate::png;
 
 /// Nearly white, so that a white picture stands out.
 const PAPER: Rgb<u8> = Rgb([253, 253, 252]);
@@ -86,14 +86,7 @@ impl Sheet {
     /// # Errors
     /// Those of [`Sheet::render`], and [`Error::Io`].
     pub fn write_png(&self, path: &Path) -> Result<(), Error> {
-        let mut png = Vec::new();
-        let encoder = PngEncoder::new_with_quality(&mut png, CompressionType::Default, FilterType::Adaptive);
-        self.render()?.write_with_encoder(encoder).map_err(|source| Error::Encode {
-            name: path.display().to_string(),
-            format: "PNG",
-            source,
-        })?;
-        Ok(fs_err::write(path, png)?)
+        png::write(&self.render()?, path)
     }
 
     /// Whether each picture has pixels.

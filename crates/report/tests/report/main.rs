@@ -1,9 +1,14 @@
-//! `pipeline-report`: a sheet as the two files that a stage writes.
+//! `pipeline-report`: sheets, charts and event files as a stage writes them.
 //!
-//! `png` is about pixels, `html` about the page.
+//! `png` and `html` are about a sheet, its pixels and its page; `chart` about curves as PNG and SVG, `text` about
+//! curves in a terminal; `training` about the charts of a training; `tensorboard` about event files.
 
+mod chart;
 mod html;
 mod png;
+mod tensorboard;
+mod text;
+mod training;
 
 use pipeline_report::{Row, Section, Sheet, Tile};
 
