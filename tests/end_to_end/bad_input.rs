@@ -132,7 +132,7 @@ fn wrong_files_have_line_and_column() {
         ),
         (
             "pipeline: quick\ningest: { root: photos }\nhead: { lr: fast }\n",
-            "configs/c.yaml:3:13: `head.lr`: expected a number, found the text `fast`",
+            "configs/c.yaml:3:13: `head.lr`: expected a number, a list or a map, found the text `fast`",
         ),
         (
             "pipeline: quick\ningest: { root: photos }\ningest: { root: b }\n",

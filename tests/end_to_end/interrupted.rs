@@ -83,8 +83,19 @@ fn sigterm_ends_with_143_and_the_next_run_goes_on() {
 fn sigkill_leaves_nothing_that_the_next_run_trips_over() {
     let project = long_project();
     let child = start(&project);
+    let watched = || project.succeed(&["watch"]).stdout;
+    assert!(
+        watched().starts_with("c: running, ") && watched().contains("  precompute   running"),
+        "{}",
+        watched()
+    );
     signal(&child, "KILL");
     assert_eq!(finish(child), None);
+    assert!(
+        watched().starts_with("c: killed, ") && watched().contains("  precompute   killed"),
+        "{}",
+        watched()
+    );
     assert_goes_on(&project);
 }
 
@@ -94,7 +105,9 @@ fn a_second_run_of_the_same_stage_names_the_holder_or_waits_and_finds_a_hit() {
     let child = start(&project);
     let error = project.fail(4, &["run", "configs/c.yaml"]);
     assert!(error.contains(&format!("pid {}", child.id())) && error.contains("--wait-lock"), "{error}");
-    let outcomes = project.outcomes(&["run", "configs/c.yaml", "--wait-lock", "60"]);
+    // Only so far: beyond it, the two would race for the head's lock, and the first does not wait.
+    let until = ["run", "configs/c.yaml", "--wait-lock", "60", "--until", "precompute"];
+    let outcomes = project.outcomes(&until);
     assert_eq!(finish(child), Some(0));
     assert_eq!(outcomes[3], "precompute fresh");
 }

@@ -4,6 +4,9 @@
 //! - `caching`: what runs again and what does not, and that the answer is the same for `status`.
 //! - `bad_input`: one clear message for each kind of wrong input, the exit code, nothing half-published.
 //! - `interrupted`: Ctrl-C, SIGTERM, SIGKILL, a closed pipe, a held lock, a full disk.
+//! - `killed`: trainings, killed at random moments.
+//! - `watching`: a run's record, shown.
+//! - `lesson`: the whole lesson: three trainings, and the learning-rate finder.
 //! - `photos`: on the photos beside the project, where they are.
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
@@ -12,7 +15,10 @@ mod bad_input;
 mod caching;
 mod drawn;
 mod interrupted;
+mod killed;
+mod lesson;
 mod photos;
+mod watching;
 
 use pipeline_nn::{Device, backbones, weights};
 use pipeline_testkit::Project;

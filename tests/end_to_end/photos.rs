@@ -25,16 +25,26 @@ fn real_cats_and_dogs_are_told_apart_as_well_as_in_pytorch() {
             if nightly { 2 } else { 10 }
         ),
     );
-    project.succeed(&["run", "configs/c.yaml"]);
-    let metrics: Metrics = serde_json::from_str(&project.read("out/c/evaluate/metrics.json")).unwrap();
-    let head = &metrics.models["head"];
+    // One seed says little: 100 photos are measured on, so one photo is a percent.
+    let config = project.read("configs/c.yaml");
+    let measured: Vec<(f64, f64)> = (0..5)
+        .map(|seed| {
+            project.write("configs/c.yaml", format!("seed: {seed}\n{config}"));
+            project.succeed(&["run", "configs/c.yaml"]);
+            let metrics: Metrics =
+                serde_json::from_str(&project.read("out/c/evaluate/metrics.json")).unwrap();
+            (metrics.models["head"].accuracy, metrics.models["head"].log_loss)
+        })
+        .collect();
+    let mean = |of: fn(&(f64, f64)) -> f64| measured.iter().map(of).sum::<f64>() / measured.len() as f64;
+    let (accuracy, log_loss) = (mean(|m| m.0), mean(|m| m.1));
     if nightly {
         // peer_head.py, mean of 5 seeds on the same photos, weights and head: 0.981, from 0.977 to 0.986.
-        assert!((head.accuracy - 0.981).abs() <= 0.007, "accuracy {}", head.accuracy);
-        assert!((0.05..0.1).contains(&head.log_loss), "log loss {}", head.log_loss);
+        assert!((accuracy - 0.981).abs() <= 0.004, "{measured:?}");
+        assert!((0.05..0.1).contains(&log_loss), "{measured:?}");
     } else {
         // 200 photos to train on: scikit-learn's logistic regression on the same features has 0.95 to 0.97.
-        assert!(head.accuracy >= 0.93, "accuracy {}", head.accuracy);
+        assert!(accuracy >= 0.93, "{measured:?}");
     }
 }
 

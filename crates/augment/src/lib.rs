@@ -13,6 +13,7 @@ mod samples;
 
 use std::path::Path;
 
+use pipeline_photo::augmentation::POLICY_FILE;
 use pipeline_photo::{Augmentation, BatchMix, Border, Policy, PolicyChoice, policy, test_time};
 use pipeline_stage::params::{Parameters, Problem, check_part};
 use pipeline_stage::{Context, Failure, Input, Source, Stage, Summary, words};
@@ -27,9 +28,6 @@ use samples::Samples;
 /// The stage kind `augment`.
 #[derive(Debug, Clone, Copy)]
 pub struct Augment;
-
-/// File name of the policy.
-pub const POLICY_FILE: &str = "policy.json";
 
 /// Transforms that are named in a line; more are counted.
 const MOST_NAMED: usize = 6;

@@ -2,11 +2,44 @@
 
 use pipeline_photo::Preprocessing;
 use pipeline_stage::Hint;
+use pipeline_table::Split;
 
 /// An error of the `evaluate` stage.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The model's trunk is not the one that made the features.
+    /// Neither features nor photos.
+    #[error("there is nothing to measure on: evaluate has neither the input `features` nor `images`")]
+    NothingToLookAt,
+    /// Test-time augmentation without what it looks at.
+    #[error(
+        "`tta: {tta}` needs photos and the training policy, but evaluate has no input {}",
+        inputs(missing, " and no input ")
+    )]
+    TtaWithout {
+        /// Views asked for.
+        tta: u32,
+        /// The inputs that are missing.
+        missing: Vec<&'static str>,
+    },
+    /// A photo of the table has no size, which a view is drawn for.
+    #[error("photo `{id}` is listed as usable and has no width or height")]
+    NoSize {
+        /// Its id.
+        id: String,
+    },
+    /// The feature table and the photo table list other photos.
+    #[error("the {split} photo `{id}` is in the input `{found_in}` and not in `{lacking}`")]
+    OtherPhotos {
+        /// The first such photo.
+        id: String,
+        /// The input that has it.
+        found_in: &'static str,
+        /// The input that does not.
+        lacking: &'static str,
+        /// The split.
+        split: Split,
+    },
+    /// The model's trunk is not the one that made the features, and there are no photos to show it.
     #[error("model `{model}` has the trunk {trunk}, but the features were made by {features}")]
     OtherTrunk {
         /// Stage that made the model.
@@ -17,13 +50,13 @@ pub enum Error {
         features: String,
     },
     /// The model knows other classes.
-    #[error("model `{model}` knows the classes {}, but the features have {}", found.join(", "), expected.join(", "))]
+    #[error("model `{model}` knows the classes {}, but the photos have {}", found.join(", "), expected.join(", "))]
     OtherClasses {
         /// Stage that made the model.
         model: String,
         /// Its classes.
         found: Vec<String>,
-        /// The features' classes.
+        /// The photos' classes.
         expected: Vec<String>,
     },
     /// The model was trained on photos that were prepared otherwise.
@@ -54,10 +87,12 @@ pub enum Error {
     #[error("the feature table's preprocessing cannot be read: {0}")]
     Preprocessing(serde_json::Error),
     /// No labelled photo in the split.
-    #[error("there are no labelled {split} photos in the features to measure on")]
+    #[error("there are no labelled {split} photos to measure on in the input `{input}`")]
     NothingToMeasure {
         /// The split.
-        split: &'static str,
+        split: Split,
+        /// The input.
+        input: &'static str,
     },
     /// The metrics cannot be written as JSON.
     #[error("cannot write the metrics as JSON: {0}")]
@@ -71,21 +106,40 @@ fn json(preprocessing: &Preprocessing) -> String {
     serde_json::to_string(preprocessing).unwrap_or_default()
 }
 
+/// The names, quoted, with `between` between them.
+fn inputs(names: &[&str], between: &str) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(between)
+}
+
 impl Hint for Error {
     fn hint(&self) -> Option<String> {
-        match self {
-            Error::OtherTrunk { .. } | Error::OtherPreprocessing { .. } => Some(
-                "in the pipeline file, give evaluate the features that the model was trained on".to_owned(),
-            ),
+        let hint = match self {
+            Error::NothingToLookAt => {
+                "in the pipeline file, give evaluate the `features` that the models were trained on, or the `images`, or both"
+                    .to_owned()
+            }
+            Error::TtaWithout { missing, .. } => {
+                format!("in the pipeline file, give evaluate {}, or set `tta: 0`", inputs(missing, " and "))
+            }
+            Error::OtherTrunk { .. } | Error::OtherPreprocessing { .. } => {
+                "in the pipeline file, give evaluate the `images`, so that the photos go through the model's own trunk, or the features that the model was trained on"
+                    .to_owned()
+            }
             Error::OtherOutputs { .. } | Error::Preprocessing(_) => {
-                Some("make the artifact again with `--force STAGE`".to_owned())
+                "make the artifact again with `--force STAGE`".to_owned()
             }
-            Error::OtherClasses { .. } => Some("train the model on the same photos".to_owned()),
-            Error::NothingToMeasure { split } => {
-                Some(format!("label photos in {split}/, and put {split} into the `splits` of precompute"))
+            Error::NoSize { .. } => "run the stage that ingests them again, with `--force STAGE`".to_owned(),
+            Error::OtherPhotos { split, .. } => format!(
+                "in the pipeline file, give evaluate the images that the features were made of, and put {split} into the `splits` of precompute"
+            ),
+            Error::OtherClasses { .. } => "train the model on the same photos".to_owned(),
+            Error::NothingToMeasure { split, input: "features" } => {
+                format!("label photos in {split}/, and put {split} into the `splits` of precompute")
             }
-            Error::Json(_) | Error::Io(_) => None,
-        }
+            Error::NothingToMeasure { split, .. } => format!("label photos in {split}/"),
+            Error::Json(_) | Error::Io(_) => return None,
+        };
+        Some(hint)
     }
 }
 
@@ -94,30 +148,79 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_model_of_other_classes_is_named_with_both_lists() {
-        let error = Error::OtherClasses {
-            model: "head".into(),
-            found: vec!["cats".into()],
-            expected: vec!["cats".into(), "dogs".into()],
+    fn each_message_says_what_was_found_and_the_way_out() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let photo = |found_in, lacking| Error::OtherPhotos {
+            id: "valid/a.jpg".to_owned(),
+            found_in,
+            lacking,
+            split: Split::Valid,
         };
-        assert_eq!(
-            error.to_string(),
-            "model `head` knows the classes cats, but the features have cats, dogs"
-        );
+        let model = || "head".to_owned();
+        let cases = [
+            (
+                Error::NothingToLookAt,
+                "there is nothing to measure on: evaluate has neither the input `features` nor `images`",
+                "in the pipeline file, give evaluate the `features` that the models were trained on, or the `images`, or both",
+            ),
+            (
+                Error::TtaWithout { tta: 4, missing: vec!["augment"] },
+                "`tta: 4` needs photos and the training policy, but evaluate has no input `augment`",
+                "in the pipeline file, give evaluate `augment`, or set `tta: 0`",
+            ),
+            (
+                Error::TtaWithout { tta: 1, missing: vec!["images", "augment"] },
+                "`tta: 1` needs photos and the training policy, but evaluate has no input `images` and no input `augment`",
+                "in the pipeline file, give evaluate `images` and `augment`, or set `tta: 0`",
+            ),
+            (
+                Error::NoSize { id: "valid/a.jpg".to_owned() },
+                "photo `valid/a.jpg` is listed as usable and has no width or height",
+                "run the stage that ingests them again, with `--force STAGE`",
+            ),
+            (
+                photo("images", "features"),
+                "the valid photo `valid/a.jpg` is in the input `images` and not in `features`",
+                "in the pipeline file, give evaluate the images that the features were made of, and put valid into the `splits` of precompute",
+            ),
+            (
+                Error::OtherClasses {
+                    model: model(),
+                    found: names(&["cats"]),
+                    expected: names(&["cats", "dogs"]),
+                },
+                "model `head` knows the classes cats, but the photos have cats, dogs",
+                "train the model on the same photos",
+            ),
+            (
+                Error::OtherTrunk { model: model(), trunk: "ab".into(), features: "cd".into() },
+                "model `head` has the trunk ab, but the features were made by cd",
+                "in the pipeline file, give evaluate the `images`, so that the photos go through the model's own trunk, or the features that the model was trained on",
+            ),
+            (
+                Error::OtherOutputs { model: model(), found: 3, expected: 2 },
+                "model `head` has 3 outputs, but its record lists 2 classes",
+                "make the artifact again with `--force STAGE`",
+            ),
+            (
+                Error::NothingToMeasure { split: Split::Test, input: "features" },
+                "there are no labelled test photos to measure on in the input `features`",
+                "label photos in test/, and put test into the `splits` of precompute",
+            ),
+            (
+                Error::NothingToMeasure { split: Split::Valid, input: "images" },
+                "there are no labelled valid photos to measure on in the input `images`",
+                "label photos in valid/",
+            ),
+        ];
+        for (error, message, hint) in cases {
+            assert_eq!(error.to_string(), message);
+            assert_eq!(error.hint().as_deref(), Some(hint), "{message}");
+        }
     }
 
     #[test]
-    fn a_model_of_another_trunk_is_named_with_both_digests() {
-        let error = Error::OtherTrunk { model: "head".into(), trunk: "ab".into(), features: "cd".into() };
-        assert_eq!(error.to_string(), "model `head` has the trunk ab, but the features were made by cd");
-        assert_eq!(
-            error.hint().as_deref(),
-            Some("in the pipeline file, give evaluate the features that the model was trained on")
-        );
-    }
-
-    #[test]
-    fn a_model_of_other_photos_or_outputs_is_named_with_both() {
+    fn a_model_of_photos_of_another_size_is_named_with_both() {
         let of = |size| Preprocessing::new(size, [0.5; 3], [0.25; 3]);
         let error = Error::OtherPreprocessing { model: "head".into(), found: of(224), expected: of(128) };
         let json = |size| {
@@ -132,19 +235,6 @@ mod tests {
                 json(224),
                 json(128)
             )
-        );
-        let error = Error::OtherOutputs { model: "head".into(), found: 3, expected: 2 };
-        assert_eq!(error.to_string(), "model `head` has 3 outputs, but its record lists 2 classes");
-        assert_eq!(error.hint().as_deref(), Some("make the artifact again with `--force STAGE`"));
-    }
-
-    #[test]
-    fn an_unlabelled_split_says_what_to_do() {
-        let error = Error::NothingToMeasure { split: "test" };
-        assert_eq!(error.to_string(), "there are no labelled test photos in the features to measure on");
-        assert_eq!(
-            error.hint().as_deref(),
-            Some("label photos in test/, and put test into the `splits` of precompute")
         );
     }
 }

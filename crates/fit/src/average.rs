@@ -7,6 +7,7 @@ pub const KEEP: f64 = 0.98;
 
 /// An exponential average that forgets its start at zero:
 /// `avg <- 0.98 avg + 0.02 loss`, shown as `avg / (1 - 0.98^t)` after t steps of the whole fit.
+/// Its JSON restores it to the bit while the losses are finite.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct DebiasedAverage {
     average: f64,
@@ -52,5 +53,18 @@ mod tests {
         average.add(3.0);
         let shown = average.value().unwrap();
         assert!((shown - 0.0796 / 0.0396).abs() < 1e-12, "{shown}");
+    }
+
+    #[test]
+    fn its_json_restores_it_to_the_bit() {
+        let mut average = DebiasedAverage::new();
+        // Losses of many sizes whose binary digits do not end: 1/3, 1/7, 1/11, ...
+        for step in 0..500_u32 {
+            average.add(f64::from(step % 13) * 1e-3 + 1.0 / f64::from(4 * step + 3));
+            let json = serde_json::to_string(&average).unwrap();
+            let restored: DebiasedAverage = serde_json::from_str(&json).unwrap();
+            assert_eq!(restored.average.to_bits(), average.average.to_bits(), "{json}");
+            assert_eq!(restored.steps, average.steps);
+        }
     }
 }

@@ -1,6 +1,6 @@
-//! The arithmetic of training on plain numbers: metrics, the running loss, learning-rate schedules,
-//! the batches of an epoch. Called by the stages that train and evaluate.
-//! Not here: tensors, optimisers and networks (`nn`), files and tables (`table`), drawing.
+//! The arithmetic of training on plain numbers: the recipe that a user writes, metrics, the running loss,
+//! learning-rate schedules and the learning-rate finder, the batches of an epoch. Called by the stages that train and
+//! evaluate. Not here: tensors, optimisers and networks (`nn`), files and tables (`table`), drawing.
 //!
 //! | to measure or decide | file |
 //! |---|---|
@@ -8,24 +8,39 @@
 //! | loss on log-probabilities | [`likelihood`] |
 //! | which class is taken for which | [`confusion`] |
 //! | the loss shown while training | [`average`] |
+//! | how to train: the parameters that stages share | [`recipe`] |
 //! | learning rate at a step | [`schedule`] |
+//! | losses of growing learning rates, and when to stop | [`finder`] |
+//! | which learning rate such a curve suggests | [`suggestion`] |
 //! | the rows of an epoch, cut into batches | [`mod@batches`] |
+//! | classes of unlike size: their weights, and an epoch with all of them alike | [`balance`] |
+//! | the best epoch, and when to stop waiting for a better one | [`patience`] |
 
 pub mod accuracy;
 pub mod average;
+pub mod balance;
 pub mod batches;
 pub mod confusion;
 mod error;
+pub mod finder;
 pub mod likelihood;
+pub mod patience;
+pub mod recipe;
 pub mod schedule;
+pub mod suggestion;
 
 pub use accuracy::{accuracy, argmax};
 pub use average::DebiasedAverage;
+pub use balance::{class_weights, draw_balanced};
 pub use batches::batches;
 pub use confusion::Confusion;
 pub use error::Error;
+pub use finder::{Curve, FinderRange, Point};
 pub use likelihood::{mean_negative_log_likelihood, negative_log_likelihood};
-pub use schedule::Schedule;
+pub use patience::{Best, Patience, Seen};
+pub use recipe::{ClassWeights, Decays, Find, Keep, Length, OptimizerKind, Rates, Recipe, Sampler, spread};
+pub use schedule::{Schedule, ScheduleKind};
+pub use suggestion::{NoSuggestion, Suggestion};
 
 /// What functions of this crate return.
 pub type Result<T> = std::result::Result<T, Error>;

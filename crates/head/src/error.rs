@@ -16,29 +16,21 @@ pub enum Error {
         /// Digest of the backbone's trunk.
         backbone: Digest,
     },
-    /// Batch norm needs at least two photos.
-    #[error("expected at least 2 photos to train on, found {found}")]
-    TooFewPhotos {
-        /// How many there are.
-        found: usize,
-    },
     /// A training or validation photo without a label.
     #[error("photo `{id}` has no label")]
     Unlabelled {
         /// Its id.
         id: String,
     },
-    /// Training diverged.
-    #[error("the loss became {loss} in epoch {epoch}, step {step}, at learning rate {lr:?}")]
-    LossNotFinite {
-        /// The loss.
-        loss: f64,
-        /// The epoch, from 1.
-        epoch: u32,
-        /// The step, from 1.
-        step: u64,
-        /// The rate of that step.
-        lr: f64,
+    /// A label that no class has.
+    #[error("photo `{id}` has the class number {label}, expected one below {classes}")]
+    UnknownClass {
+        /// Its id.
+        id: String,
+        /// The number.
+        label: u32,
+        /// How many classes there are.
+        classes: usize,
     },
     /// The feature table's preprocessing cannot be read.
     #[error("the feature table's preprocessing cannot be read: {0}")]
@@ -51,20 +43,13 @@ pub enum Error {
 impl Hint for Error {
     fn hint(&self) -> Option<String> {
         match self {
-            Error::NoTrunk | Error::Preprocessing(_) => {
+            Error::NoTrunk | Error::Preprocessing(_) | Error::UnknownClass { .. } => {
                 Some("make the artifact again with `--force STAGE`".to_owned())
             }
             Error::OtherTrunk { .. } => {
                 Some("give precompute and head the same backbone in the pipeline file".to_owned())
             }
-            Error::TooFewPhotos { .. } => {
-                Some("put photos into train/, and `train` into the `splits` of precompute".to_owned())
-            }
             Error::Unlabelled { .. } => Some("put it into a folder named after its class".to_owned()),
-            Error::LossNotFinite { lr, .. } if *lr > 1.0 => {
-                Some("try a lower rate: the lesson's is 0.01".to_owned())
-            }
-            Error::LossNotFinite { lr, .. } => Some(format!("try a lower rate, for example {:?}", lr / 10.0)),
             Error::Io(_) => None,
         }
     }
@@ -73,15 +58,6 @@ impl Hint for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn divergence_names_the_step_the_rate_and_what_to_try() {
-        let error = Error::LossNotFinite { loss: f64::NAN, epoch: 2, step: 70, lr: 10.0 };
-        assert_eq!(error.to_string(), "the loss became NaN in epoch 2, step 70, at learning rate 10.0");
-        assert_eq!(error.hint().as_deref(), Some("try a lower rate: the lesson's is 0.01"));
-        let error = Error::LossNotFinite { loss: f64::NAN, epoch: 2, step: 70, lr: 0.5 };
-        assert_eq!(error.hint().as_deref(), Some("try a lower rate, for example 0.05"));
-    }
 
     #[test]
     fn each_message_says_what_was_found_and_the_way_out() {
@@ -97,9 +73,9 @@ mod tests {
                 "give precompute and head the same backbone in the pipeline file",
             ),
             (
-                Error::TooFewPhotos { found: 1 },
-                "expected at least 2 photos to train on, found 1",
-                "put photos into train/, and `train` into the `splits` of precompute",
+                Error::UnknownClass { id: "train/a.jpg".into(), label: 7, classes: 2 },
+                "photo `train/a.jpg` has the class number 7, expected one below 2",
+                "make the artifact again with `--force STAGE`",
             ),
             (
                 Error::Unlabelled { id: "train/a.jpg".into() },

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::head::Head;
 use crate::pool::concat_pool;
 use crate::trunk::Trunk;
-use crate::weights;
+use crate::weights::{self, Weights};
 
 /// The trunk's tensors, f32, under the architecture's published names.
 pub const TRUNK_FILE: &str = "trunk.safetensors";
@@ -159,6 +159,31 @@ impl ModelRecord {
     pub fn write(&self, path: &Path) -> Result<(), Error> {
         write_json(path, self)
     }
+
+    /// Loads [`TRUNK_FILE`] of the model folder `dir`, of which this is the record.
+    ///
+    /// # Errors
+    /// When the file is missing or damaged, or not the one that the record names.
+    pub fn load_trunk(&self, dir: &Path, device: Device) -> Result<Trunk, Error> {
+        backbones::find(&self.arch)?.load(&read_named(&dir.join(TRUNK_FILE), self.trunk)?, device)
+    }
+
+    /// Loads [`HEAD_FILE`] of the model folder `dir`, of which this is the record.
+    ///
+    /// # Errors
+    /// As [`ModelRecord::load_trunk`].
+    pub fn load_head(&self, dir: &Path, device: Device) -> Result<Head, Error> {
+        Head::load(&read_named(&dir.join(HEAD_FILE), self.head)?, device)
+    }
+}
+
+/// The weights at `path`, whose content must have the digest `expected`.
+fn read_named(path: &Path, expected: Digest) -> Result<Weights, Error> {
+    let found = Digest::of_reader(fs_err::File::open(path)?)?;
+    if found != expected {
+        return Err(Error::OtherFile { path: path.to_owned(), found, expected });
+    }
+    weights::read(path)
 }
 
 /// A model folder, loaded: photos in, log-probabilities out.
@@ -176,15 +201,8 @@ impl Model {
     /// When a file is missing or damaged, or the three do not belong together.
     pub fn load(dir: &Path, device: Device) -> Result<Self, Error> {
         let record = ModelRecord::read(&dir.join(MODEL_FILE))?;
-        for (name, expected) in [(TRUNK_FILE, record.trunk), (HEAD_FILE, record.head)] {
-            let path = dir.join(name);
-            let found = Digest::of_reader(fs_err::File::open(&path)?)?;
-            if found != expected {
-                return Err(Error::OtherFile { path, found, expected });
-            }
-        }
-        let trunk = backbones::find(&record.arch)?.load(&weights::read(&dir.join(TRUNK_FILE))?, device)?;
-        let head = Head::load(&weights::read(&dir.join(HEAD_FILE))?, device)?;
+        let trunk = record.load_trunk(dir, device)?;
+        let head = record.load_head(dir, device)?;
         Ok(Model { record, trunk, head })
     }
 

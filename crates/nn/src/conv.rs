@@ -51,9 +51,11 @@ impl Conv2d {
     /// `x`: `[N, in, H, W]` to `[N, out, H', W']`.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
         let half = self.kernel / 2;
+        // Weights stay float32; where maps are not, a copy of them is convolved with, and gradients flow through it.
+        let weight = self.weight.f_to_kind(x.kind())?;
         let convolve = |x: &Tensor, padding: [i64; 2]| {
             let stride = [self.stride, self.stride];
-            x.f_conv2d(&self.weight, None::<&Tensor>, stride, padding, [1, 1], self.groups)
+            x.f_conv2d(&weight, None::<&Tensor>, stride, padding, [1, 1], self.groups)
         };
         if self.padding == Padding::Half {
             return convolve(x, [half, half]);

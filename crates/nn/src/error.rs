@@ -120,13 +120,33 @@ pub enum Error {
     #[error("cannot train on a batch of one photo: batch norm needs at least two")]
     BatchOfOne,
 
-    /// [`Sgd::step`](crate::Sgd::step) was given another number of rates than it has groups.
+    /// [`Optimizer::step`](crate::Optimizer::step) was given another number of rates than it has groups.
     #[error("cannot step: {found} learning rates for {expected} parameter groups")]
     RateCount {
         /// How many were given.
         found: usize,
         /// How many groups there are.
         expected: usize,
+    },
+
+    /// [`Optimizer::new`](crate::Optimizer::new) was given two parameters of one name.
+    #[error("cannot make an optimiser: two parameters are called `{name}`, expected each name once")]
+    SameParameter {
+        /// The name.
+        name: String,
+    },
+
+    /// What a checkpoint remembers is not of the optimiser, or of the network, that is to continue from it.
+    #[error("cannot restore {what}: found {found} for tensor `{tensor}`, expected {expected}")]
+    WrongState {
+        /// What was being restored.
+        what: &'static str,
+        /// The tensor.
+        tensor: String,
+        /// What the checkpoint has, for people.
+        found: String,
+        /// What is needed, for people.
+        expected: String,
     },
 
     /// `backbone.json` or `model.json` is not what its name says.
@@ -208,6 +228,9 @@ impl Hint for Error {
             Error::OtherFile { .. } => Some("copy the whole folder of the model again".to_owned()),
             Error::Torch { message, .. } if is_out_of_memory(message) => {
                 Some("lower `batch_size`, or free some memory".to_owned())
+            }
+            Error::WrongState { .. } => {
+                Some("continue with the network and the recipe that it was saved with, or start afresh".to_owned())
             }
             Error::BatchOfOne => Some("add photos, or choose another batch size".to_owned()),
             _ => None,
@@ -344,6 +367,21 @@ mod tests {
             Error::RateCount { found: 2, expected: 3 },
             "cannot step: 2 learning rates for 3 parameter groups",
             None,
+        );
+        assert_text(
+            Error::SameParameter { name: "bn1.weight".into() },
+            "cannot make an optimiser: two parameters are called `bn1.weight`, expected each name once",
+            None,
+        );
+        assert_text(
+            Error::WrongState {
+                what: "the optimiser's state",
+                tensor: "fc.weight.velocity".into(),
+                found: "shape [2, 3]".into(),
+                expected: "shape [3, 2]".into(),
+            },
+            "cannot restore the optimiser's state: found shape [2, 3] for tensor `fc.weight.velocity`, expected shape [3, 2]",
+            Some("continue with the network and the recipe that it was saved with, or start afresh"),
         );
     }
 

@@ -7,19 +7,19 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use pipeline_stage::random::{Random, Stream};
-use rand_core::RngCore;
 use rand_distr::{Distribution, StandardNormal};
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::batch_norm::{BatchNorm, Mode};
+use crate::dropout;
 use crate::error::Error;
 use crate::linear::Linear;
 use crate::weights::Weights;
 
-/// Share of the features that dropout sets to 0, as in the lesson.
-const FEATURE_DROPOUT: f64 = 0.25;
-/// Share of the hidden values that dropout sets to 0, as in the lesson.
-const HIDDEN_DROPOUT: f64 = 0.5;
+/// A quarter of the features is dropped, as in the lesson: two random bits each.
+const FEATURES_PER_BYTE: usize = 4;
+/// Half of the hidden values is dropped, as in the lesson: one random bit each.
+const HIDDEN_PER_BYTE: usize = 8;
 
 /// The widths of a [`Head`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,12 +165,11 @@ impl Head {
     /// [`Error::BatchOfOne`], [`Error::WrongInput`], [`Error::Torch`].
     pub fn forward_train(&self, x: &Tensor, random: &mut Random) -> Result<Tensor, Error> {
         let rows = self.check_training_input(x)?;
-        let mut mask = |width, share| {
-            let mask = dropout_mask(rows, width, share, random)?;
+        let place = |mask: Tensor| {
             mask.f_to_device(self.device).map_err(Error::torch("place a dropout mask on the device"))
         };
-        let features = mask(self.sizes.features, FEATURE_DROPOUT)?;
-        let hidden = mask(self.sizes.hidden, HIDDEN_DROPOUT)?;
+        let features = place(dropout::mask::<FEATURES_PER_BYTE>(rows, self.sizes.features, random)?)?;
+        let hidden = place(dropout::mask::<HIDDEN_PER_BYTE>(rows, self.sizes.hidden, random)?)?;
         self.forward_train_masked(x, &features, &hidden)
     }
 
@@ -195,7 +194,7 @@ impl Head {
             None => Ok(x),
         };
         let x = drop(self.bn1.forward(x, mode)?, 0)?; // [N, features]
-        let x = self.linear1.forward(&x)?.f_relu()?; // [N, hidden]
+        let x = self.linear1.forward(&x)?.f_relu_()?; // [N, hidden]
         let x = drop(self.bn2.forward(&x, mode)?, 1)?; // [N, hidden]
         self.linear2.forward(&x)?.f_log_softmax(1, Kind::Float) // [N, classes]
     }
@@ -218,12 +217,26 @@ impl Head {
         }
     }
 
-    /// The tensors that training changes, for an optimiser. They share memory with the head.
-    pub fn parameters(&self) -> Vec<Tensor> {
+    /// The tensors that training changes, by name, from the input to the output. They share memory with the head.
+    pub fn named_parameters(&self) -> Vec<(String, Tensor)> {
         let (bn1, bn2, l1, l2) = (&self.bn1, &self.bn2, &self.linear1, &self.linear2);
-        [&bn1.weight, &bn1.bias, &l1.weight, &l1.bias, &bn2.weight, &bn2.bias, &l2.weight, &l2.bias]
-            .map(Tensor::shallow_clone)
-            .into()
+        [
+            ("bn1.weight", &bn1.weight),
+            ("bn1.bias", &bn1.bias),
+            ("linear1.weight", &l1.weight),
+            ("linear1.bias", &l1.bias),
+            ("bn2.weight", &bn2.weight),
+            ("bn2.bias", &bn2.bias),
+            ("linear2.weight", &l2.weight),
+            ("linear2.bias", &l2.bias),
+        ]
+        .map(|(name, tensor)| (name.to_owned(), tensor.shallow_clone()))
+        .into()
+    }
+
+    /// The tensors of [`named_parameters`](Self::named_parameters) without their names.
+    pub fn parameters(&self) -> Vec<Tensor> {
+        self.named_parameters().into_iter().map(|(_, tensor)| tensor).collect()
     }
 
     /// All its tensors by name, running statistics included, as they are written to `head.safetensors`.
@@ -248,19 +261,6 @@ impl fmt::Debug for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Head({:?}, {:?})", self.sizes, self.device)
     }
-}
-
-/// A mask `[rows, width]`: 0 with probability `share` (0 to below 1), else `1 / (1 - share)`, so that the
-/// expected value stays.
-fn dropout_mask(rows: usize, width: usize, share: f64, random: &mut Random) -> Result<Tensor, Error> {
-    // A value is dropped when 32 random bits are below this: exact for shares that are multiples of 2^-32.
-    let threshold = (share * 4_294_967_296.0) as u32;
-    let kept = (1.0 / (1.0 - share)) as f32;
-    let values: Vec<f32> =
-        (0..rows * width).map(|_| if random.next_u32() < threshold { 0.0 } else { kept }).collect();
-    Tensor::f_from_slice(&values)
-        .and_then(|t| t.f_reshape([rows as i64, width as i64]))
-        .map_err(Error::torch("make a dropout mask"))
 }
 
 #[cfg(test)]
@@ -322,16 +322,6 @@ mod tests {
         for sum in numbers(&y.exp().sum_dim_intlist([1i64].as_slice(), false, Kind::Float)) {
             assert!((sum - 1.0).abs() < 1e-6, "{sum}");
         }
-    }
-
-    #[test]
-    fn dropout_drops_its_share_and_scales_the_rest() {
-        let mask = numbers(&dropout_mask(100, 300, 0.25, &mut random()).unwrap());
-        let kept = 1.0 / 0.75;
-        assert!(mask.iter().all(|v| *v == 0.0 || *v == kept));
-        // 30,000 draws: the standard error of the share is 0.0025.
-        let dropped = mask.iter().filter(|v| **v == 0.0).count() as f64 / mask.len() as f64;
-        assert!((dropped - 0.25).abs() < 0.01, "{dropped}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Networks on libtorch: the one crate that links it.
 //!
-//! Here live the device, the backbones (pretrained trunks), pooling, the head, the loss, the optimiser, and
-//! the files that hold weights. Not here: decoding of photos (`pipeline-photo`), tables (`pipeline-table`), metrics and
+//! Here live the device, the backbones (pretrained trunks), pooling, the head, the loss, the optimiser, the moving
+//! averages of weights, and the files that hold weights. Not here: decoding of photos (`pipeline-photo`), tables (`pipeline-table`), metrics and
 //! the order of an epoch (`pipeline-fit`), and the stages, which put these parts together.
 //!
 //! | to | call |
@@ -9,8 +9,9 @@
 //! | choose where to compute | [`device::pick`], [`device::set_threads`] |
 //! | read weights of any known format | [`weights::read`] |
 //! | get a trunk | [`backbones::find`], [`Backbone::load`](backbones::Backbone::load) |
-//! | turn photos into features | [`Trunk::forward`], [`concat_pool`] |
-//! | train a head | [`Head::new`], [`Head::forward_train`], [`nll`], [`Sgd`] |
+//! | turn photos into features | [`Trunk::features`]; as tensors [`Trunk::forward`], [`concat_pool`] |
+//! | train a head | [`Head::new`], [`Head::forward_train`], [`nll`], [`Optimizer`] |
+//! | average weights over training | [`Ema`] |
 //! | write weights | [`weights::write_safetensors`] |
 //! | read or write what a trunk or a model is | [`artifact`] |
 //!
@@ -22,22 +23,29 @@ pub mod backbones;
 mod batch_norm;
 mod conv;
 pub mod device;
+mod dropout;
+mod dtype;
+mod ema;
 mod error;
+mod features;
 mod head;
 mod linear;
 mod loss;
+mod optimizer;
 mod pool;
-mod sgd;
+mod saved;
 mod trunk;
 pub mod weights;
 
 pub use backbones::Backbone;
 pub use batch_norm::Mode;
+pub use dtype::Dtype;
+pub use ema::Ema;
 pub use error::Error;
 pub use head::{Head, Sizes};
-pub use loss::nll;
+pub use loss::{LossOptions, loss_per_row, nll, nll_mixed};
+pub use optimizer::{Group, Optimizer, Rule};
 pub use pool::concat_pool;
-pub use sgd::{Sgd, SgdConfig};
 pub use trunk::Trunk;
 pub use weights::Weights;
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 use crate::backbones::{BACKBONES, Backbone, Network};
 use crate::batch_norm::Mode;
+use crate::dtype::Dtype;
 use crate::error::Error;
 use crate::weights::Weights;
 
@@ -16,6 +17,7 @@ use crate::weights::Weights;
 pub struct Trunk {
     backbone: &'static Backbone,
     device: Device,
+    dtype: Dtype,
     tensors: BTreeMap<String, Tensor>,
     network: Box<dyn Network>,
 }
@@ -40,7 +42,7 @@ impl Backbone {
                 tensors.insert(name, copy.map_err(Error::torch(format_args!("load {}", self.arch)))?);
             }
         }
-        Trunk::assemble(self, device, tensors)
+        Trunk::assemble(self, device, Dtype::F32, tensors)
     }
 }
 
@@ -48,6 +50,7 @@ impl Trunk {
     fn assemble(
         backbone: &'static Backbone,
         device: Device,
+        dtype: Dtype,
         tensors: BTreeMap<String, Tensor>,
     ) -> Result<Trunk, Error> {
         let network = (backbone.build)(&mut |name, _| match tensors.get(name) {
@@ -59,7 +62,7 @@ impl Trunk {
                 others: 0,
             }),
         })?;
-        Ok(Trunk { backbone, device, tensors, network })
+        Ok(Trunk { backbone, device, dtype, tensors, network })
     }
 
     /// The same trunk for another thread: the tensors are shared, nothing is copied.
@@ -70,7 +73,32 @@ impl Trunk {
     /// None in practice: the tensors were checked when this trunk was built.
     pub fn share(&self) -> Result<Trunk, Error> {
         let tensors = self.tensors.iter().map(|(name, t)| (name.clone(), t.shallow_clone())).collect();
-        Trunk::assemble(self.backbone, self.device, tensors)
+        Trunk::assemble(self.backbone, self.device, self.dtype, tensors)
+    }
+
+    /// The same trunk computing in this format; [`Backbone::load`] gives one of float32.
+    #[must_use]
+    pub fn with_dtype(self, dtype: Dtype) -> Trunk {
+        Trunk { dtype: dtype.settled(), ..self }
+    }
+
+    /// Whether the parameters of the layer group 0 or 1 are trained: whether gradients of them are recorded.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] when libtorch refuses.
+    pub fn set_trained(&self, group: usize, is_trained: bool) -> Result<(), Error> {
+        for (_, parameter) in self.parameters(group) {
+            let set = parameter.f_set_requires_grad(is_trained).map(drop);
+            set.map_err(Error::torch(format_args!("freeze or unfreeze {}", self.backbone.arch)))?;
+        }
+        Ok(())
+    }
+
+    /// The parameters of the layer group 0 or 1 by name, for an optimiser. They share memory with the trunk.
+    pub fn parameters(&self, group: usize) -> Vec<(String, Tensor)> {
+        let is_its = |name: &str| !name.contains("running_") && self.backbone.group_of(name) == group;
+        let of_group = self.tensors.iter().filter(|(name, _)| is_its(name));
+        of_group.map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect()
     }
 
     /// The record that it was built from.
@@ -89,7 +117,7 @@ impl Trunk {
     }
 
     /// `x`: `[N, 3, H, W]`, float32, normalised for this backbone, on its device, to the last map
-    /// `[N, C, ceil(H/32), ceil(W/32)]`. Each of the two layer groups runs in its own mode.
+    /// `[N, C, ceil(H/32), ceil(W/32)]`, float32 too. Each of the two layer groups runs in its own mode.
     ///
     /// Gradients are recorded only for parameters that require them; run in [`tch::no_grad`] otherwise.
     ///
@@ -104,9 +132,19 @@ impl Trunk {
                 expected: "[N, 3, H, W]".to_owned(),
             });
         }
-        self.network
-            .forward(x, modes)
+        self.forward_in_dtype(x, modes)
             .map_err(Error::torch(format_args!("run {} on a batch of shape {shape:?}", self.backbone.arch)))
+    }
+
+    fn forward_in_dtype(&self, x: &Tensor, modes: [Mode; 2]) -> Result<Tensor, TchError> {
+        let kind = self.dtype.kind();
+        if kind == Kind::Float {
+            return self.network.forward(x, modes);
+        }
+        // The same shape with the channels of a pixel side by side in memory, which bfloat16's kernels are fastest on and
+        // which every layer hands on.
+        let x = x.f_to_kind(kind)?.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])?;
+        self.network.forward(&x, modes)?.f_to_kind(Kind::Float)
     }
 }
 

@@ -1,5 +1,8 @@
 //! [`Augmentation`]: the record `policy.json`, from which stages that see pixels augment as they train.
 
+use std::path::Path;
+
+use pipeline_stage::Hint;
 use pipeline_stage::params::{Problem, parse, to_value};
 use serde_json::{Value, json};
 
@@ -15,8 +18,31 @@ pub struct Augmentation {
     pub mix: BatchMix,
 }
 
+/// The record's name inside an artifact.
+pub const POLICY_FILE: &str = "policy.json";
+
 /// Version of the record's form.
 const FORMAT: u32 = 1;
+
+/// Why the record cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// It is no such record.
+    #[error("cannot read the augmentation policy of the input `augment`: {0}")]
+    Malformed(String),
+    /// The file system says no; the message names the path.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+impl Hint for PolicyError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            PolicyError::Malformed(_) => Some("make the artifact again with `--force STAGE`".to_owned()),
+            PolicyError::Io(_) => None,
+        }
+    }
+}
 
 impl Augmentation {
     /// The record, with every parameter written out.
@@ -25,6 +51,20 @@ impl Augmentation {
         json["format"] = json!(FORMAT);
         json["mix"] = to_value(&self.mix);
         json
+    }
+
+    /// Reads the record of the folder of an artifact.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no such record.
+    pub fn read(dir: &Path) -> Result<Self, PolicyError> {
+        let text = fs_err::read_to_string(dir.join(POLICY_FILE))?;
+        let json = serde_json::from_str(&text).map_err(|error| PolicyError::Malformed(error.to_string()))?;
+        Augmentation::from_json(&json).map_err(|problems| {
+            let told =
+                problems.iter().map(|problem| format!("`{}`: {}", problem.path.join("."), problem.message));
+            PolicyError::Malformed(told.collect::<Vec<_>>().join("; "))
+        })
     }
 
     /// Reads [`Augmentation::to_json`].
@@ -71,5 +111,24 @@ mod tests {
             told(|json| json["steps"][0]["scale"]["p"] = json!(1.5)),
             "steps.0.scale.p: expected a probability from 0 to 1, found 1.5"
         );
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_used_is_told_with_the_way_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let told = |text: &str| {
+            fs_err::write(dir.path().join(POLICY_FILE), text).unwrap();
+            let error = Augmentation::read(dir.path()).unwrap_err();
+            (error.to_string(), error.hint())
+        };
+        let (message, hint) = told("{\"format\": 7}");
+        assert_eq!(
+            message,
+            "cannot read the augmentation policy of the input `augment`: `format`: expected the form 1 of the record, found 7"
+        );
+        assert_eq!(hint.as_deref(), Some("make the artifact again with `--force STAGE`"));
+        assert!(told("{").0.starts_with("cannot read the augmentation policy of the input `augment`: EOF"));
+        fs_err::remove_file(dir.path().join(POLICY_FILE)).unwrap();
+        assert!(Augmentation::read(dir.path()).unwrap_err().to_string().contains(POLICY_FILE));
     }
 }

@@ -9,7 +9,7 @@
 //! [`Augmenter`] makes the view from them: geometry moves a [`Canvas`], one step samples the pixels, and the other
 //! transforms change them. Beside it [`mix`](mod@mix), for batches, and [`test_time`], for predictions.
 //!
-//! Photos are [`image::RgbImage`]: `[H, W, 3]`, u8, RGB, upright; views in the making are [`Planes`]: `[3, H, W]`, f32,
+//! A [`Loader`] does all of it for the photos of a data set. Photos are [`image::RgbImage`]: `[H, W, 3]`, u8, RGB, upright; views in the making are [`Planes`]: `[3, H, W]`, f32,
 //! 0 to 1. Not here: walking folders, tensors, tables.
 //!
 //! Reading order: [`decode`](mod@decode), [`format`](mod@format), `jpeg`, [`orientation`], [`reason`], [`preprocessing`]; then
@@ -31,6 +31,7 @@ pub mod decode;
 pub mod format;
 pub mod gaussian;
 pub mod limits;
+pub mod loader;
 pub mod mix;
 pub mod orientation;
 pub mod planes;
@@ -52,6 +53,7 @@ pub use decode::{Photo, decode, is_decoding};
 pub use format::Format;
 pub use image::RgbImage;
 pub use limits::Limits;
+pub use loader::Loader;
 pub use mix::{BatchMix, Mixing};
 pub use planes::Planes;
 pub use policy::{Column, Policy};

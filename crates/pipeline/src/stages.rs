@@ -1,4 +1,4 @@
-//! The one list of stage kinds. To add a stage: its crate, and a line here.
+//! The one list of stage kinds. To add a stage: its crate, and a line here (two where it trains).
 
 use pipeline_stage::AnyStage;
 
@@ -9,8 +9,14 @@ pub const STAGES: &[&dyn AnyStage] = &[
     &pipeline_backbone::BackboneStage,
     &pipeline_precompute::Precompute,
     &pipeline_head::HeadStage,
+    &pipeline_finetune::Finetune,
     &pipeline_evaluate::Evaluate,
 ];
+
+/// For each kind that trains, the kind that searches its learning rate (`pipeline lr-find`): one with the same inputs and
+/// the same parameters. It stands in no pipeline, so it is not in [`STAGES`].
+pub const FINDERS: &[(&str, &dyn AnyStage)] =
+    &[("head", &pipeline_head::HeadLrFind), ("finetune", &pipeline_finetune::FinetuneLrFind)];
 
 #[cfg(test)]
 mod tests {
@@ -31,6 +37,16 @@ mod tests {
                     assert!(!input.reads_file(record), "{}: a record is no input", stage.kind());
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_search_takes_what_the_stage_takes_whose_rate_it_searches() {
+        for (kind, finder) in FINDERS {
+            let stage = STAGES.iter().find(|stage| stage.kind() == *kind).unwrap();
+            assert_eq!(stage.inputs(), finder.inputs(), "{kind}");
+            assert_eq!(stage.schema()["properties"], finder.schema()["properties"], "{kind}");
+            assert!(STAGES.iter().all(|stage| stage.kind() != finder.kind()), "{}", finder.kind());
         }
     }
 
@@ -58,7 +74,11 @@ mod tests {
                 .join("..")
                 .join(stage.kind())
                 .join("README.md");
-            let text = fs_err::read_to_string(&page).unwrap();
+            let mut text = fs_err::read_to_string(&page).unwrap();
+            if text.contains("(../train/README.md)") {
+                // What all stages that train have in common is said once.
+                text += &fs_err::read_to_string(page.parent().unwrap().join("../train/README.md")).unwrap();
+            }
             let schema = stage.schema();
             for name in schema["properties"].as_object().into_iter().flatten().map(|(n, _)| n) {
                 assert!(text.contains(&format!("`{name}`")), "{} does not mention `{name}`", page.display());

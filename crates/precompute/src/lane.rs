@@ -1,10 +1,9 @@
 //! One lane: a batch of views in, their features out.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 
-use pipeline_nn::{Device, Kind, Mode, Tensor, Trunk, concat_pool, device, no_grad};
-use pipeline_photo::{Augmenter, Limits, Planes, Policy, Preprocessing, Resizer, read};
+use pipeline_nn::{Trunk, device};
+use pipeline_photo::Loader;
 use pipeline_stage::{Cancel, Failure};
 
 use crate::shots::Shot;
@@ -20,8 +19,8 @@ pub(crate) struct Batch {
 /// A copy of the trunk (sharing its weights) with buffers of its own.
 pub(crate) struct Lane {
     trunk: Trunk,
-    photos: Photos,
-    device: Device,
+    loader: Loader,
+    size: u32,
     cancel: Cancel,
     /// `[batch_size, 3, size, size]`, normalised.
     pixels_nchw: Vec<f32>,
@@ -29,28 +28,22 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    pub(crate) fn new(
-        trunk: Trunk,
-        photos: Photos,
-        batch_size: usize,
-        device: Device,
-        cancel: Cancel,
-    ) -> Self {
-        let side = photos.preprocessing.size as usize;
-        let pixels_nchw = vec![0.0; batch_size * 3 * side * side];
-        Lane { trunk, photos, device, cancel, pixels_nchw, batch_size }
+    pub(crate) fn new(trunk: Trunk, loader: Loader, size: u32, batch_size: usize, cancel: Cancel) -> Self {
+        let pixels_nchw = vec![0.0; batch_size * loader.view_len()];
+        Lane { trunk, loader, size, cancel, pixels_nchw, batch_size }
     }
 
     /// Makes the views of `shots` (at most the batch size) and runs the trunk on them.
     pub(crate) fn run(&mut self, shots: Vec<Shot>) -> Result<Batch, Failure> {
-        let side = i64::from(self.photos.preprocessing.size);
-        let view_len = 3 * (side * side) as usize;
+        let view_len = self.loader.view_len();
         let mut rest = self.pixels_nchw.as_mut_slice();
         for of_photo in shots.chunk_by(|a, b| a.row.id == b.row.id) {
             // A batch may take a minute: big photos, a big network, one slow core.
             self.cancel.check()?;
             let (pixels, others) = rest.split_at_mut(of_photo.len() * view_len);
-            self.photos.views(of_photo, pixels)?;
+            let row = &of_photo[0].row;
+            let views: Vec<Option<&[f32]>> = of_photo.iter().map(Shot::augmented).collect();
+            self.loader.load(&row.id, &row.digest, &views, pixels)?;
             rest = others;
         }
         // What a short batch leaves over is computed and dropped: batches of one size give equal bits.
@@ -59,66 +52,9 @@ impl Lane {
         self.cancel.check()?;
         // A new thread inherits the last count set anywhere, so each lane sets its own, each time.
         device::set_threads(NonZeroUsize::MIN);
-        let features = no_grad(|| {
-            let x = batch(&self.pixels_nchw, [self.batch_size as i64, 3, side, side], self.device)?;
-            let map = self.trunk.forward(&x, [Mode::Eval, Mode::Eval])?; // [N, C, h, w]
-            concat_pool(&map) // [N, 2·C]
-        })?;
-        let features = features.narrow(0, 0, shots.len() as i64).to_device(Device::Cpu).to_kind(Kind::Float);
-        let features = Vec::<f32>::try_from(&features.contiguous().view(-1))
-            .map_err(pipeline_nn::Error::torch("read the features of a batch"))?;
+        let mut features = self.trunk.features(&self.pixels_nchw, self.size)?; // [batch_size, 2·C]
+        features.truncate(features.len() / self.batch_size * shots.len());
         Ok(Batch { shots, features })
-    }
-}
-
-/// `pixels` as a tensor `[N, 3, S, S]` on `device`.
-fn batch(pixels: &[f32], shape: [i64; 4], device: Device) -> Result<Tensor, pipeline_nn::Error> {
-    let tensor = || Tensor::f_from_slice(pixels)?.f_view(shape)?.f_to_device(device);
-    tensor().map_err(pipeline_nn::Error::torch("put a batch together"))
-}
-
-/// Makes views of photos, with buffers that are used again.
-pub(crate) struct Photos {
-    folder: PathBuf,
-    preprocessing: Preprocessing,
-    limits: Limits,
-    resizer: Resizer,
-    /// What makes augmented views; `None` where there are none.
-    augmenter: Option<Augmenter>,
-    view: Planes,
-}
-
-impl Photos {
-    pub(crate) fn new(folder: PathBuf, preprocessing: Preprocessing, policy: Option<Policy>) -> Self {
-        Photos {
-            folder,
-            preprocessing,
-            limits: Limits::default(),
-            resizer: Resizer::new(),
-            augmenter: policy.map(Augmenter::new),
-            view: Planes::default(),
-        }
-    }
-
-    /// Reads and decodes a photo and makes these views of it in `pixels`, `[views, 3, size, size]`, normalised.
-    fn views(&mut self, shots: &[Shot], pixels: &mut [f32]) -> Result<(), Failure> {
-        let Some(Shot { row, .. }) = shots.first() else { return Ok(()) };
-        let photo = read(&self.folder, &row.id, &row.digest, &self.limits)?;
-        let mut augmented = self.augmenter.as_mut().map(|augmenter| augmenter.photo(&photo.pixels));
-        for (shot, pixels) in shots.iter().zip(pixels.chunks_exact_mut(pixels.len() / shots.len())) {
-            match (shot.view, &mut augmented) {
-                (0, _) | (_, None) => {
-                    let square = self.preprocessing.crop(&photo.pixels, &mut self.resizer);
-                    self.preprocessing.normalise_chw(&square, pixels);
-                }
-                (_, Some(views)) => {
-                    views.make(&shot.numbers, self.preprocessing.size, &mut self.view);
-                    self.preprocessing.normalise_planes(&mut self.view);
-                    pixels.copy_from_slice(&self.view.pixels_chw);
-                }
-            }
-        }
-        Ok(())
     }
 }
 
@@ -126,7 +62,8 @@ impl Photos {
 mod tests {
     use std::sync::Arc;
 
-    use pipeline_nn::backbones;
+    use pipeline_nn::{Device, backbones};
+    use pipeline_photo::Preprocessing;
     use pipeline_table::{ImageRow, Split, Verdict};
 
     use super::*;
@@ -137,8 +74,8 @@ mod tests {
         let trunk = backbone.load(&backbone.random_weights(1).unwrap(), Device::Cpu).unwrap();
         let cancel = Cancel::default();
         let preprocessing = Preprocessing::new(32, [0.5; 3], [0.5; 3]);
-        let photos = Photos::new(PathBuf::from("nowhere"), preprocessing, None);
-        let mut lane = Lane::new(trunk, photos, 4, Device::Cpu, cancel.clone());
+        let loader = Loader::new("nowhere".into(), preprocessing, None);
+        let mut lane = Lane::new(trunk, loader, 32, 4, cancel.clone());
         let row = Arc::new(ImageRow {
             id: "train/cats/a.jpg".to_owned(),
             split: Split::Train,

@@ -10,14 +10,14 @@
 
 mod error;
 mod lane;
-mod lanes;
 mod shots;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use pipeline_nn::artifact::{BACKBONE_FILE, BackboneRecord, TRUNK_FILE};
 use pipeline_nn::{backbones, device, weights};
-use pipeline_photo::Preprocessing;
+use pipeline_photo::{Loader, Preprocessing};
+use pipeline_stage::lanes;
 use pipeline_stage::params::{Parameters, Problem};
 use pipeline_stage::{Context, Failure, Input, Source, Stage, Summary, words};
 use pipeline_table::classes::{self, CLASSES_FILE};
@@ -27,7 +27,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use error::Error;
-use lane::{Batch, Lane, Photos};
+use lane::{Batch, Lane};
 use shots::{Shot, Views};
 
 /// The stage kind `precompute`.
@@ -36,6 +36,9 @@ pub struct Precompute;
 
 /// Folder of the part files inside the artifact.
 pub const FEATURES_FOLDER: &str = "features";
+
+/// Batches that may wait before each lane, and behind it.
+const WAITING: usize = 2;
 
 /// Parameters of `precompute`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -151,18 +154,18 @@ impl Stage for Precompute {
         let progress = cx.progress("photos through the trunk", Some(counts.views), unit);
         let started = std::time::Instant::now();
 
-        let device = device::pick();
-        let trunk = network.load(&weights::read(&backbone.path(TRUNK_FILE))?, device)?;
+        let trunk = network.load(&weights::read(&backbone.path(TRUNK_FILE))?, device::pick())?;
         // A batch is padded to its full size; more than there are views would be computed for nothing.
         let batch_size = params.batch_size.min(usize::try_from(counts.views).unwrap_or(usize::MAX));
         let mut lanes = Vec::new();
         for _ in 0..cx.threads.get() {
-            let photos = Photos::new(photos.to_owned(), preprocessing, views.policy.clone());
-            lanes.push(Lane::new(trunk.share()?, photos, batch_size, device, cx.cancel.clone()));
+            let loader = Loader::new(photos.to_owned(), preprocessing, views.policy.clone());
+            let cancel = cx.cancel.clone();
+            lanes.push(Lane::new(trunk.share()?, loader, params.size, batch_size, cancel));
         }
         let mut writer = FeaturesWriter::create(&cx.out.join(FEATURES_FOLDER), meta)?;
         let batches = batches(views.shots(&table, &params.splits)?, batch_size);
-        lanes::in_order(lanes, batches, Lane::run, |batch: Batch| {
+        lanes::in_order(lanes, WAITING, batches, Lane::run, |batch: Batch| {
             for (shot, features) in batch.shots.iter().zip(batch.features.chunks_exact(dim)) {
                 writer.write(&feature_row(shot), features)?;
             }

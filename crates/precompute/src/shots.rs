@@ -22,6 +22,13 @@ pub(crate) struct Shot {
     pub(crate) numbers: Vec<f32>,
 }
 
+impl Shot {
+    /// The numbers of an augmented view; `None` for the plain one.
+    pub(crate) fn augmented(&self) -> Option<&[f32]> {
+        (self.view != 0).then_some(self.numbers.as_slice())
+    }
+}
+
 /// Where views come from: `augment`'s table with its policy, or, without it, the plain view of each photo.
 pub(crate) struct Views {
     table: Option<ViewsReader>,

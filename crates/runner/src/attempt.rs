@@ -150,6 +150,7 @@ impl Attempt<'_> {
             sources: self.sources.clone(),
             seed: self.options.seed,
             threads: self.options.threads,
+            checkpoint_every: self.options.checkpoint_every,
             report: &teller,
             cancel: self.cancel,
         };

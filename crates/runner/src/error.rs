@@ -186,6 +186,32 @@ pub enum Error {
         /// Where.
         path: PathBuf,
     },
+    /// Nothing has run in this store.
+    #[error("no run yet in {}", runs.display())]
+    NoRuns {
+        /// The folder of runs.
+        runs: PathBuf,
+    },
+    /// No run has this name.
+    #[error("no run `{run}` in {}, the newest are: {}", runs.display(), newest.join(", "))]
+    UnknownRun {
+        /// The folder of runs.
+        runs: PathBuf,
+        /// The name as given.
+        run: String,
+        /// Names of some runs, the latest first.
+        newest: Vec<String>,
+    },
+    /// A name that several runs begin with.
+    #[error("{count} runs have names that begin with `{run}`: {}{}", newest.join(", "), if *count > newest.len() { ", …" } else { "" })]
+    AmbiguousRun {
+        /// The name as given.
+        run: String,
+        /// How many.
+        count: usize,
+        /// Names of some of them, the latest first.
+        newest: Vec<String>,
+    },
     /// The run was asked to stop before its first stage.
     #[error("cancelled")]
     Cancelled,
@@ -234,6 +260,13 @@ impl Hint for Error {
             Error::LinkBlocked { path } => {
                 Some(format!("move {} away, or use another --out", path.display()))
             }
+            Error::NoRuns { .. } => {
+                Some("start one with `pipeline run`, or name another store with --store".to_owned())
+            }
+            Error::UnknownRun { .. } => {
+                Some("give a name, the beginning of one, or a run's folder".to_owned())
+            }
+            Error::AmbiguousRun { .. } => Some("give more of the name".to_owned()),
             Error::Io { .. } | Error::Cancelled => None,
         }
     }
@@ -268,7 +301,7 @@ mod tests {
     #[test]
     fn messages_say_what_where_and_what_was_expected_and_hints_the_way_out() {
         let hint = text("put the file at data/weights/r.pth");
-        let cases: [(Error, &str, &str); 18] = [
+        let cases: [(Error, &str, &str); 21] = [
             (
                 Error::UnknownStage {
                     option: "--only",
@@ -410,6 +443,29 @@ mod tests {
                 Error::LinkBlocked { path: "out/c/head".into() },
                 "cannot link out/c/head to the artifact: a file or folder is in the way",
                 "move out/c/head away, or use another --out",
+            ),
+            (
+                Error::NoRuns { runs: ".pipeline/runs".into() },
+                "no run yet in .pipeline/runs",
+                "start one with `pipeline run`, or name another store with --store",
+            ),
+            (
+                Error::UnknownRun {
+                    runs: "runs".into(),
+                    run: text("2027"),
+                    newest: vec![text("b"), text("a")],
+                },
+                "no run `2027` in runs, the newest are: b, a",
+                "give a name, the beginning of one, or a run's folder",
+            ),
+            (
+                Error::AmbiguousRun {
+                    run: text("2026"),
+                    count: 7,
+                    newest: vec![text("2026b"), text("2026a")],
+                },
+                "7 runs have names that begin with `2026`: 2026b, 2026a, …",
+                "give more of the name",
             ),
         ];
         for (error, message, hint) in cases {

@@ -91,6 +91,18 @@ impl Graph {
         self.nodes.iter().find(|n| n.name == name)
     }
 
+    /// `node` in the place of the stage `name`, and what that stage reads, directly or not; nothing else.
+    ///
+    /// # Errors
+    /// As [`Graph::new`], where `node` does not fit into that place.
+    pub fn ending_in(&self, name: &str, node: Node) -> Result<Graph, GraphError> {
+        let places: BTreeSet<usize> = self.place(name).into_iter().collect();
+        let read = &self.ancestors(&places) - &places;
+        let mut nodes: Vec<Node> = read.into_iter().map(|place| self.nodes[place].clone()).collect();
+        nodes.push(node);
+        Graph::new(nodes)
+    }
+
     /// The place of the stage `name` in [`Graph::nodes`].
     pub(crate) fn place(&self, name: &str) -> Option<usize> {
         self.nodes.iter().position(|n| n.name == name)

@@ -12,6 +12,7 @@
 //! | [`execute`] | the run: lock, run, publish, link, and decide on the next stage |
 //! | [`store`] | artifacts on disk: looked up, published whole or not at all |
 //! | [`report`] | what came of it |
+//! | [`runs`] | its record, read by others |
 //!
 //! Two calls do everything, and both ask the same planner:
 //! [`plan()`] says what [`run()`] will do.
@@ -31,6 +32,7 @@ pub mod options;
 pub mod plan;
 mod record;
 pub mod report;
+pub mod runs;
 pub mod selection;
 pub mod source;
 pub mod store;
@@ -46,5 +48,6 @@ pub use observer::{Observer, Unobserved};
 pub use options::RunOptions;
 pub use plan::{Action, Plan, PlannedStage, State};
 pub use report::{Outcome, RunReport, StageReport};
+pub use runs::{RunInfo, RunRecord};
 pub use selection::Selection;
 pub use store::Store;

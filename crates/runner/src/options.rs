@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use pipeline_stage::CheckpointEvery;
+
 use crate::selection::Selection;
 
 /// How and where to run or plan a graph.
@@ -24,6 +26,8 @@ pub struct RunOptions {
     pub seed: u64,
     /// How many threads a stage may keep busy.
     pub threads: NonZeroUsize,
+    /// How often a training writes a checkpoint.
+    pub checkpoint_every: CheckpointEvery,
     /// What computes, for the record: `cpu`, `cuda:0`.
     pub device: String,
     /// Version of the `pipeline` command, for the record.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use fs_err::{File, OpenOptions};
-use pipeline_stage::Event;
+use pipeline_stage::{Event, Measured};
 use serde_json::{Value, json};
 
 use crate::clock;
@@ -52,6 +52,11 @@ impl<'a> Recorder<'a> {
         let made = fs_err::create_dir_all(&recorder.dir).and_then(|()| {
             OpenOptions::new().create(true).append(true).open(recorder.dir.join("events.jsonl"))
         });
+        if let Ok(file) = &made {
+            // For as long as this process lives, so that others know a run that was killed; where nothing can be locked,
+            // they have to guess.
+            let _ = file.file().try_lock();
+        }
         recorder
             .check(made.map(|file| *recorder.events.lock().unwrap_or_else(|e| e.into_inner()) = Some(file)));
         recorder.write_run(&json!({"outcome": "running"}));
@@ -153,6 +158,9 @@ impl Observer for Recorder<'_> {
                     name,
                     &format!("{what}: {} {unit}", total.map_or("?".to_owned(), |n| n.to_string())),
                 );
+            }
+            Event::Measured(Measured { phase, values }) => {
+                self.event(&json!({"event": "measured", "stage": name, "phase": phase, "values": values}));
             }
             Event::Note(text) => self.log(name, text),
             Event::Warning(text) => self.log(name, &format!("warning: {text}")),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use crate::checkpoint::CheckpointEvery;
 use crate::digest::Digest;
 use crate::failure::Hint;
 use crate::progress::{Cancel, Progress, Report};
@@ -24,6 +25,8 @@ pub struct Context<'a> {
     pub seed: u64,
     /// How many threads the stage may keep busy.
     pub threads: NonZeroUsize,
+    /// How often a training writes a checkpoint into `partial`; it must not change the result.
+    pub checkpoint_every: CheckpointEvery,
     /// Receives progress and notes.
     pub report: &'a dyn Report,
     /// Set when the stage should stop.

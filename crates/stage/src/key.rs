@@ -10,7 +10,7 @@
 //! | names of the stages of a list input | text | they are written into the result (`predictions.model`) |
 //!
 //! Never hashed: paths (parameters named in [`LOCATORS`](crate::Stage::LOCATORS) are left out), times,
-//! hosts, thread counts, device, verbosity, the stage's own name in the pipeline.
+//! hosts, thread counts, device, verbosity, how often a training is kept, the stage's own name in the pipeline.
 
 use std::collections::BTreeMap;
 use std::fmt;

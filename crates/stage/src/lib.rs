@@ -2,17 +2,20 @@
 //!
 //! A stage crate implements [`Stage`]; the runner plans, locks and publishes; neither knows the other.
 //! Here live the trait, typed parameters and their problems, sources, digests, the cache key
-//! and the manifest (`artifact.json`), progress, failures, exit codes and counter-based random numbers.
+//! and the manifest (`artifact.json`), progress, failures, exit codes, counter-based random numbers, and work in lanes.
 //! Not here: anything that links libtorch, arrow or clap, and anything that touches the disk.
 //!
 //! Reading order: [`stage`], [`context`], [`key`], [`manifest`].
 
+pub mod checkpoint;
 pub mod context;
 pub mod digest;
 pub mod exit;
 pub mod failure;
 pub mod key;
+pub mod lanes;
 pub mod manifest;
+mod misfit;
 pub mod params;
 pub mod progress;
 pub mod random;
@@ -21,12 +24,13 @@ pub mod stage;
 pub mod suggest;
 pub mod words;
 
+pub use checkpoint::CheckpointEvery;
 pub use context::{Artifact, Context};
 pub use digest::Digest;
 pub use failure::{Failure, Hint};
 pub use key::KeyParts;
 pub use manifest::{Manifest, Summary};
 pub use params::{Parameters, Problem};
-pub use progress::{Cancel, Cancelled, Event, Progress, Report};
+pub use progress::{Cancel, Cancelled, Event, Measured, Progress, Report};
 pub use source::{Remote, Source};
 pub use stage::{AnyStage, Input, Stage};

@@ -5,11 +5,17 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::misfit::misfit;
 use crate::suggest::nearest;
 
 /// The parameters of a stage: a serde struct with `deny_unknown_fields`, the lesson's values as
 /// defaults, and documentation on each field (it becomes the schema and the reference page).
 pub trait Parameters: Serialize + DeserializeOwned + JsonSchema + Send + Sync {
+    /// Fills in what depends on other parameters or on this machine, as a `dtype` that was left to be chosen: the key
+    /// then holds what is computed with. Called before [`Parameters::check`], and again on its own result, which it
+    /// must leave as it is.
+    fn settle(&mut self) {}
+
     /// Reports what is out of range or does not fit together. Types have been checked already.
     fn check(&self, problems: &mut Vec<Problem>);
 }
@@ -107,14 +113,44 @@ pub fn parse<P: Parameters>(given: &Value) -> Result<P, Vec<Problem>> {
     if !lists.is_empty() {
         return Err(lists);
     }
-    let typed: P = serde_path_to_error::deserialize(given).map_err(|e| {
+    let mut typed: P = serde_path_to_error::deserialize(given).map_err(|e| {
         let path: Vec<String> = e.path().iter().filter_map(segment).collect();
-        let message = misfit(given, &schema, &path).unwrap_or_else(|| e.inner().to_string());
-        vec![Problem { path, ..Problem::whole(message) }]
+        match culprits::<P>(map, &schema) {
+            culprits if path.is_empty() && !culprits.is_empty() => culprits,
+            _ => vec![wrong_value(given, &schema, path, e.inner())],
+        }
     })?;
+    typed.settle();
     let mut problems = Vec::new();
     typed.check(&mut problems);
     if problems.is_empty() { Ok(typed) } else { Err(problems) }
+}
+
+/// The problem with the value at `path`: in the words of its schema, else in serde's.
+fn wrong_value(given: &Value, schema: &Value, path: Vec<String>, error: &serde_json::Error) -> Problem {
+    misfit(given, schema, &path).unwrap_or_else(|| Problem { path, ..Problem::whole(error.to_string()) })
+}
+
+/// The parameters that cannot be read, where serde does not say which: it loses the place of what belongs to a part of
+/// the struct that is flattened into it. A key is one of them when the required ones parse without it and not with it.
+fn culprits<P: Parameters>(given: &serde_json::Map<String, Value>, schema: &Value) -> Vec<Problem> {
+    let required: Vec<&str> =
+        schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let (base, others): (Vec<_>, Vec<_>) =
+        given.iter().partition(|(key, _)| required.contains(&key.as_str()));
+    let base: serde_json::Map<String, Value> =
+        base.into_iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+    if P::deserialize(Value::Object(base.clone())).is_err() {
+        return vec![];
+    }
+    let problem = |(key, value): (&String, &Value)| {
+        let mut with = base.clone();
+        with.insert(key.clone(), value.clone());
+        let with = Value::Object(with);
+        let error = P::deserialize(&with).err()?;
+        Some(wrong_value(&with, schema, vec![key.clone()], &error))
+    };
+    others.into_iter().filter_map(problem).collect()
 }
 
 /// A step on the way to a value: a key, or the number of an item of a list, from 0.
@@ -141,50 +177,6 @@ fn lists_for_maps(given: &Value, schema: &Value) -> Vec<Problem> {
         }
     }
     problems
-}
-
-/// What is wrong with the value at `path`, in words; `None` where the schema does not say it simply.
-fn misfit(given: &Value, schema: &Value, path: &[String]) -> Option<String> {
-    let (mut value, mut schema) = (given, schema);
-    for step in path {
-        (value, schema) = match value {
-            Value::Array(items) => (items.get(step.parse::<usize>().ok()?)?, &schema["items"]),
-            _ => (&value[step], &schema["properties"][step]),
-        };
-    }
-    if let (Value::Object(map), Some(required)) = (value, schema["required"].as_array()) {
-        let missing = required.iter().filter_map(Value::as_str).find(|name| !map.contains_key(*name))?;
-        return Some(format!("missing key `{missing}`"));
-    }
-    // What may be left out has a schema of its own beside `null`.
-    let may_be = |s: &&Value| s["type"] != "null";
-    let schema = schema["anyOf"].as_array().and_then(|any| any.iter().find(may_be)).unwrap_or(schema);
-    let words = schema["enum"].as_array().into_iter().flatten();
-    let words = words.chain(schema["oneOf"].as_array().into_iter().flatten().map(|one| &one["const"]));
-    let words: Vec<&str> = words.filter_map(Value::as_str).collect();
-    let kinds = schema["type"].as_array().and_then(|kinds| kinds.iter().find(|kind| *kind != "null"));
-    let expected = match kinds.unwrap_or(&schema["type"]).as_str().unwrap_or_default() {
-        _ if !words.is_empty() => format!("one of {}", words.join(", ")),
-        "number" => "a number".to_owned(),
-        "integer" if schema["minimum"] == 0 => match schema["format"].as_str() {
-            Some("uint32") => format!("a whole number from 0 to {}", u32::MAX),
-            _ => "a whole number from 0".to_owned(),
-        },
-        "integer" => "a whole number".to_owned(),
-        "boolean" => "true or false".to_owned(),
-        "string" if schema["format"] == PATH_FORMAT => "a path".to_owned(),
-        "string" => "a text".to_owned(),
-        "array" => match value {
-            // Some list is there, so its length is wrong.
-            Value::Array(items) => {
-                return Some(format!("expected {} values, found {}", schema["minItems"], items.len()));
-            }
-            _ => "a list".to_owned(),
-        },
-        "object" => "a map".to_owned(),
-        _ => return None,
-    };
-    Some(format!("expected {expected}, found {}", describe(value)))
 }
 
 /// The normalised form: every field present, numbers in the field's own type.
@@ -225,117 +217,4 @@ pub fn describe(value: &Value) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[derive(Debug, Serialize, serde::Deserialize, JsonSchema)]
-    #[serde(deny_unknown_fields)]
-    struct Toy {
-        /// Learning rate.
-        #[serde(default = "lr")]
-        lr: f64,
-        root: SourcePath,
-    }
-    fn lr() -> f64 {
-        0.01
-    }
-    impl Parameters for Toy {
-        fn check(&self, problems: &mut Vec<Problem>) {
-            if self.lr <= 0.0 {
-                problems.push(Problem::new("lr", format!("expected a rate above 0, found {}", self.lr)));
-            }
-        }
-    }
-
-    #[test]
-    fn defaults_are_filled_in_and_integers_become_the_fields_type() {
-        let typed: Toy = parse(&json!({"root": "a"})).unwrap();
-        assert_eq!(to_value(&typed), json!({"lr": 0.01, "root": "a"}));
-        let typed: Toy = parse(&json!({"root": "a", "lr": 1})).unwrap();
-        assert_eq!(to_value(&typed)["lr"].to_string(), "1.0");
-    }
-
-    #[test]
-    fn an_unknown_key_lists_the_known_ones_and_the_nearest() {
-        let problems = parse::<Toy>(&json!({"root": "a", "lrr": 1})).unwrap_err();
-        assert_eq!(problems[0].message, "unknown key `lrr`\nexpected one of: lr, root");
-        assert_eq!(problems[0].hint.as_deref(), Some("did you mean `lr`?"));
-        assert!(problems[0].at_key);
-    }
-
-    #[test]
-    fn a_wrong_type_names_the_path_and_what_was_expected() {
-        let problems = parse::<Toy>(&json!({"root": "a", "lr": "fast"})).unwrap_err();
-        assert_eq!(problems[0].path, ["lr"]);
-        assert_eq!(problems[0].message, "expected a number, found the text `fast`");
-    }
-
-    #[test]
-    fn a_missing_parameter_is_named() {
-        let problems = parse::<Toy>(&Value::Null).unwrap_err();
-        assert_eq!(problems[0].message, "missing key `root`");
-    }
-
-    #[derive(Debug, Serialize, serde::Deserialize, JsonSchema)]
-    #[serde(rename_all = "lowercase")]
-    enum Side {
-        Left,
-        Right,
-    }
-
-    #[derive(Debug, Serialize, serde::Deserialize, JsonSchema)]
-    #[serde(deny_unknown_fields)]
-    struct Many {
-        #[serde(default)]
-        count: u32,
-        #[serde(default)]
-        sides: Vec<Side>,
-        #[serde(default)]
-        on: bool,
-        #[serde(default)]
-        place: Option<SourcePath>,
-        #[serde(default)]
-        pair: [f64; 2],
-        #[serde(default)]
-        toy: Option<Toy>,
-    }
-    impl Parameters for Many {
-        fn check(&self, _: &mut Vec<Problem>) {}
-    }
-
-    #[test]
-    fn wrong_values_are_described_in_the_words_of_a_config() {
-        let fault = |given: Value| {
-            let problem = parse::<Many>(&given).unwrap_err().remove(0);
-            format!("{}: {}", problem.path.join("."), problem.message)
-        };
-        let whole = "count: expected a whole number from 0 to 4294967295, found";
-        assert_eq!(fault(json!({"count": -1})), format!("{whole} the number -1"));
-        assert_eq!(fault(json!({"count": 1.5})), format!("{whole} the number 1.5"));
-        assert_eq!(fault(json!({"sides": "left"})), "sides: expected a list, found the text `left`");
-        assert_eq!(
-            fault(json!({"sides": ["left", "up"]})),
-            "sides.1: expected one of left, right, found the text `up`"
-        );
-        assert_eq!(fault(json!({"place": 3})), "place: expected a path, found the number 3");
-        assert_eq!(fault(json!({"pair": [1]})), "pair: expected 2 values, found 1");
-        assert_eq!(fault(json!({"pair": 3})), "pair: expected a list, found the number 3");
-        assert_eq!(fault(json!({"toy": [0.1, "a"]})), "toy: expected a map, found a list");
-        assert_eq!(fault(json!({"on": "yes"})), "on: expected true or false, found the text `yes`");
-    }
-
-    #[test]
-    fn ranges_are_checked_after_types() {
-        let problems = parse::<Toy>(&json!({"root": "a", "lr": 0})).unwrap_err();
-        assert_eq!(problems[0].message, "expected a rate above 0, found 0");
-    }
-
-    #[test]
-    fn the_schema_has_descriptions_defaults_and_marks_paths() {
-        let schema = schema::<Toy>();
-        assert_eq!(schema["properties"]["lr"]["description"], "Learning rate.");
-        assert_eq!(schema["properties"]["lr"]["default"], 0.01);
-        assert_eq!(schema["properties"]["root"]["format"], PATH_FORMAT);
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! Progress, notes and cancellation: what flows between a running stage and whoever watches it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -19,10 +20,23 @@ pub enum Event {
     Done(u64),
     /// Numbers of the moment, for example loss and rate, as they should be shown.
     Status(String),
+    /// Numbers of a training as it goes, kept in the record of the run: curves are drawn from them.
+    Measured(Measured),
     /// Worth knowing: printed once, below the progress line.
     Note(String),
     /// Worth acting on: printed once, and again in the summary.
     Warning(String),
+}
+
+/// What a training has measured at one of its steps.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    /// `train` while it goes through an epoch, `valid` at the end of one.
+    pub phase: String,
+    /// Finite numbers by name, at least `step` (optimiser steps done, from 1), `epoch` (from 1), `lr` (of the last
+    /// layer group) and `train_loss`; at the end of an epoch also `valid_loss` and `accuracy` (0 to 1). A number that
+    /// is not finite is left out by whoever emits this: JSON has no word for it.
+    pub values: BTreeMap<String, f64>,
 }
 
 /// Receives the events of one stage. Called from many threads.

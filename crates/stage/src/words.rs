@@ -13,6 +13,20 @@ pub fn count(n: u64) -> String {
     out
 }
 
+/// A duration as people say it: `0.6 s`, `9m 02 s`, `1h 03m`.
+pub fn duration(seconds: f64) -> String {
+    // From here on it would be rounded to `60.0 s`.
+    if seconds < 59.95 {
+        return format!("{seconds:.1} s");
+    }
+    let whole = seconds.round() as u64;
+    if whole < 3600 {
+        format!("{}m {:02} s", whole / 60, whole % 60)
+    } else {
+        format!("{}h {:02}m", whole / 3600, whole % 3600 / 60)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -23,5 +37,14 @@ mod tests {
         assert_eq!(count(999), "999");
         assert_eq!(count(1_024), "1,024");
         assert_eq!(count(1_234_567), "1,234,567");
+    }
+
+    #[test]
+    fn durations_grow_from_seconds_to_hours() {
+        assert_eq!(duration(0.04), "0.0 s");
+        assert_eq!(duration(59.94), "59.9 s");
+        assert_eq!(duration(59.96), "1m 00 s");
+        assert_eq!(duration(542.0), "9m 02 s");
+        assert_eq!(duration(3780.0), "1h 03m");
     }
 }

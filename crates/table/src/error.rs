@@ -6,6 +6,9 @@ use arrow_schema::ArrowError;
 use parquet::errors::ParquetError;
 use pipeline_stage::Hint;
 
+/// Letters of a line that a message shows.
+const MOST_SHOWN: usize = 100;
+
 /// Why a table could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -196,6 +199,27 @@ pub enum Error {
         /// The key of the first difference.
         key: &'static str,
     },
+    /// A line of a text file is not a row.
+    #[error("cannot read a line as a row of the {table}: found `{line}`, expected one JSON object")]
+    Line {
+        /// The table.
+        table: &'static str,
+        /// The line; its beginning where it is long.
+        line: String,
+        /// What the JSON reader says.
+        source: serde_json::Error,
+    },
+}
+
+impl Error {
+    /// The error for a line that is no row.
+    pub(crate) fn line(table: &'static str, line: &str, source: serde_json::Error) -> Self {
+        let mut shown: String = line.chars().take(MOST_SHOWN).collect();
+        if shown.len() < line.len() {
+            shown.push('…');
+        }
+        Error::Line { table, line: shown, source }
+    }
 }
 
 /// The text in backticks, or that there is none.
@@ -237,5 +261,18 @@ mod tests {
         let source = ArrowError::InvalidArgumentError("lengths differ".to_owned());
         let error = Error::Layout { path: dir, source };
         assert_eq!(error.to_string(), "cannot lay out rows for the table `features`");
+    }
+
+    #[test]
+    fn a_line_that_is_no_row_is_shown_up_to_100_letters() {
+        let text = |line: &str| {
+            let source = serde_json::from_str::<u8>("").unwrap_err();
+            Error::line("history", line, source).to_string()
+        };
+        let cut =
+            "cannot read a line as a row of the history: found `{\"stage\":\"he`, expected one JSON object";
+        assert_eq!(text(r#"{"stage":"he"#), cut);
+        assert!(text(&"é".repeat(100)).contains(&format!("found `{}`", "é".repeat(100))));
+        assert!(text(&"é".repeat(101)).contains(&format!("found `{}…`", "é".repeat(100))));
     }
 }

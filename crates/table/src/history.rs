@@ -1,15 +1,19 @@
-//! The `history` table: how a training went, in the order in which it happened.
+//! The `history` table: how a training went, in the order in which it happened. While training goes on, the same rows
+//! stand in a text file, [`HISTORY_LINES_FILE`], one JSON object a line: [`HistoryRow::to_json_line`].
 //!
 //! | column | type | |
 //! |---|---|---|
 //! | `stage` | string | name of the stage in the pipeline |
-//! | `phase` | string | part of the stage's schedule, for example `fit` |
+//! | `phase` | string | [`TRAIN_PHASE`], a step while training, or [`VALID_PHASE`], an epoch's end, measured |
 //! | `epoch` | uint32 | counted from 1 over the whole fit |
 //! | `step` | uint64 | optimiser steps done since the fit began |
 //! | `lr` | `List<float64>` | learning rate of each layer group |
 //! | `train_loss` | float64 | debiased running average; NaN when training diverged |
-//! | `valid_loss`, `accuracy` | float64 | on the valid split, accuracy 0 to 1; null where not measured |
+//! | `valid_loss`, `accuracy` | float64 | on the valid split, accuracy 0 to 1; null in `train` rows, and without a valid split |
 //! | `seconds` | float64 | since the fit began |
+//!
+//! In JSON, numbers are written so that they come back to the bit. What JSON has no number for is text: `"NaN"`,
+//! `"inf"`, `"-inf"`. Where nothing was measured stands `null`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,10 +25,17 @@ use arrow_array::{ArrayRef, Float64Array, ListArray, StringArray, UInt32Array, U
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
 use crate::columns::{Columns, number_at};
 use crate::reader::{Rows, TableFile};
 use crate::writer::{BATCH_ROWS, TableWriter};
+use crate::{Error, Result, number};
+
+/// The rows' text file while training goes on.
+pub const HISTORY_LINES_FILE: &str = "history.jsonl";
+/// `phase` of a step while training: valid loss and accuracy are not measured.
+pub const TRAIN_PHASE: &str = "train";
+/// `phase` of an epoch's end: valid loss and accuracy are measured, where there is a valid split.
+pub const VALID_PHASE: &str = "valid";
 
 const TABLE: &str = "history";
 
@@ -33,22 +44,42 @@ const TABLE: &str = "history";
 pub struct HistoryRow {
     /// Name of the stage in the pipeline.
     pub stage: String,
-    /// Part of the stage's schedule.
+    /// [`TRAIN_PHASE`] or [`VALID_PHASE`].
     pub phase: String,
     /// Epoch, from 1.
     pub epoch: u32,
     /// Optimiser steps done since the fit began.
     pub step: u64,
     /// Learning rate of each layer group: `[groups]`.
+    #[serde(with = "number::list")]
     pub lr: Vec<f64>,
     /// Debiased running average of the training loss.
+    #[serde(with = "number::one")]
     pub train_loss: f64,
     /// Mean loss on the valid split, where measured.
+    #[serde(with = "number::optional")]
     pub valid_loss: Option<f64>,
     /// Share of right answers on the valid split, 0 to 1, where measured.
+    #[serde(with = "number::optional")]
     pub accuracy: Option<f64>,
     /// Wall time since the fit began.
+    #[serde(with = "number::one")]
     pub seconds: f64,
+}
+
+impl HistoryRow {
+    /// The row as one JSON object on one line, without the line's end.
+    pub fn to_json_line(&self) -> String {
+        serde_json::to_string(self).unwrap_or_else(|e| unreachable!("a row is plain data: {e}"))
+    }
+
+    /// The row that [`HistoryRow::to_json_line`] wrote.
+    ///
+    /// # Errors
+    /// The line is no such object; as a rule it was cut short when the process was killed.
+    pub fn from_json_line(line: &str) -> Result<Self> {
+        serde_json::from_str(line).map_err(|source| Error::line(TABLE, line, source))
+    }
 }
 
 /// Writes a history table.

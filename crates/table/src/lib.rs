@@ -9,6 +9,7 @@
 //! | `features` | [`features`] | the features of one view of a photo |
 //! | `predictions` | [`predictions`] | what one model says of a photo |
 //! | `history` | [`history`] | one epoch or step of a training |
+//! | `lr_curve` | [`curve`] | one step of the learning-rate finder |
 //!
 //! All files: zstd level 1, rows in a checked order, row groups of 8,192 rows, and a function of the rows
 //! alone: no time, host, path or version of a library is in them. How a file is laid out is in one place,
@@ -17,11 +18,13 @@
 
 pub mod classes;
 mod columns;
+pub mod curve;
 mod error;
 pub mod features;
 pub mod history;
 pub mod images;
 pub mod metadata;
+mod number;
 mod order;
 pub mod predictions;
 mod reader;
@@ -29,9 +32,10 @@ pub mod split;
 pub mod views;
 mod writer;
 
+pub use curve::{CURVE_FILE, CurveReader, CurveRow, CurveWriter};
 pub use error::Error;
 pub use features::{FeatureRow, Features, FeaturesMeta, FeaturesReader, FeaturesWriter};
-pub use history::{HistoryReader, HistoryRow, HistoryWriter};
+pub use history::{HISTORY_LINES_FILE, HistoryReader, HistoryRow, HistoryWriter};
 pub use images::{ImageRow, ImagesReader, ImagesWriter, Verdict};
 pub use predictions::{Mode, PredictionRow, PredictionsReader, PredictionsWriter};
 pub use split::Split;

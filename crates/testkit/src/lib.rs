@@ -14,4 +14,4 @@ mod stage_bench;
 
 pub use fixtures::check_fixtures;
 pub use project::{Project, Ran, shared};
-pub use stage_bench::{Made, StageBench};
+pub use stage_bench::{EventHook, Made, StageBench};

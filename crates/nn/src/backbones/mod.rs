@@ -37,6 +37,8 @@ pub struct Backbone {
     pub channels: usize,
     /// What the two layer groups of the trunk hold, for people; the first is nearest to the photo.
     pub groups: [&'static str; 2],
+    /// The parts whose tensors are in the first layer group, `layer1` for all of `layer1.*`; the rest are in the second.
+    pub(crate) first_group: &'static [&'static str],
     /// Builds the network of tensors that it asks for by name and shape.
     pub(crate) build: fn(&mut Provide<'_>) -> Result<Box<dyn Network>, Error>,
 }
@@ -80,7 +82,16 @@ pub fn find(arch: &str) -> Result<&'static Backbone, Error> {
     })
 }
 
+/// Layer groups of a network: two of the trunk, and the head.
+pub const LAYER_GROUPS: usize = 3;
+
 impl Backbone {
+    /// The layer group, 0 or 1, of the trunk's tensor of this name.
+    pub fn group_of(&self, tensor: &str) -> usize {
+        let is_of = |part: &&str| tensor.strip_prefix(*part).is_some_and(|rest| rest.starts_with('.'));
+        if self.first_group.iter().any(is_of) { 0 } else { 1 }
+    }
+
     /// Width of the features that [`concat_pool`](crate::concat_pool) makes of this trunk's map: `2 * channels`.
     pub fn feature_dim(&self) -> usize {
         2 * self.channels

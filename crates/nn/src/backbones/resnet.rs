@@ -71,6 +71,7 @@ const RESNET: Backbone = Backbone {
     std: [0.229, 0.224, 0.225],
     channels: 0,
     groups: ["stem to layer2", "layer3 and layer4"],
+    first_group: &["conv1", "bn1", "layer1", "layer2"],
     build: |provide| ResNet::build(provide, Kind::Basic, [0; 4]),
 };
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pipeline_nn::{Device, Head, Kind, Sgd, SgdConfig, Sizes, Tensor, Weights, nll};
+use pipeline_nn::{Device, Group, Head, Kind, LossOptions, Optimizer, Rule, Sizes, Tensor, Weights, nll};
 
 use crate::{assert_close, formula, read_fixture};
 
@@ -10,7 +10,12 @@ const SIZES: Sizes = Sizes { features: 14, hidden: 9, classes: 3 };
 const ROWS: i64 = 5;
 
 fn head() -> Head {
-    let fresh = Head::new(SIZES, 0, Device::Cpu).unwrap();
+    formula_head(SIZES)
+}
+
+/// A head with weights of the formula.
+pub(crate) fn formula_head(sizes: Sizes) -> Head {
+    let fresh = Head::new(sizes, 0, Device::Cpu).unwrap();
     let shapes = fresh.named_tensors().into_iter().map(|(name, t)| (name, t.size())).collect();
     Head::load(&formula::weights(shapes), Device::Cpu).unwrap()
 }
@@ -20,7 +25,7 @@ fn features() -> Tensor {
 }
 
 /// 0 where the formula's u is below `share`, else `1 / (1 - share)`.
-fn mask(name: &str, width: usize, share: f64) -> Tensor {
+pub(crate) fn mask(name: &str, width: usize, share: f64) -> Tensor {
     let u = (formula::tensor(name, &[ROWS, width as i64]).to_kind(Kind::Double) + 1.0) / 2.0;
     (u.ge(share).to_kind(Kind::Double) / (1.0 - share)).to_kind(Kind::Float)
 }
@@ -30,17 +35,10 @@ fn log_probs(head: &Head) -> Tensor {
     head.forward_train_masked(&features(), &masks.0, &masks.1).unwrap()
 }
 
-/// The parameters' names in the order of `Head::parameters`.
-const PARAMETERS: [&str; 8] = [
-    "bn1.weight",
-    "bn1.bias",
-    "linear1.weight",
-    "linear1.bias",
-    "bn2.weight",
-    "bn2.bias",
-    "linear2.weight",
-    "linear2.bias",
-];
+fn loss(head: &Head) -> Tensor {
+    let labels = Tensor::from_slice(&[2i64, 0, 1, 1, 0]);
+    nll(&log_probs(head), &labels, &LossOptions::default()).unwrap()
+}
 
 #[track_caller]
 fn assert_state(what: &str, found: &BTreeMap<String, Tensor>, expected: &Weights) {
@@ -66,17 +64,17 @@ fn the_head_computes_what_pytorch_does() {
 fn three_steps_of_training_end_where_pytorch_does() {
     crate::one_thread();
     let expected = read_fixture("head.safetensors");
-    let labels = Tensor::from_slice(&[2i64, 0, 1, 1, 0]);
     for (run, weight_decay) in [("plain", 0.0), ("decay", 0.01)] {
         let head = head();
-        let mut sgd = Sgd::new(vec![head.parameters()], SgdConfig { momentum: 0.9, weight_decay });
+        let group = Group { parameters: head.named_parameters(), weight_decay };
+        let mut sgd = Optimizer::new(Rule::sgd(0.9), vec![group]).unwrap();
         for step in 1..=3 {
-            let loss = nll(&log_probs(&head), &labels).unwrap();
-            sgd.zero_grad();
+            let loss = loss(&head);
+            sgd.zero_grad().unwrap();
             loss.backward();
             if (run, step) == ("plain", 1) {
                 assert_close("loss", &loss.detach(), expected.get("train.loss").unwrap(), 1e-4);
-                for (name, parameter) in PARAMETERS.iter().zip(head.parameters()) {
+                for (name, parameter) in head.named_parameters() {
                     let name = format!("gradient.{name}");
                     assert_close(&name, &parameter.grad(), expected.get(&name).unwrap(), 1e-4);
                 }
@@ -86,5 +84,58 @@ fn three_steps_of_training_end_where_pytorch_does() {
                 assert_state(&format!("{run}{step}"), &head.named_tensors(), &expected);
             }
         }
+    }
+}
+
+#[test]
+fn ten_steps_down_a_cosine_end_where_pytorch_does() {
+    crate::one_thread();
+    let expected = read_fixture("training.safetensors");
+    let head = head();
+    let group = Group { parameters: head.named_parameters(), weight_decay: 0.0 };
+    let mut sgd = Optimizer::new(Rule::sgd(0.9), vec![group]).unwrap();
+    let rates: Vec<f32> = expected.get("cosine.rates").unwrap().try_into().unwrap();
+    assert_eq!(rates.len(), 10);
+    for rate in rates {
+        sgd.zero_grad().unwrap();
+        loss(&head).backward();
+        sgd.step(&[f64::from(rate)]).unwrap();
+    }
+    assert_state("cosine", &head.named_tensors(), &expected);
+}
+
+#[test]
+fn three_steps_of_adamw_with_two_groups_end_where_pytorch_does() {
+    crate::one_thread();
+    let head = head();
+    let (mut first, mut second) = (head.named_parameters(), vec![]);
+    second.extend(first.drain(4..));
+    let groups =
+        vec![Group { parameters: first, weight_decay: 0.5 }, Group { parameters: second, weight_decay: 0.0 }];
+    let mut adamw = Optimizer::new(Rule::adamw(0.9), groups).unwrap();
+    for _ in 0..3 {
+        adamw.zero_grad().unwrap();
+        loss(&head).backward();
+        adamw.step(&[0.02, 0.005]).unwrap();
+    }
+    assert_state("adamw", &head.named_tensors(), &read_fixture("training.safetensors"));
+}
+
+#[test]
+fn clipped_gradients_are_pytorchs_and_a_high_limit_changes_nothing() {
+    crate::one_thread();
+    let expected = read_fixture("training.safetensors");
+    let head = head();
+    let group = Group { parameters: head.named_parameters(), weight_decay: 0.0 };
+    let mut sgd = Optimizer::new(Rule::sgd(0.9), vec![group]).unwrap();
+    loss(&head).backward();
+    let before = head.parameters()[2].grad().copy();
+    let norm = sgd.clip_gradients(100.0).unwrap();
+    assert_close("norm", &Tensor::from(norm as f32), expected.get("clip.norm").unwrap(), 1e-5);
+    assert!(head.parameters()[2].grad() == before);
+    assert_eq!(sgd.clip_gradients(0.5).unwrap(), norm);
+    for (name, parameter) in head.named_parameters() {
+        let key = format!("clip.{name}");
+        assert_close(&key, &parameter.grad(), expected.get(&key).unwrap(), 1e-4);
     }
 }

@@ -10,9 +10,11 @@
 )]
 
 mod checkpoints;
+mod fine_tuning;
 mod formula;
 mod head;
 mod live;
+mod losses;
 mod pretrained;
 mod trunks;
 

@@ -177,17 +177,27 @@ def mask(name, shape, share):
     return torch.where(u < share, 0.0, 1 / (1 - share)).float()
 
 
+LABELS = torch.tensor([2, 0, 1, 1, 0])
+
+
+def head_masks(rows=ROWS, features=FEATURES):
+    return mask("mask1", (rows, features), 0.25), mask("mask2", (rows, HIDDEN), 0.5)
+
+
+def state(net):
+    return {n: t.clone() for n, t in net.state_dict().items() if not n.endswith("tracked")}
+
+
 def head():
     x = formula("features", (ROWS, FEATURES))
-    labels = torch.tensor([2, 0, 1, 1, 0])
-    masks = mask("mask1", (ROWS, FEATURES), 0.25), mask("mask2", (ROWS, HIDDEN), 0.5)
+    masks = head_masks()
     out = {"eval.log_probs": fill(Head()).eval()(x).detach()}
     for run, decay in [("plain", 0.0), ("decay", 0.01)]:
         net = fill(Head()).train()
         sgd = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, weight_decay=decay)
         for step in [1, 2, 3]:
             log_probs = net(x, masks)
-            loss = F.nll_loss(log_probs, labels)
+            loss = F.nll_loss(log_probs, LABELS)
             sgd.zero_grad()
             loss.backward()
             sgd.step()
@@ -195,8 +205,104 @@ def head():
                 out["train.log_probs"], out["train.loss"] = log_probs.detach(), loss.detach()
                 out |= {f"gradient.{n}": p.grad.clone() for n, p in net.named_parameters()}
             if (run, step) in [("plain", 1), ("plain", 3), ("decay", 3)]:
-                state = {n: t.clone() for n, t in net.state_dict().items() if not n.endswith("tracked")}
-                out |= {f"{run}{step}.{n}": t for n, t in state.items()}
+                out |= {f"{run}{step}.{n}": t for n, t in state(net).items()}
+    return out
+
+
+# More of the head's training: ten steps of a cosine, AdamW with two groups, clipped gradients
+
+
+def training():
+    x, masks, out = formula("features", (ROWS, FEATURES)), head_masks(), {}
+
+    def steps(net, optimizer, rates):
+        for rate in rates:
+            for group, lr in zip(optimizer.param_groups, rate):
+                group["lr"] = lr
+            optimizer.zero_grad()
+            F.nll_loss(net(x, masks), LABELS).backward()
+            optimizer.step()
+
+    # The recipe's cosine over one cycle of ten steps, as float32, so that both sides step with the same numbers.
+    rates = torch.tensor([0.1 / 2 * (1 + math.cos(math.pi * i / 10)) for i in range(10)])
+    net = fill(Head()).train()
+    steps(net, torch.optim.SGD(net.parameters(), lr=1, momentum=0.9), [[r.item()] for r in rates])
+    out |= {"cosine.rates": rates} | {f"cosine.{n}": t for n, t in state(net).items()}
+
+    net = fill(Head()).train()
+    groups = [{"params": [*a.parameters(), *b.parameters()], "weight_decay": decay}
+              for a, b, decay in [(net.bn1, net.linear1, 0.5), (net.bn2, net.linear2, 0.0)]]
+    steps(net, torch.optim.AdamW(groups), [[0.02, 0.005]] * 3)
+    out |= {f"adamw.{n}": t for n, t in state(net).items()}
+
+    net = fill(Head()).train()
+    F.nll_loss(net(x, masks), LABELS).backward()
+    out["clip.norm"] = nn.utils.clip_grad_norm_(net.parameters(), 0.5)
+    out |= {f"clip.{n}": p.grad.clone() for n, p in net.named_parameters()}
+    return out
+
+
+# Losses, with their gradients by the logits
+
+
+def losses():
+    out = {}
+    weights, partner, share = torch.tensor([0.5, 2.0, 1.25]), torch.tensor([0, 0, 2, 1, 1]), 0.3
+    for name, options in {
+        "plain": {},
+        "smoothed": {"label_smoothing": 0.1},
+        "weighted": {"weight": weights},
+        "both": {"label_smoothing": 0.1, "weight": weights},
+    }.items():
+        criterion = nn.CrossEntropyLoss(**options)
+        for mixed in [False, True]:
+            logits = (3 * formula("logits", (ROWS, CLASSES))).requires_grad_()
+            loss = criterion(logits, LABELS)
+            if mixed:
+                loss = share * loss + (1 - share) * criterion(logits, partner)
+            loss.backward()
+            key = name + (".mixed" if mixed else "")
+            out[f"{key}.loss"], out[f"{key}.gradient"] = loss.detach(), logits.grad
+    return out
+
+
+# One step of the whole network. Of each tensor its norm, its largest magnitude and SAMPLE numbers are kept, as a row of
+# a table; the tensors are in the order of their names.
+
+SAMPLE = 16
+RATES = [1e-4, 1e-3, 1e-2]
+
+
+def table(tensors):
+    def row(tensor):
+        flat = tensor.flatten()
+        return torch.cat([torch.stack([flat.norm(), flat.abs().max()]), flat[[i * 7919 % len(flat) for i in range(SAMPLE)]]])
+
+    return torch.stack([row(tensors[name]) for name in sorted(tensors)])
+
+
+def fine_tuning():
+    x, out = formula("input", (ROWS, *INPUT[1:])), {}
+    for run, frozen in {"all": [], "early_frozen": [0], "trunk_frozen": [0, 1]}.items():
+        trunk, early, late, _ = resnet("resnet18")
+        features = 2 * 512
+        head = Head()
+        head.bn1, head.linear1 = nn.BatchNorm1d(features), nn.Linear(features, HIDDEN)
+        parts = [early.train(), late.train(), fill(head).train()]
+        for part in frozen:
+            parts[part].eval().requires_grad_(False)
+        sgd = torch.optim.SGD([{"params": p.parameters(), "lr": lr} for p, lr in zip(parts, RATES)], momentum=0.9)
+        y = late(early(x))
+        y = torch.cat([F.adaptive_max_pool2d(y, 1), F.adaptive_avg_pool2d(y, 1)], 1).flatten(1)
+        loss = F.nll_loss(head(y, head_masks(ROWS, features)), LABELS)
+        loss.backward()
+        sgd.step()
+        out[f"{run}.loss"] = loss.detach()
+        for name, net in [("trunk", trunk), ("head", head)]:
+            gradients = {n: p.grad for n, p in net.named_parameters() if p.grad is not None}
+            if gradients:
+                out[f"{run}.{name}.gradients"] = table(gradients)
+            out[f"{run}.{name}.state"] = table(state(net))
     return out
 
 
@@ -219,13 +325,15 @@ def checkpoint():
 
 
 def write(folder):
-    for name, make in (TRUNKS | {"head": head}).items():
-        tensors = make() if name == "head" else trunk(make)
+    trunks = {name: (lambda make=make: trunk(make)) for name, make in TRUNKS.items()}
+    others = {"head": head, "training": training, "losses": losses, "fine_tuning": fine_tuning}
+    for name, make in (trunks | others).items():
+        tensors = make()
         save_file({k: v.contiguous() for k, v in tensors.items()}, folder / f"{name}.safetensors")
     torch.save(checkpoint(), folder / "zip.pth")
     torch.save(checkpoint(), folder / "legacy.pth", _use_new_zipfile_serialization=False)
-    state = checkpoint()["state_dict"]
-    plain = {n.removeprefix("module."): t.detach().float().contiguous().clone() for n, t in state.items()}
+    tensors = checkpoint()["state_dict"]
+    plain = {n.removeprefix("module."): t.detach().float().contiguous().clone() for n, t in tensors.items()}
     save_file(plain, folder / "checkpoint.safetensors")
 
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use pipeline_nn::backbones::{BACKBONES, find};
-use pipeline_nn::{Backbone, Device, Kind, Mode, Tensor, Weights, no_grad};
+use pipeline_nn::{Backbone, Device, Dtype, Kind, Mode, Tensor, Trunk, Weights, no_grad};
 use pipeline_stage::Hint;
 
-use crate::{assert_close, formula, read_fixture};
+use crate::{assert_close, formula, one_thread, read_fixture};
 
 const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
 
@@ -150,4 +150,51 @@ fn zero_tensors(arch: &str) -> BTreeMap<String, Tensor> {
 
 fn zeros(arch: &str) -> Weights {
     Weights::new("w.pth", zero_tensors(arch))
+}
+
+/// The layer group of a tensor's name is the one whose mode decides over it.
+#[test]
+fn training_mode_of_a_group_moves_the_running_statistics_of_its_tensors_alone() {
+    one_thread();
+    for backbone in BACKBONES {
+        for (group, modes) in [[Mode::Train, Mode::Eval], [Mode::Eval, Mode::Train]].into_iter().enumerate() {
+            let trunk = backbone.load(&formula_weights(backbone), Device::Cpu).unwrap();
+            let before: Vec<Tensor> = trunk.named_tensors().values().map(Tensor::copy).collect();
+            let _ = no_grad(|| trunk.forward(&formula::tensor("input", &[2, 3, 64, 33]), modes)).unwrap();
+            for ((name, tensor), before) in trunk.named_tensors().iter().zip(before) {
+                let is_its = name.contains("running_") && backbone.group_of(name) == group;
+                assert_eq!(!tensor.equal(&before), is_its, "{} {name} in {modes:?}", backbone.arch);
+            }
+            let parameters = [0, 1].map(|group| trunk.parameters(group).len());
+            let wanted = trunk.named_tensors().keys().filter(|name| !name.contains("running_")).count();
+            assert_eq!(parameters.iter().sum::<usize>(), wanted, "{}", backbone.arch);
+        }
+    }
+}
+
+/// bfloat16 has 8 bits of precision: a map's error stays within a few of its steps, and weights get float32 gradients.
+#[test]
+fn a_trunk_in_bfloat16_is_near_the_one_in_float32_and_its_gradients_are_float32() {
+    one_thread();
+    for arch in ["resnet18", "efficientnet_lite0"] {
+        let backbone = find(arch).unwrap();
+        let load = || backbone.load(&formula_weights(backbone), Device::Cpu).unwrap();
+        let x = formula::tensor("input", &[3, 3, 64, 97]);
+        let map = |trunk: &Trunk| trunk.forward(&x, [Mode::Eval; 2]).unwrap();
+        let (plain, half) = (load(), load().with_dtype(Dtype::Bf16));
+        half.set_trained(0, true).unwrap();
+        let (expected, found) = (map(&plain), map(&half));
+        assert_eq!(found.kind(), Kind::Float);
+        let error = (&found - &expected).norm().double_value(&[]) / expected.norm().double_value(&[]);
+        assert!(error > 0.0 && error < 0.02, "{arch}: {error}");
+        found.sum(Kind::Float).backward();
+        for (name, parameter) in half.parameters(0) {
+            let gradient = parameter.grad();
+            assert!(gradient.defined() && gradient.kind() == Kind::Float, "{arch} {name}");
+        }
+        assert!(
+            half.parameters(1).iter().all(|(_, p)| !p.grad().defined()),
+            "{arch}: the second group is frozen"
+        );
+    }
 }

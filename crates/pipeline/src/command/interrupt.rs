@@ -24,6 +24,7 @@ impl Interrupt {
                 for signal in signals.forever() {
                     if seen.swap(signal, Ordering::SeqCst) != 0 {
                         // Nothing half-made is ever visible, so leaving at once is safe.
+                        crate::terminal::restore();
                         std::process::exit(i32::from(code(signal)));
                     }
                     cancel.cancel();

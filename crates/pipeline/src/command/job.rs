@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use pipeline_runner::{RunOptions, Selection};
+use pipeline_stage::CheckpointEvery;
 
 use super::Stop;
 use crate::config::{self, Job};
@@ -49,6 +50,7 @@ impl Folders {
             config: job.name.clone(),
             seed: job.seed,
             threads: available_threads(),
+            checkpoint_every: CheckpointEvery::default(),
             device: pipeline_nn::device::label(pipeline_nn::device::pick()),
             pipeline_version: env!("CARGO_PKG_VERSION").to_owned(),
             selection: Selection::default(),

@@ -1,12 +1,15 @@
 //! The command line: its arguments, and one function per subcommand.
 
+mod how;
 mod interrupt;
 mod job;
+mod lr_find;
 mod run;
 mod sample_data;
 mod stages;
 mod status;
 mod validate;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -33,6 +36,8 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 a stage or a download failed, 2 
 enum Command {
     Run(run::Arguments),
     Status(status::Arguments),
+    Watch(watch::Arguments),
+    LrFind(lr_find::Arguments),
     Validate(validate::Arguments),
     Stages(stages::Arguments),
     SampleData(sample_data::Arguments),
@@ -57,6 +62,8 @@ pub fn main() -> ExitCode {
     };
     let outcome = match arguments.command {
         Command::Run(arguments) => run::run(&arguments, &screen),
+        Command::Watch(arguments) => watch::run(&arguments, &screen),
+        Command::LrFind(arguments) => lr_find::run(&arguments, &screen),
         Command::Status(arguments) => status::run(&arguments, &screen),
         Command::Validate(arguments) => validate::run(&arguments, &screen),
         Command::Stages(arguments) => stages::run(&arguments, &screen),

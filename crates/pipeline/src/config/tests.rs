@@ -76,7 +76,7 @@ fn an_unknown_parameter_is_placed_with_the_known_ones_and_the_nearest() {
     assert_eq!(
         faults("pipeline: p\ningest: { root: photos }\nhead:       { learning_rate: 0.01 }\n"),
         ["configs/c.yaml:3:15: unknown key `learning_rate` in stage `head`\n\
-          expected one of: batch_size, epochs, lr, momentum, weight_decay\nhint: did you mean `lr`?"]
+          expected one of: accumulate, batch_size, class_weights, clip, cycle_len, cycle_mult, cycles, early_stopping, ema, epochs, keep, label_smoothing, lr, momentum, optimizer, sampler, schedule, warmup_steps, weight_decay\nhint: did you mean `lr`?"]
     );
 }
 
@@ -86,7 +86,7 @@ fn a_wrong_type_and_a_wrong_range_name_the_parameter() {
         faults("pipeline: p\ningest: { root: photos }\nhead: { lr: fast }\nprecompute: { size: 7 }\n"),
         [
             "configs/c.yaml:4:21: `precompute.size`: expected 32 to 1024 pixels, found 7",
-            "configs/c.yaml:3:13: `head.lr`: expected a number, found the text `fast`",
+            "configs/c.yaml:3:13: `head.lr`: expected a number, a list or a map, found the text `fast`",
         ]
     );
 }
@@ -124,7 +124,9 @@ fn a_wrong_override_is_placed_at_the_argument() {
     );
     assert_eq!(
         project.load(&["head.lr.x=5"]).err().unwrap(),
-        ["--set head.lr.x=5: `head.lr`: expected a number, found a map"]
+        [
+            "--set head.lr.x=5: `head.lr`: expected a rate, a list with a rate for each layer group, or `find: valley` (or slide, minimum, steep)"
+        ]
     );
     assert!(
         project.load(&["tail.lr=1"]).err().unwrap()[0].starts_with("--set tail.lr=1: unknown key `tail`")
@@ -153,7 +155,7 @@ fn an_unknown_stage_kind_is_placed_in_the_pipeline() {
     assert_eq!(
         pipeline_faults("stages:\n  ingest: { kind: ingets }\n"),
         ["pipelines/p.yaml:2:19: unknown stage kind `ingets`\n\
-          expected one of: ingest, augment, backbone, precompute, head, evaluate\nhint: did you mean `ingest`?"]
+          expected one of: ingest, augment, backbone, precompute, head, finetune, evaluate\nhint: did you mean `ingest`?"]
     );
 }
 

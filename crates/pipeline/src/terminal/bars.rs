@@ -54,6 +54,8 @@ impl<'a> Bars<'a> {
                     bar.set_message(text.clone());
                 }
             }
+            // The numbers of the moment come as status, those of an epoch as a note.
+            Event::Measured(_) => {}
             Event::Note(text) => {
                 let line = format!("  {name:<width$}   {text}", width = self.header.width);
                 self.all.suspend(|| self.screen.error(&line));

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use pipeline_runner::plan::Plan;
 use pipeline_runner::{Observer, StageReport};
-use pipeline_stage::Event;
+use pipeline_stage::{Event, Measured};
 use serde_json::{Value, json};
 
 use super::{Header, Screen};
@@ -42,6 +42,9 @@ impl<'a> Json<'a> {
                 json!({"event": "progress", "stage": stage, "done": done})
             }
             Event::Status(text) => json!({"event": "status", "stage": stage, "text": text}),
+            Event::Measured(Measured { phase, values }) => {
+                json!({"event": "measured", "stage": stage, "phase": phase, "values": values})
+            }
             Event::Note(text) => json!({"event": "note", "stage": stage, "text": text}),
             Event::Warning(text) => json!({"event": "warning", "stage": stage, "text": text}),
         };

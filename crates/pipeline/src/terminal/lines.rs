@@ -28,6 +28,8 @@ struct Work {
     /// When work was first done, and how much of it was done by then: a download goes on where it stopped.
     first: Option<(Instant, u64)>,
     said: Instant,
+    /// The numbers of the moment, as they were last said.
+    status: Option<String>,
 }
 
 impl<'a> Lines<'a> {
@@ -42,7 +44,8 @@ impl<'a> Lines<'a> {
         match event {
             Event::Begin { what, total, unit } => {
                 let now = Instant::now();
-                let begun = Work { what: what.clone(), total: *total, unit, first: None, said: now };
+                let (what, total) = (what.clone(), *total);
+                let begun = Work { what, total, unit, first: None, said: now, status: None };
                 work.insert(name.to_owned(), begun);
             }
             Event::Done(done) => {
@@ -54,7 +57,13 @@ impl<'a> Lines<'a> {
                     self.screen.error(&format!("  {name:<width$}   {line}", width = self.header.width));
                 }
             }
-            Event::Status(_) => {}
+            Event::Status(text) => {
+                if let Some(work) = work.get_mut(name) {
+                    work.status = Some(text.clone());
+                }
+            }
+            // The numbers of the moment come as status, those of an epoch as a note.
+            Event::Measured(_) => {}
             Event::Note(text) => {
                 self.screen.error(&format!("  {name:<width$}   {text}", width = self.header.width))
             }
@@ -64,7 +73,7 @@ impl<'a> Lines<'a> {
 }
 
 impl Work {
-    /// `decode and run the trunk: 512 of 5,000 photos, 46 photos/s, 1m 37 s left`
+    /// `train: 512 of 5,000 steps, 46 steps/s, 1m 37 s left, loss 0.0431`
     fn line(&self, done: u64) -> String {
         let (since, base) = self.first.unwrap_or((Instant::now(), done));
         let rate = done.saturating_sub(base) as f64 / since.elapsed().as_secs_f64().max(1e-9);
@@ -78,6 +87,9 @@ impl Work {
                 let left = words::duration(total.saturating_sub(done) as f64 / rate);
                 line.push_str(&format!(", {left} left"));
             }
+        }
+        if let Some(status) = &self.status {
+            line.push_str(&format!(", {status}"));
         }
         line
     }
@@ -119,12 +131,15 @@ mod tests {
             unit: "photos",
             first: Some((start, 0)),
             said: start,
+            status: None,
         };
         assert_eq!(work.line(1_000), "look: 1,000 of 5,000 photos, 100 photos/s, 40.0 s left");
         work.total = None;
         assert_eq!(work.line(1_000), "look: 1,000 photos, 100 photos/s");
         work.first = None;
         assert_eq!(work.line(1_000), "look: 1,000 photos");
+        work.status = Some("loss 0.0431".into());
+        assert_eq!(work.line(1_000), "look: 1,000 photos, loss 0.0431");
     }
 
     #[test]
@@ -136,6 +151,7 @@ mod tests {
             unit: "bytes",
             first: Some((start, 700_000_000)),
             said: start,
+            status: None,
         };
         let line = "fetch d.zip: 800.0 MB of 900.0 MB, 10.0 MB/s, 10.0 s left";
         assert_eq!(work.line(800_000_000), line);

@@ -3,10 +3,13 @@
 //! A run is watched in one of four [`Style`]s; [`watch`] chooses the observer.
 
 mod bars;
+mod curve;
 mod json;
+mod keys;
 mod lines;
 mod screen;
 pub(crate) mod summary;
+mod watched;
 pub(crate) mod words;
 
 use std::path::{Path, PathBuf};
@@ -14,7 +17,9 @@ use std::path::{Path, PathBuf};
 use pipeline_runner::plan::Plan;
 use pipeline_runner::{Observer, Outcome, StageReport, Unobserved};
 
+pub(crate) use keys::{Keys, restore};
 pub(crate) use screen::Screen;
+pub(crate) use watched::{Heading, Watched};
 
 /// How a run is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

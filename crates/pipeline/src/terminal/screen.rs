@@ -23,8 +23,31 @@ impl Screen {
         self.print(&value.to_string());
     }
 
+    /// Writes lines to standard output in the place of the `before` lines that were drawn there last. A line that is too
+    /// wide is cut by the terminal.
+    pub(crate) fn redraw(&self, text: &str, before: usize) {
+        let up = if before > 0 { format!("\u{1b}[{before}A") } else { String::new() };
+        // No wrapping; and each line erased behind its text, which flickers less than all of them at once.
+        let lines = plain(text).replace('\n', "\u{1b}[K\n");
+        self.print(&format!("\u{1b}[?7l{up}{lines}\u{1b}[K\u{1b}[?7h\u{1b}[J"));
+    }
+
+    /// Columns and rows of the terminal that standard output is; `None` where it is none.
+    pub(crate) fn size(&self) -> Option<(usize, usize)> {
+        let out = std::io::stdout();
+        let size = if out.is_terminal() { rustix::termios::tcgetwinsize(&out).ok()? } else { return None };
+        // A terminal that does not know its size has the usual one.
+        let or = |n: u16, usual| if n == 0 { usual } else { usize::from(n) };
+        Some((or(size.ws_col, 80), or(size.ws_row, 24)))
+    }
+
+    /// Whether nobody reads standard output any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
     fn print(&self, text: &str) {
-        if self.closed.load(Ordering::Relaxed) {
+        if self.is_closed() {
             return;
         }
         let mut out = std::io::stdout().lock();

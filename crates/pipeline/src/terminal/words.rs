@@ -1,20 +1,6 @@
-//! Numbers in words: durations and sizes; counts are the stages' own.
+//! Numbers in words: sizes and rates; counts and durations are the stages' own.
 
-pub(crate) use pipeline_stage::words::count;
-
-/// A duration as people say it: `0.6 s`, `9m 02 s`, `1h 03m`.
-pub(crate) fn duration(seconds: f64) -> String {
-    // From here on it would be rounded to `60.0 s`.
-    if seconds < 59.95 {
-        return format!("{seconds:.1} s");
-    }
-    let whole = seconds.round() as u64;
-    if whole < 3600 {
-        format!("{}m {:02} s", whole / 60, whole % 60)
-    } else {
-        format!("{}h {:02}m", whole / 3600, whole % 3600 / 60)
-    }
-}
+pub(crate) use pipeline_stage::words::{count, duration};
 
 /// A size in powers of 1,000: `812 B`, `4.1 MB`.
 pub(crate) fn size(bytes: u64) -> String {
@@ -57,15 +43,6 @@ mod tests {
         assert_eq!(rate(45.6, "photos"), "46 photos/s");
         assert_eq!(rate(12_345.0, "files"), "12,345 files/s");
         assert_eq!(rate(4_096_000.0, "bytes"), "4.1 MB/s");
-    }
-
-    #[test]
-    fn durations_grow_from_seconds_to_hours() {
-        assert_eq!(duration(0.04), "0.0 s");
-        assert_eq!(duration(59.94), "59.9 s");
-        assert_eq!(duration(59.96), "1m 00 s");
-        assert_eq!(duration(542.0), "9m 02 s");
-        assert_eq!(duration(3780.0), "1h 03m");
     }
 
     #[test]

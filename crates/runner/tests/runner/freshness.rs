@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use pipeline_runner::{Selection, run};
-use pipeline_stage::Cancel;
+use pipeline_runner::{RunOptions, Selection, run};
+use pipeline_stage::{Cancel, CheckpointEvery};
 use serde_json::json;
 
 use crate::project::{Listener, Project, chain, chain_with, draw, graph, join, outcomes, read};
@@ -181,4 +181,20 @@ fn an_observer_is_told_the_reasons_in_order() {
     assert_eq!(record["outcome"], "succeeded");
     assert_eq!(record["stages"][1]["outcome"], "ran");
     assert_eq!(record["stages"][1]["reason"], "keep 2 → 3");
+}
+
+#[test]
+fn what_a_stage_measures_is_in_the_record_and_how_often_it_keeps_is_in_no_key() {
+    let project = Project::new();
+    let nodes = || vec![join("m", json!({"text": "", "behaviour": "measure"}), &[])];
+    let report = project.run(nodes());
+    let events = fs_err::read_to_string(report.dir.join("events.jsonl")).unwrap();
+    let lines = events.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let measured: Vec<_> = lines.filter(|event| event["event"] == "measured").collect();
+    let values = json!({"step": 3.0, "train_loss": 0.625});
+    assert_eq!(measured, [json!({"event": "measured", "stage": "m", "phase": "train", "values": values})]);
+    assert_eq!(project.text("m"), "7 steps");
+    let often = RunOptions { checkpoint_every: CheckpointEvery::Seconds(1.0), ..project.options() };
+    let again = project.try_run(nodes(), &often).unwrap();
+    assert_eq!(again.stages[0].outcome.word(), "fresh");
 }

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use pipeline_runner::{
     Error, Graph, Node, Observer, Plan, RunOptions, RunReport, Selection, Unobserved, plan, run,
 };
-use pipeline_stage::{AnyStage, Cancel, Event};
+use pipeline_stage::{AnyStage, Cancel, CheckpointEvery, Event};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -100,6 +100,7 @@ pub(crate) fn options(root: &Path) -> RunOptions {
         config: "c".to_owned(),
         seed: 1,
         threads: NonZeroUsize::MIN,
+        checkpoint_every: CheckpointEvery::Steps(7),
         device: "cpu".to_owned(),
         pipeline_version: "0.0.0".to_owned(),
         selection: Selection::default(),

@@ -143,3 +143,14 @@ fn views_open_in_other_tools() {
     let value = |row: &pipeline_table::ViewRow| json!({"id": row.id, "view": row.view, "scale": row.numbers[0], "flip": row.numbers[1]});
     check("views.py", &store, rows.iter().map(value).collect());
 }
+
+#[test]
+fn a_learning_rate_curve_opens_in_other_tools() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("finder");
+    fs_err::create_dir(&store).unwrap();
+    let rows = curve(70);
+    write_curve(&store.join("lr_curve.parquet"), &rows).unwrap();
+    let value = |row: &pipeline_table::CurveRow| json!({"step": row.step, "lr": row.lr, "loss": row.loss, "smoothed": row.smoothed});
+    check("lr_curve.py", &store, rows.iter().map(value).collect());
+}

@@ -7,9 +7,11 @@
     reason = "helpers of tests: a failure fails the test, a skip is said"
 )]
 
+mod curve;
 mod damage;
 mod form;
 mod interop;
+mod lines;
 mod refused;
 mod round_trip;
 mod rows;

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use pipeline_table::{
-    FeatureRow, Features, FeaturesMeta, FeaturesReader, FeaturesWriter, HistoryRow, HistoryWriter, ImageRow,
-    ImagesWriter, Mode, PredictionRow, PredictionsWriter, Result, Split, Verdict, ViewRow, ViewsWriter,
+    CurveRow, CurveWriter, FeatureRow, Features, FeaturesMeta, FeaturesReader, FeaturesWriter, HistoryRow,
+    HistoryWriter, ImageRow, ImagesWriter, Mode, PredictionRow, PredictionsWriter, Result, Split, Verdict,
+    ViewRow, ViewsWriter,
 };
 
 pub(crate) fn meta(dim: usize) -> FeaturesMeta {
@@ -115,7 +116,7 @@ pub(crate) fn write_predictions(path: &Path, rows: &[PredictionRow]) -> Result<(
 pub(crate) fn history_row(epoch: u32, groups: usize) -> HistoryRow {
     HistoryRow {
         stage: "head".to_owned(),
-        phase: "fit".to_owned(),
+        phase: "valid".to_owned(),
         epoch,
         step: u64::from(epoch) * 63,
         lr: (0..groups).map(|group| 1e-4 * 10_f64.powi(group as i32)).collect(),
@@ -129,6 +130,22 @@ pub(crate) fn history_row(epoch: u32, groups: usize) -> HistoryRow {
 pub(crate) fn write_history(path: &Path, rows: &[HistoryRow]) -> Result<()> {
     let mut writer = HistoryWriter::create(path)?;
     rows.iter().try_for_each(|row| writer.write(row))?;
+    writer.finish()
+}
+
+/// A curve that falls and rises again.
+pub(crate) fn curve(steps: u64) -> Vec<CurveRow> {
+    let row = |step| {
+        let part = step as f64 / steps as f64;
+        let loss = 1.0 + (part - 0.7).powi(2) / 3.0;
+        CurveRow { step, lr: 1e-5 * 1e6_f64.powf(part), loss, smoothed: loss + 0.125 }
+    };
+    (0..steps).map(row).collect()
+}
+
+pub(crate) fn write_curve(path: &Path, rows: &[CurveRow]) -> Result<()> {
+    let mut writer = CurveWriter::create(path)?;
+    rows.iter().try_for_each(|row| writer.write(*row))?;
     writer.finish()
 }
 

@@ -1,26 +1,24 @@
-//! Parallel work on a stream of items with results in order and memory bounded.
+//! [`in_order`]: parallel work on a stream of items, with results in order and memory bounded. For stages that decode
+//! photos while something else computes.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use pipeline_stage::Failure;
-
-/// Items that may wait before a lane, and results that may wait behind it. Two hide the jitter of a
-/// slow item; more only cost memory.
-const WAITING: usize = 2;
+use crate::failure::Failure;
 
 /// Runs `work` on every item, each lane in a thread of its own, and hands the results to `sink` in the
 /// order of the items.
 ///
 /// Items are dealt out in turn (item k to lane k mod n), so the sink knows which lane has the next
-/// result, and nothing has to be sorted. Bounded channels hold back the reader when lanes are busy and
-/// lanes when the sink is.
+/// result, and nothing has to be sorted. At most `waiting` items before each lane, and as many results behind it, are in
+/// memory besides those at work: two hide the jitter of a slow item, more only cost memory.
 ///
 /// # Errors
 /// The first failure in the order of the items, of the items themselves, of `work` or of `sink`. All
 /// threads have ended when this returns.
-pub(crate) fn in_order<L, I, R>(
+pub fn in_order<L, I, R>(
     lanes: Vec<L>,
+    waiting: usize,
     items: impl Iterator<Item = Result<I, Failure>> + Send,
     work: impl Fn(&mut L, I) -> Result<R, Failure> + Sync,
     mut sink: impl FnMut(R) -> Result<(), Failure>,
@@ -35,8 +33,8 @@ where
         let mut from_lanes: Vec<Receiver<Result<R, Failure>>> = Vec::new();
         let mut threads = Vec::new();
         for mut lane in lanes {
-            let (to_lane, items) = sync_channel::<Result<I, Failure>>(WAITING);
-            let (results, from_lane) = sync_channel(WAITING);
+            let (to_lane, items) = sync_channel::<Result<I, Failure>>(waiting);
+            let (results, from_lane) = sync_channel(waiting);
             let work = &work;
             threads.push(scope.spawn(move || {
                 for item in items {
@@ -85,7 +83,7 @@ mod tests {
             thread::sleep(Duration::from_micros(300 - 100 * (item % 3)));
             Ok(2 * item)
         };
-        in_order(vec![(); lanes], (0..items).map(Ok), work, |r| {
+        in_order(vec![(); lanes], 2, (0..items).map(Ok), work, |r| {
             results.push(r);
             Ok(())
         })
@@ -108,7 +106,7 @@ mod tests {
         let work = |(): &mut (), item: u64| {
             if item >= 4 { Err(Failure::new(format!("item {item}"), None)) } else { Ok(item) }
         };
-        let failure = in_order(vec![(); 3], (0..1_000_000).map(Ok), work, |r| {
+        let failure = in_order(vec![(); 3], 2, (0..1_000_000).map(Ok), work, |r| {
             seen.push(r);
             Ok(())
         })
@@ -121,13 +119,13 @@ mod tests {
     #[should_panic(expected = "item 5")]
     fn a_panic_in_a_lane_is_passed_on_with_its_message() {
         let work = |(): &mut (), item: u64| if item == 5 { panic!("item {item}") } else { Ok(item) };
-        let _ = in_order(vec![(); 2], (0..1_000_000).map(Ok), work, |_| Ok(()));
+        let _ = in_order(vec![(); 2], 2, (0..1_000_000).map(Ok), work, |_| Ok(()));
     }
 
     #[test]
     fn a_failing_sink_ends_everything() {
         let failure =
-            in_order(vec![(); 2], (0..1_000_000).map(Ok), |(), i: u64| Ok(i), |_| Err(Failure::Cancelled));
+            in_order(vec![(); 2], 2, (0..1_000_000).map(Ok), |(), i: u64| Ok(i), |_| Err(Failure::Cancelled));
         assert!(matches!(failure, Err(Failure::Cancelled)));
     }
 }

@@ -1,24 +1,20 @@
-//! The `evaluate` stage on small heads and features, one of them computed by hand.
-
-#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+//! Models whose trunk made the feature table, on small heads and features, one of them computed by hand.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use pipeline_evaluate::{Evaluate, Metrics};
+use pipeline_evaluate::Evaluate;
 use pipeline_nn::artifact::ModelRecord;
 use pipeline_nn::{Device, Head, Kind, Sizes, Tensor, weights};
 use pipeline_photo::Preprocessing;
 use pipeline_stage::{Artifact, Digest};
-use pipeline_table::{FeatureRow, FeaturesMeta, FeaturesWriter, PredictionRow, PredictionsReader, Split};
+use pipeline_table::{FeatureRow, FeaturesMeta, FeaturesWriter, PredictionRow, Split};
 use pipeline_testkit::StageBench;
 use serde_json::json;
 
-const DIM: usize = 4;
+use crate::fixtures::{classes, metrics, predictions};
 
-fn classes() -> Vec<String> {
-    ["cats", "dogs", "emus"].map(str::to_owned).to_vec()
-}
+const DIM: usize = 4;
 
 fn preprocessing() -> Preprocessing {
     Preprocessing::new(64, [0.5; 3], [0.25; 3])
@@ -87,13 +83,9 @@ fn metrics_are_those_of_the_predictions_for_every_model_side_by_side() {
     let inputs = [("features", vec![&features]), ("models", vec![&models[0], &models[1]])];
     let made = bench.run(&Evaluate, &json!({}), &inputs, &[]).unwrap();
 
-    let predictions: Vec<PredictionRow> = PredictionsReader::open(&made.artifact.path("predictions.parquet"))
-        .unwrap()
-        .map(Result::unwrap)
-        .collect();
+    let predictions = predictions(&made);
     assert_eq!(predictions.len(), 2 * 23, "one row per plain valid photo and model");
-    let metrics: Metrics =
-        serde_json::from_str(&fs_err::read_to_string(made.artifact.path("metrics.json")).unwrap()).unwrap();
+    let metrics = metrics(&made);
     for model in ["head", "tall"] {
         let own: Vec<&PredictionRow> = predictions.iter().filter(|p| p.model == model).collect();
         let m = &metrics.models[model];
@@ -177,10 +169,7 @@ fn probabilities_predictions_and_losses_are_those_computed_by_hand() {
     let inputs = [("features", vec![&features]), ("models", vec![&model])];
     let made = bench.run(&Evaluate, &json!({}), &inputs, &[]).unwrap();
 
-    let predictions: Vec<PredictionRow> = PredictionsReader::open(&made.artifact.path("predictions.parquet"))
-        .unwrap()
-        .map(Result::unwrap)
-        .collect();
+    let predictions = predictions(&made);
     let expected = [
         ("cats", [0.5, 0.25, 0.25], 2f32.ln()),
         ("dogs", [0.25, 0.5, 0.25], 4f32.ln()),
@@ -199,8 +188,7 @@ fn probabilities_predictions_and_losses_are_those_computed_by_hand() {
         assert_eq!(row.confidence, row.probs[row.predicted_id as usize]);
     }
     assert_eq!(predictions.len(), 3);
-    let metrics: Metrics =
-        serde_json::from_str(&fs_err::read_to_string(made.artifact.path("metrics.json")).unwrap()).unwrap();
+    let metrics = metrics(&made);
     let head = &metrics.models["head"];
     assert_eq!((head.photos, head.errors, head.accuracy), (3, 2, 1.0 / 3.0));
     // (ln 2 + ln 4 + ln 8) / 3 = ln 4.
@@ -233,7 +221,7 @@ fn a_model_of_another_trunk_or_other_classes_is_refused() {
     let other = model(bench.dir(), "other", 1, classes(), b"another trunk");
     assert!(run(other).starts_with("model `other` has the trunk "));
     let two = model(bench.dir(), "two", 1, classes()[..2].to_vec(), b"trunk");
-    assert_eq!(run(two), "model `two` knows the classes cats, dogs, but the features have cats, dogs, emus");
+    assert_eq!(run(two), "model `two` knows the classes cats, dogs, but the photos have cats, dogs, emus");
 }
 
 #[test]
@@ -246,20 +234,25 @@ fn a_split_without_labelled_photos_is_refused() {
         let inputs = [("features", vec![features]), ("models", vec![&model])];
         bench.run(&Evaluate, &json!({ "split": split }), &inputs, &[]).unwrap_err().to_string()
     };
-    assert_eq!(run(&unlabelled, "valid"), "there are no labelled valid photos in the features to measure on");
-    assert_eq!(run(&labelled, "test"), "there are no labelled test photos in the features to measure on");
+    assert_eq!(
+        run(&unlabelled, "valid"),
+        "there are no labelled valid photos to measure on in the input `features`"
+    );
+    assert_eq!(
+        run(&labelled, "test"),
+        "there are no labelled test photos to measure on in the input `features`"
+    );
 }
 
-/// Raise `Evaluate::VERSION` when this fails: a loss within 0.1 % of that of version 1, and the same counts.
+/// Raise `Evaluate::VERSION` when this fails: a loss within 0.1 % of that of version 2, and the same counts.
 #[test]
-fn version_1_measures_this() {
+fn version_2_measures_this_in_a_table() {
     let bench = StageBench::default();
     let features = features(bench.dir(), 23, true);
     let model = model(bench.dir(), "head", 7, classes(), b"trunk");
     let inputs = [("features", vec![&features]), ("models", vec![&model])];
     let made = bench.run(&Evaluate, &json!({}), &inputs, &[]).unwrap();
-    let metrics: Metrics =
-        serde_json::from_str(&fs_err::read_to_string(made.artifact.path("metrics.json")).unwrap()).unwrap();
+    let metrics = metrics(&made);
     let head = &metrics.models["head"];
     assert!((head.log_loss / 1.440_971 - 1.0).abs() < 1e-3, "{}", head.log_loss);
     assert_eq!(head.confusion, [[4, 4, 0], [4, 3, 1], [3, 4, 0]]);

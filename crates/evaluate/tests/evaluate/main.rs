@@ -1,0 +1,9 @@
+//! The `evaluate` stage on small pictures, heads and features.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
+mod fixtures;
+mod photos;
+mod refusals;
+mod table;
+mod test_time;

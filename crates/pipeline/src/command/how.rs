@@ -1,0 +1,106 @@
+//! [`How`]: how stages are run and shown, for the subcommands that run some.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use pipeline_runner::{Outcome, RunOptions, RunReport};
+use pipeline_stage::{CheckpointEvery, exit};
+
+use super::interrupt::Interrupt;
+use super::{Stop, stop};
+use crate::config::Job;
+use crate::terminal::{Header, Screen, Style, summary, watch};
+
+/// How stages are run, and how that is shown.
+#[derive(Debug, clap::Args)]
+pub(super) struct How {
+    /// Threads to use [default: all processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    threads: Option<u16>,
+    /// Wait so long for a lock that another run holds, instead of stopping at once
+    #[arg(long, value_name = "SECONDS")]
+    wait_lock: Option<u64>,
+    /// How often a training writes a checkpoint, from which an interrupted run goes on: 30s, 2m, 500steps
+    #[arg(long, value_name = "INTERVAL", default_value_t)]
+    checkpoint_every: CheckpointEvery,
+    /// Print errors only
+    #[arg(long, conflicts_with = "json")]
+    quiet: bool,
+    /// Print events as JSON lines instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+impl How {
+    /// Does `work`; with `--json`, an error of it is an event, too.
+    pub(super) fn telling(
+        &self,
+        screen: &Screen,
+        work: impl FnOnce() -> Result<u8, Stop>,
+    ) -> Result<u8, Stop> {
+        let outcome = work();
+        if let (true, Err(stop)) = (self.json, &outcome) {
+            screen.json(&stop.json());
+        }
+        outcome
+    }
+
+    /// Runs what `options` selects of `job`, shows it, and says how the process ends. `again` is the command that goes on
+    /// after an interruption.
+    pub(super) fn run(
+        &self,
+        job: &Job,
+        mut options: RunOptions,
+        again: &str,
+        screen: &Screen,
+    ) -> Result<u8, Stop> {
+        options.threads = self.threads.and_then(|n| NonZeroUsize::new(n.into())).unwrap_or(options.threads);
+        // Hashing and the reading of tables use this pool. It can be set only once, which is now.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(options.threads.get()).build_global();
+        options.wait_lock = self.wait_lock.map(Duration::from_secs);
+        options.checkpoint_every = self.checkpoint_every;
+
+        let style = Style::choose(self.quiet, self.json, screen);
+        let header = Header {
+            config: job.name.clone(),
+            pipeline: job.pipeline.clone(),
+            seed: job.seed,
+            device: options.device.clone(),
+            threads: options.threads.get(),
+            width: job.graph.names().map(str::len).max().unwrap_or(0),
+            folder: options.folder.clone(),
+        };
+        let interrupt = Interrupt::listen();
+        let report = {
+            let observer = watch(style, &header, screen);
+            pipeline_runner::run(&job.graph, &options, &interrupt.cancel, observer.as_ref())
+        };
+        let report = report.map_err(|error| stop(&error, &interrupt))?;
+        summary::show(style, &report, &header, screen);
+        Ok(exit_code(&report, &interrupt, again, screen))
+    }
+}
+
+/// Prints what failed, and says how the process ends.
+fn exit_code(report: &RunReport, interrupt: &Interrupt, command: &str, screen: &Screen) -> u8 {
+    let mut code = exit::DONE;
+    for stage in &report.stages {
+        match &stage.outcome {
+            Outcome::Failed { message, hint } => {
+                screen.failure(&format!("{}: {message}", stage.name), hint.as_deref());
+                code = exit::STAGE_FAILED;
+            }
+            Outcome::Locked { message, hint } => {
+                screen.failure(&format!("{}: {message}", stage.name), hint.as_deref());
+                code = if code == exit::DONE { exit::LOCKED } else { code };
+            }
+            _ => {}
+        }
+    }
+    if report.cancelled() {
+        let way = format!("run it again to go on: {command}");
+        screen.failure("interrupted; finished stages are kept", Some(&way));
+        code = interrupt.exit_code().unwrap_or(exit::INTERRUPTED);
+    }
+    code
+}
