@@ -77,7 +77,7 @@ quick start done in {since_built} once built, {whole} in all. Next:
                      (or pandas, polars, pyarrow; `cargo xtask python` installs all four for .tools/python/bin/python)
   {command} run {CONFIG} --set head.lr=0.003   one number changed: only what depends on it runs
   {command} status {CONFIG}                    which stages are fresh
-  configs/dogscats.yaml                        the lesson's photos; copy it for your own"
+  configs/dogscats.yaml                        the whole lesson; copy it for your own photos"
     )
 }
 

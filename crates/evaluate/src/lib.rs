@@ -26,7 +26,7 @@ use pipeline_nn::{Dtype, device};
 use pipeline_photo::Augmentation;
 use pipeline_photo::augmentation::POLICY_FILE;
 use pipeline_stage::params::{Parameters, Problem};
-use pipeline_stage::{Context, Failure, Input, Source, Stage, Summary};
+use pipeline_stage::{Context, Failure, Hint, Input, Source, Stage, Summary};
 use pipeline_table::classes::CLASSES_FILE;
 use pipeline_table::images::IMAGES_FILE;
 use pipeline_table::{Mode, Split};
@@ -131,11 +131,21 @@ impl Stage for Evaluate {
         vec![]
     }
 
+    fn check_inputs(params: &Params, given: &[&str]) -> Vec<Problem> {
+        let problem = |error: Error| {
+            let message = error.to_string();
+            let problem = match error {
+                Error::TtaWithout { .. } => Problem::new("tta", message),
+                _ => Problem::whole(message),
+            };
+            Problem { hint: error.hint(), ..problem }
+        };
+        lacking(params, |input| given.contains(&input)).map(problem).into_iter().collect()
+    }
+
     fn run(params: &Params, cx: &Context<'_>) -> Result<Summary, Failure> {
-        let missing = ["images", "augment"].into_iter().filter(|input| cx.optional_input(input).is_none());
-        let missing: Vec<&str> = missing.collect();
-        if params.tta > 0 && !missing.is_empty() {
-            return Err(Error::TtaWithout { tta: params.tta, missing }.into());
+        if let Some(error) = lacking(params, |input| cx.optional_input(input).is_some()) {
+            return Err(error.into());
         }
         let table = cx.optional_input("features").map(Table::open).transpose()?;
         let gallery =
@@ -197,6 +207,16 @@ impl Stage for Evaluate {
         }
         metrics::write(cx, &Metrics::of(params.split, &tallies), &tallies)?;
         Ok(metrics::summary(params.split, &tallies, 1 + params.tta))
+    }
+}
+
+/// What cannot be done with the inputs that there are.
+fn lacking(params: &Params, has: impl Fn(&str) -> bool) -> Option<Error> {
+    let missing: Vec<&str> = ["images", "augment"].into_iter().filter(|input| !has(input)).collect();
+    match () {
+        () if !has("features") && !has("images") => Some(Error::NothingToLookAt),
+        () if params.tta > 0 && !missing.is_empty() => Some(Error::TtaWithout { tta: params.tta, missing }),
+        () => None,
     }
 }
 

@@ -38,6 +38,13 @@ pub trait Stage: Send + Sync + 'static {
     /// What comes from outside the pipeline. The runner finds, fetches and digests it before planning.
     fn sources(params: &Self::Params) -> Vec<Source>;
 
+    /// What is wrong with these parameters where the pipeline gives the stage the inputs of these names: what can be
+    /// told before anything runs. Whether required inputs are there is not asked here.
+    fn check_inputs(params: &Self::Params, given: &[&str]) -> Vec<Problem> {
+        let _ = (params, given);
+        vec![]
+    }
+
     /// Does the work. Reports progress, and returns soon after [`Context::cancel`] is set.
     ///
     /// # Errors
@@ -99,6 +106,11 @@ pub trait AnyStage: Send + Sync {
     /// # Errors
     /// As [`AnyStage::resolve`].
     fn sources(&self, resolved: &Value) -> Result<Vec<Source>, Vec<Problem>>;
+    /// [`Stage::check_inputs`] of resolved parameters.
+    fn check_inputs(&self, resolved: &Value, given: &[&str]) -> Vec<Problem> {
+        let _ = (resolved, given);
+        vec![]
+    }
     /// [`Stage::run`] with resolved parameters.
     ///
     /// # Errors
@@ -140,6 +152,10 @@ impl<S: Stage> AnyStage for S {
     }
     fn sources(&self, resolved: &Value) -> Result<Vec<Source>, Vec<Problem>> {
         Ok(S::sources(&params::parse::<S::Params>(resolved)?))
+    }
+    fn check_inputs(&self, resolved: &Value, given: &[&str]) -> Vec<Problem> {
+        params::parse::<S::Params>(resolved)
+            .map_or_else(|problems| problems, |typed| S::check_inputs(&typed, given))
     }
     fn run(&self, resolved: &Value, cx: &Context<'_>) -> Result<Summary, Failure> {
         let typed = params::parse::<S::Params>(resolved).map_err(Failure::from_problems)?;

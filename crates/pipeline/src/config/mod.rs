@@ -206,7 +206,7 @@ fn node(
     };
     let given = top.get(&entry.name).unwrap_or(&Value::Null);
     let given = overrides.apply(&entry.name, given, stage)?;
-    let params = stage.resolve(&given).map_err(|problems| {
+    let place_all = |problems: Vec<Problem>| {
         let place = |p: &Problem| {
             let path = [vec![entry.name.clone()], p.path.clone()].concat();
             // What is missing is reported at the stage's name.
@@ -218,7 +218,13 @@ fn node(
             })
         };
         problems.iter().map(|p| located(entry, place(p), p)).collect::<Vec<_>>()
-    })?;
+    };
+    let params = stage.resolve(&given).map_err(place_all)?;
+    let inputs: Vec<&str> = entry.inputs.keys().map(String::as_str).collect();
+    let problems = stage.check_inputs(&params, &inputs);
+    if !problems.is_empty() {
+        return Err(place_all(problems));
+    }
     Ok(Node { name: entry.name.clone(), stage, params, inputs: entry.inputs.clone() })
 }
 

@@ -160,6 +160,21 @@ fn an_unknown_stage_kind_is_placed_in_the_pipeline() {
 }
 
 #[test]
+fn what_a_stage_cannot_do_with_its_inputs_is_told_before_anything_runs() {
+    let evaluate = |inputs: &str, params: &str| {
+        let pipeline =
+            format!("{PIPELINE}  evaluate: {{ kind: evaluate, inputs: {{ {inputs}models: [head] }} }}\n");
+        let project = Project::new(&pipeline, &format!("pipeline: p\ningest: {{ root: a }}\n{params}"));
+        project.load(&[]).err().unwrap().remove(0)
+    };
+    let fault = evaluate("", "");
+    assert!(fault.contains("there is nothing to measure on") && fault.contains("hint: "), "{fault}");
+    let fault = evaluate("features: precompute, ", "evaluate: { tta: 4 }\n");
+    let start = "configs/c.yaml:3:18: `evaluate.tta`: `tta: 4` needs photos and the training policy";
+    assert!(fault.starts_with(start), "{fault}");
+}
+
+#[test]
 fn an_unknown_input_or_upstream_and_a_cycle_are_placed_in_the_pipeline() {
     let place = |pipeline: &str| {
         let fault = pipeline_faults(pipeline).remove(0);
