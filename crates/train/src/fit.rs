@@ -340,14 +340,15 @@ impl<'a> Fit<'a> {
         self.data.train(order, &mut |batch| {
             let plain = LossOptions::default();
             let log_probs = self.learner.forward_eval(&batch.x)?; // [N, classes]
-            let loss = no_grad(|| nll(&log_probs, &batch.labels, &plain))?.double_value(&[]);
+            let loss = no_grad(|| nll(&log_probs, &batch.labels, &plain))?;
+            let loss = loss.f_double_value(&[]).map_err(pipeline_nn::Error::torch("read the loss"))?;
             if loss.is_finite() { Ok(()) } else { self.diverged(loss, self.state.step, lr.clone()) }
         })
     }
 
     /// Whether every number of the network is one.
     fn is_finite(&self) -> Result<bool, Failure> {
-        let is_finite = |tensor: &Tensor| tensor.f_isfinite()?.f_all().map(|all| all.int64_value(&[]) != 0);
+        let is_finite = |tensor: &Tensor| Ok(tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? != 0);
         for tensor in self.learner.tensors().values() {
             if !is_finite(tensor).map_err(pipeline_nn::Error::torch("look at the weights"))? {
                 return Ok(false);

@@ -57,9 +57,8 @@ pub fn write_history(out: &Path, trained: &Trained, groups: &[String]) -> Result
     let rates: Vec<Vec<(u64, f64)>> = (0..groups.len())
         .map(|group| steps().filter_map(|row| Some((row.step, *row.lr.get(group)?))).collect())
         .collect();
-    let of_group = |(group, rates): (&'_ String, &'_ Vec<(u64, f64)>)| (group.clone(), rates.clone());
-    let named: Vec<(String, Vec<(u64, f64)>)> = groups.iter().zip(&rates).map(of_group).collect();
-    let lines: Vec<Rates<'_>> = named.iter().map(|(group, rates)| Rates { group, rates }).collect();
+    let lines: Vec<Rates<'_>> =
+        groups.iter().zip(&rates).map(|(group, rates)| Rates { group, rates }).collect();
     lr_chart(&lines).write_png(&out.join(LR_CHART_FILE))?;
     let averaged: Vec<(u64, f64)> = steps().map(|row| (row.step, row.train_loss)).collect();
     let valid: Vec<(u64, f64)> = rows.iter().filter_map(|row| Some((row.step, row.valid_loss?))).collect();
