@@ -9,6 +9,7 @@
 //! | which class is taken for which | [`confusion`] |
 //! | the loss shown while training | [`average`] |
 //! | how to train: the parameters that stages share | [`recipe`] |
+//! | what of it the finder looks at | [`searched`] |
 //! | learning rate at a step | [`schedule`] |
 //! | losses of growing learning rates, and when to stop | [`finder`] |
 //! | which learning rate such a curve suggests | [`suggestion`] |
@@ -27,6 +28,7 @@ pub mod likelihood;
 pub mod patience;
 pub mod recipe;
 pub mod schedule;
+pub mod searched;
 pub mod suggestion;
 
 pub use accuracy::{accuracy, argmax};
@@ -40,6 +42,7 @@ pub use likelihood::{mean_negative_log_likelihood, negative_log_likelihood};
 pub use patience::{Best, Patience, Seen};
 pub use recipe::{ClassWeights, Decays, Find, Keep, Length, OptimizerKind, Rates, Recipe, Sampler, spread};
 pub use schedule::{Schedule, ScheduleKind};
+pub use searched::{HasRecipe, Searched};
 pub use suggestion::{NoSuggestion, Suggestion};
 
 /// What functions of this crate return.

@@ -8,7 +8,7 @@ mod examples;
 
 use std::collections::BTreeMap;
 
-use pipeline_fit::{Length, Rates, Recipe};
+use pipeline_fit::{HasRecipe, Length, Rates, Recipe, Searched};
 use pipeline_nn::artifact::{BACKBONE_FILE, HEAD_FILE, MODEL_FILE, ModelRecord, TRUNK_FILE};
 use pipeline_nn::{Head, Sizes, device, weights};
 use pipeline_stage::params::{Parameters, Problem};
@@ -48,19 +48,9 @@ impl Parameters for Params {
     }
 }
 
-/// Parameters of `head`, without what makes no difference to the finder.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub struct FindParams(pub Params);
-
-impl Parameters for FindParams {
-    fn settle(&mut self) {
-        self.0.recipe = std::mem::take(&mut self.0.recipe).searched();
-        self.0.settle();
-    }
-
-    fn check(&self, problems: &mut Vec<Problem>) {
-        self.0.check(problems);
+impl HasRecipe for Params {
+    fn recipe_mut(&mut self) -> &mut Recipe {
+        &mut self.recipe
     }
 }
 
@@ -126,13 +116,13 @@ impl Stage for HeadLrFind {
     const INPUTS: &'static [Input] = INPUTS;
     const USES_SEED: bool = true;
     const LOCATORS: &'static [&'static str] = &[];
-    type Params = FindParams;
+    type Params = Searched<Params>;
 
-    fn sources(_: &FindParams) -> Vec<Source> {
+    fn sources(_: &Searched<Params>) -> Vec<Source> {
         vec![]
     }
 
-    fn run(FindParams(params): &FindParams, cx: &Context<'_>) -> Result<Summary, Failure> {
+    fn run(Searched(params): &Searched<Params>, cx: &Context<'_>) -> Result<Summary, Failure> {
         let Job { head, data, .. } = Job::open(cx)?;
         outputs::write_curve(&cx.out, &find(&params.recipe, &head, &data, cx)?)
     }
