@@ -1,4 +1,5 @@
-//! Times an epoch of the head on made-up features: 4,000 x 1,024, batches of 64, 2 classes, 2 threads.
+//! Times an epoch of the head on made-up features: 4,000 x 1,024, batches of 64, 2 classes, 2 threads, in float32 and in
+//! bfloat16.
 //!
 //! `cargo run --release -p pipeline-nn --example head_epoch`
 
@@ -8,7 +9,7 @@ use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use pipeline_nn::{
-    Device, Error, Group, Head, Kind, LossOptions, Optimizer, Rule, Sizes, Tensor, device, nll,
+    Device, Dtype, Error, Group, Head, Kind, LossOptions, Optimizer, Rule, Sizes, Tensor, device, nll,
 };
 use pipeline_stage::random::{Stream, shuffled};
 
@@ -23,7 +24,14 @@ fn main() -> Result<(), Error> {
     let features =
         (Tensor::arange(shape[0] * shape[1], (Kind::Float, Device::Cpu)) * 0.7).sin().reshape(shape);
     let labels = Tensor::from_slice(&(0..shape[0]).map(|row| row % 2).collect::<Vec<_>>());
-    let head = Head::new(SIZES, 1, Device::Cpu)?;
+    for dtype in [Dtype::F32, Dtype::Bf16] {
+        time(dtype, &features, &labels)?;
+    }
+    Ok(())
+}
+
+fn time(dtype: Dtype, features: &Tensor, labels: &Tensor) -> Result<(), Error> {
+    let head = Head::new(SIZES, 1, Device::Cpu)?.with_dtype(dtype);
     let group = Group { parameters: head.named_parameters(), weight_decay: 0.0 };
     let mut sgd = Optimizer::new(Rule::sgd(0.9), vec![group])?;
 
@@ -56,7 +64,8 @@ fn main() -> Result<(), Error> {
     }
     let [batch, forward, backward, step, all] = least.map(|seconds| seconds * 1e3);
     println!(
-        "epoch {all:.1} ms: batch {batch:.1}, forward with masks {forward:.1}, backward {backward:.1}, step {step:.1}"
+        "{}: epoch {all:.1} ms: batch {batch:.1}, forward with masks {forward:.1}, backward {backward:.1}, step {step:.1}",
+        dtype.as_str()
     );
     Ok(())
 }

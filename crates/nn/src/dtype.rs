@@ -1,4 +1,4 @@
-//! [`Dtype`]: the number format that a trunk computes in.
+//! [`Dtype`]: the number format that a network multiplies in.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,8 +6,9 @@ use tch::{Device, Kind};
 
 use crate::device;
 
-/// The number format of a trunk's maps and of the convolutions over them. Weights, statistics, gradients of weights and
-/// optimiser state are float32 in any case, and so is the head.
+/// The number format of what is multiplied: of a trunk's maps and the convolutions over them, and in a
+/// [head's training](crate::Head::with_dtype) of its wide layer. Weights, statistics, gradients of weights and optimiser
+/// state are float32 in any case.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Dtype {
@@ -16,7 +17,7 @@ pub enum Dtype {
     Auto,
     /// float32.
     F32,
-    /// bfloat16: the range of float32 with 8 bits of precision, for maps and convolutions.
+    /// bfloat16: the range of float32 with 8 bits of precision.
     Bf16,
 }
 

@@ -12,6 +12,7 @@ use tch::{Device, Kind, TchError, Tensor};
 
 use crate::batch_norm::{BatchNorm, Mode};
 use crate::dropout;
+use crate::dtype::Dtype;
 use crate::error::Error;
 use crate::linear::Linear;
 use crate::weights::Weights;
@@ -43,6 +44,8 @@ impl Sizes {
 pub struct Head {
     sizes: Sizes,
     device: Device,
+    /// What `linear1` multiplies in while training.
+    dtype: Dtype,
     bn1: BatchNorm,
     linear1: Linear,
     bn2: BatchNorm,
@@ -131,11 +134,19 @@ impl Head {
         Ok(Head {
             sizes,
             device,
+            dtype: Dtype::F32,
             bn1: BatchNorm::new(&mut provide, "bn1", features)?,
             linear1: Linear::new(&mut provide, "linear1", features, hidden)?,
             bn2: BatchNorm::new(&mut provide, "bn2", hidden)?,
             linear2: Linear::new(&mut provide, "linear2", hidden, classes)?,
         })
+    }
+
+    /// The head with the product of its wide layer, `linear1`, in another number format while it trains, and of that layer's
+    /// gradients; `Auto` is settled. It begins with float32, and [`forward_eval`](Self::forward_eval) keeps to it.
+    #[must_use]
+    pub fn with_dtype(self, dtype: Dtype) -> Head {
+        Head { dtype: dtype.settled(), ..self }
     }
 
     /// Its widths.
@@ -193,8 +204,9 @@ impl Head {
             Some(masks) => x.f_mul(masks[which]),
             None => Ok(x),
         };
+        let kind = if mode == Mode::Train { self.dtype.kind() } else { Kind::Float };
         let x = drop(self.bn1.forward(x, mode)?, 0)?; // [N, features]
-        let x = self.linear1.forward(&x)?.f_relu_()?; // [N, hidden]
+        let x = self.linear1.forward_in(kind, &x)?.f_relu_()?; // [N, hidden]
         let x = drop(self.bn2.forward(&x, mode)?, 1)?; // [N, hidden]
         self.linear2.forward(&x)?.f_log_softmax(1, Kind::Float) // [N, classes]
     }

@@ -1,6 +1,6 @@
 //! A fully connected layer.
 
-use tch::{TchError, Tensor};
+use tch::{Kind, TchError, Tensor};
 
 use crate::backbones::Provide;
 use crate::error::Error;
@@ -25,5 +25,14 @@ impl Linear {
     /// `x`: `[N, in]` to `[N, out]`.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
         x.f_linear(&self.weight, Some(&self.bias))
+    }
+
+    /// The same, multiplied in `kind`; `x`, the result and all gradients are float32.
+    pub(crate) fn forward_in(&self, kind: Kind, x: &Tensor) -> Result<Tensor, TchError> {
+        if kind == Kind::Float {
+            return self.forward(x);
+        }
+        let product = x.f_to_kind(kind)?.f_linear(&self.weight.f_to_kind(kind)?, None::<&Tensor>)?;
+        product.f_to_kind(Kind::Float)?.f_add(&self.bias)
     }
 }

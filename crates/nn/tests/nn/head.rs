@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use pipeline_nn::{Device, Group, Head, Kind, LossOptions, Optimizer, Rule, Sizes, Tensor, Weights, nll};
+use pipeline_nn::{
+    Device, Dtype, Group, Head, Kind, LossOptions, Optimizer, Rule, Sizes, Tensor, Weights, nll,
+};
 
 use crate::{assert_close, formula, read_fixture};
 
@@ -58,6 +60,25 @@ fn the_head_computes_what_pytorch_does() {
     assert_close("eval", &eval, expected.get("eval.log_probs").unwrap(), 1e-4);
     let train = log_probs(&head);
     assert_close("train", &train.detach(), expected.get("train.log_probs").unwrap(), 1e-4);
+}
+
+/// bfloat16 rounds to 8 bits: a relative error of at most 2^-9 for each factor, and most of it averages out.
+#[test]
+fn in_bfloat16_gradients_are_pytorchs_within_its_precision_and_answers_stay_float32() {
+    crate::one_thread();
+    let (exact, rounded) = (head(), head().with_dtype(Dtype::Bf16));
+    let answers = |head: &Head| Vec::<Vec<f32>>::try_from(head.forward_eval(&features()).unwrap()).unwrap();
+    assert_eq!(answers(&exact), answers(&rounded));
+    loss(&exact).backward();
+    loss(&rounded).backward();
+    for ((name, exact), (_, rounded)) in exact.named_parameters().into_iter().zip(rounded.named_parameters())
+    {
+        let norm = |t: &Tensor| t.norm().double_value(&[]);
+        assert_eq!(rounded.grad().kind(), Kind::Float, "{name}");
+        let error = norm(&(rounded.grad() - exact.grad()));
+        assert!(error <= 0.03 * norm(&exact.grad()) + 1e-6, "{name}: {error}");
+        assert!(name != "linear1.weight" || error > 0.0, "nothing was rounded");
+    }
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn an_unknown_parameter_is_placed_with_the_known_ones_and_the_nearest() {
     assert_eq!(
         faults("pipeline: p\ningest: { root: photos }\nhead:       { learning_rate: 0.01 }\n"),
         ["configs/c.yaml:3:15: unknown key `learning_rate` in stage `head`\n\
-          expected one of: accumulate, batch_size, class_weights, clip, cycle_len, cycle_mult, cycles, early_stopping, ema, epochs, keep, label_smoothing, lr, momentum, optimizer, sampler, schedule, warmup_steps, weight_decay\nhint: did you mean `lr`?"]
+          expected one of: accumulate, batch_size, class_weights, clip, cycle_len, cycle_mult, cycles, dtype, early_stopping, ema, epochs, keep, label_smoothing, lr, momentum, optimizer, sampler, schedule, warmup_steps, weight_decay\nhint: did you mean `lr`?"]
     );
 }
 
