@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use pipeline_stage::words;
+
 use crate::{Error, Result};
 
 /// Column headers in text are class names up to this many characters, else class numbers.
@@ -95,7 +97,7 @@ impl Confusion {
     /// The matrix as CSV (RFC 4180, lines end in `\n`): one row per actual class, one column per predicted
     /// class, names as headers. Opens with `pandas.read_csv(path, index_col=0)`.
     pub fn to_csv(&self) -> String {
-        let header: Vec<String> = self.classes.iter().map(|name| csv_field(name)).collect();
+        let header: Vec<String> = self.classes.iter().map(|name| words::csv_field(name)).collect();
         let mut csv = format!("actual \\ predicted,{}\n", header.join(","));
         for (name, row) in header.iter().zip(self.rows()) {
             let counts: Vec<String> = row.iter().map(u64::to_string).collect();
@@ -108,6 +110,23 @@ impl Confusion {
     /// more than 12 classes each class has one line that names its most frequent mistake.
     pub fn to_text(&self) -> String {
         if self.classes.len() <= MOST_COLUMNS { self.matrix_text() } else { self.list_text() }
+    }
+
+    /// Pairs of classes that are confused, the most often first, at most `most`, as aligned text; empty where there are none.
+    pub fn pairs_text(&self, most: usize) -> String {
+        let classes = self.classes.len();
+        let all = (0..classes).flat_map(|actual| (0..classes).map(move |predicted| (actual, predicted)));
+        let mut pairs: Vec<(usize, usize)> = all
+            .filter(|(actual, predicted)| actual != predicted && self.count(*actual, *predicted) > 0)
+            .collect();
+        pairs.sort_by_key(|(actual, predicted)| std::cmp::Reverse(self.count(*actual, *predicted)));
+        let name = |class: usize| shortened(&printable(&self.classes[class]), LONGEST_NAME);
+        let line = |&(actual, predicted): &(usize, usize)| {
+            (name(actual), vec![name(predicted), self.count(actual, predicted).to_string()])
+        };
+        let header = ("actual".to_owned(), vec!["predicted".to_owned(), "photos".to_owned()]);
+        let lines: Vec<_> = std::iter::once(header).chain(pairs.iter().take(most).map(line)).collect();
+        if pairs.is_empty() { String::new() } else { aligned(&lines) }
     }
 
     fn matrix_text(&self) -> String {
@@ -201,15 +220,6 @@ fn shortened(name: &str, longest: usize) -> String {
     chars[..head].iter().chain(&['…']).chain(&chars[chars.len() - tail..]).collect()
 }
 
-/// A CSV field, quoted where it must be (RFC 4180).
-fn csv_field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,6 +232,14 @@ mod tests {
             }
         }
         confusion
+    }
+
+    #[test]
+    fn pairs_are_listed_by_how_often_they_are_confused_and_of_equals_the_first_class_first() {
+        let confusion = matrix(&["ants", "bees", "cats"], &[(0, 0, 9), (2, 1, 1), (1, 0, 3), (0, 2, 1)]);
+        let text = "actual  predicted  photos\nbees         ants       3\nants         cats       1\n";
+        assert_eq!(confusion.pairs_text(2), text);
+        assert_eq!(matrix(&["ants", "bees"], &[(0, 0, 2)]).pairs_text(5), "");
     }
 
     #[test]

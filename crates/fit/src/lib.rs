@@ -7,6 +7,9 @@
 //! | share of right answers | [`mod@accuracy`] |
 //! | loss on log-probabilities | [`likelihood`] |
 //! | which class is taken for which | [`confusion`] |
+//! | how good a model's answers are, with intervals | [`measures`] |
+//! | whether two models differ beyond chance | [`mod@mcnemar`] |
+//! | which labels are likely wrong | [`confident`] |
 //! | the loss shown while training | [`average`] |
 //! | how to train: the parameters that stages share | [`recipe`] |
 //! | what of it the finder looks at | [`searched`] |
@@ -21,10 +24,13 @@ pub mod accuracy;
 pub mod average;
 pub mod balance;
 pub mod batches;
+pub mod confident;
 pub mod confusion;
 mod error;
 pub mod finder;
 pub mod likelihood;
+pub mod mcnemar;
+pub mod measures;
 pub mod patience;
 pub mod recipe;
 pub mod schedule;
@@ -35,10 +41,15 @@ pub use accuracy::{accuracy, argmax};
 pub use average::DebiasedAverage;
 pub use balance::{class_weights, draw_balanced};
 pub use batches::batches;
+pub use confident::{LabelIssue, label_issues};
 pub use confusion::Confusion;
 pub use error::Error;
 pub use finder::{Curve, FinderRange, Point};
 pub use likelihood::{mean_negative_log_likelihood, negative_log_likelihood};
+pub use mcnemar::McNemar;
+pub use measures::{
+    Answers, Bin, Calibration, ClassCurves, ClassMeasures, Estimate, MeasureOptions, Measures,
+};
 pub use patience::{Best, Patience, Seen};
 pub use recipe::{ClassWeights, Decays, Find, Keep, Length, OptimizerKind, Rates, Recipe, Sampler, spread};
 pub use schedule::{Schedule, ScheduleKind};

@@ -10,7 +10,7 @@ use std::time::Instant;
 use pipeline_stage::key::InputPart;
 use pipeline_stage::manifest::{MANIFEST_FILE, MANIFEST_FORMAT, Made};
 use pipeline_stage::{
-    Artifact, Cancel, Context, Digest, Event, Failure, KeyParts, Manifest, Progress, Report, Summary,
+    Artifact, Cancel, Context, Digest, Event, Failure, KeyParts, Manifest, Progress, Report, Step, Summary,
 };
 
 use crate::clock;
@@ -36,6 +36,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) parts: KeyParts,
     pub(crate) inputs: BTreeMap<String, Vec<Artifact>>,
     pub(crate) sources: BTreeMap<String, PathBuf>,
+    pub(crate) lineage: Vec<Step>,
     /// Whether it runs although its artifact is there.
     pub(crate) forced: bool,
     pub(crate) reason: &'a str,
@@ -147,6 +148,7 @@ impl Attempt<'_> {
             out: absolute(&draft.out()),
             partial: absolute(partial),
             inputs: self.inputs.clone(),
+            lineage: self.lineage.clone(),
             sources: self.sources.clone(),
             seed: self.options.seed,
             threads: self.options.threads,

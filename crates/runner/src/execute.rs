@@ -214,6 +214,7 @@ impl Run<'_> {
             node,
             parts: self.planner.parts(place, &self.settled),
             inputs: self.inputs(place),
+            lineage: self.planner.graph.lineage(place),
             sources: self.found.paths[place].clone(),
             forced,
             reason: &reason,

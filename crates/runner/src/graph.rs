@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pipeline_stage::suggest::nearest;
-use pipeline_stage::{AnyStage, Hint, Input};
+use pipeline_stage::{AnyStage, Hint, Input, Step};
 use serde_json::Value;
 
 /// One stage of a pipeline.
@@ -101,6 +101,25 @@ impl Graph {
         let mut nodes: Vec<Node> = read.into_iter().map(|place| self.nodes[place].clone()).collect();
         nodes.push(node);
         Graph::new(nodes)
+    }
+
+    /// How the stage at `place` is made: what it reads, directly or not, and itself.
+    pub(crate) fn lineage(&self, place: usize) -> Vec<Step> {
+        let step = |place: usize| {
+            let Node { name, stage, params, inputs } = &self.nodes[place];
+            let mut params = params.clone();
+            if let Value::Object(fields) = &mut params {
+                fields.retain(|field, _| !stage.locators().contains(&field.as_str()));
+            }
+            Step {
+                stage: name.clone(),
+                kind: stage.kind(),
+                version: stage.version(),
+                params,
+                inputs: inputs.clone(),
+            }
+        };
+        self.ancestors(&[place].into()).into_iter().map(step).collect()
     }
 
     /// The place of the stage `name` in [`Graph::nodes`].
@@ -447,6 +466,7 @@ impl Hint for GraphError {
 mod tests {
     use super::*;
     use crate::toy::{FEATURES, MIX, PHOTOS, diamond, node};
+    use serde_json::json;
 
     fn problem(nodes: Vec<Node>) -> GraphError {
         Graph::new(nodes).err().expect("the graph is wrong")
@@ -462,6 +482,31 @@ mod tests {
         let place = |name| BTreeSet::from([graph.place(name).unwrap()]);
         assert_eq!(names(&graph.ancestors(&place("a"))), ["p", "a"]);
         assert_eq!(names(&graph.descendants(&place("b"))), ["b", "m"]);
+    }
+
+    #[test]
+    fn the_lineage_of_a_stage_is_all_it_reads_and_itself_without_places() {
+        let mut nodes = diamond().nodes;
+        nodes[1].params = json!({"path": "data/photos", "n": 2});
+        let graph = Graph::new(nodes).unwrap();
+        let lineage = graph.lineage(graph.place("m").unwrap());
+        let names: Vec<&str> = lineage.iter().map(|step| step.stage.as_str()).collect();
+        assert_eq!(names, ["p", "b", "a", "m"]);
+        assert_eq!(
+            lineage[0],
+            Step {
+                stage: "p".to_owned(),
+                kind: "photos",
+                version: 1,
+                params: json!({"n": 2}),
+                inputs: BTreeMap::new(),
+            }
+        );
+        let read = |input: &str| lineage[3].inputs[input].as_slice();
+        assert_eq!(
+            (read("first"), read("more")),
+            (&["a".to_owned()][..], &["b".to_owned(), "a".to_owned()][..])
+        );
     }
 
     #[test]

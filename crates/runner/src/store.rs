@@ -10,6 +10,7 @@
 //!   locks/                   see `lock`
 //!   damaged/                 artifacts that were found not whole, moved aside
 //!   runs/<time>-<id>/        records of runs
+//!   reports/                 pages about several artifacts, made when someone asks; nothing reads them
 //!   format                   version of all this
 //!   CACHEDIR.TAG, .gitignore keep backups and git out
 //! ```
@@ -166,6 +167,20 @@ impl Store {
     /// Where the records of runs are.
     pub fn runs_dir(&self) -> PathBuf {
         self.dir.join("runs")
+    }
+
+    /// Writes a page about several artifacts to `reports/`, all of it or nothing, and returns its path.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; when the disk says no.
+    pub fn write_report(&self, name: &str, page: &str) -> Result<PathBuf, Error> {
+        Store::open(&self.dir)?;
+        let folder = self.dir.join("reports");
+        let path = folder.join(name);
+        fs_err::create_dir_all(&folder)
+            .and_then(|()| write_atomically(&path, page.as_bytes()))
+            .map_err(Error::io("write the page", &folder))?;
+        Ok(path)
     }
 
     /// Looks an artifact up. It is a hit when its manifest is there and every file has its recorded size;

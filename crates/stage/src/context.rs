@@ -21,6 +21,9 @@ pub struct Context<'a> {
     pub inputs: BTreeMap<String, Vec<Artifact>>,
     /// Real paths of the stage's own sources by name.
     pub sources: BTreeMap<String, PathBuf>,
+    /// How its inputs and itself are made: every stage that it depends on, each after what it reads, itself last. For people
+    /// who want to do it again.
+    pub lineage: Vec<Step>,
     /// The run's seed. Only for stages with [`Stage::USES_SEED`](crate::Stage::USES_SEED).
     pub seed: u64,
     /// How many threads the stage may keep busy.
@@ -31,6 +34,21 @@ pub struct Context<'a> {
     pub report: &'a dyn Report,
     /// Set when the stage should stop.
     pub cancel: &'a Cancel,
+}
+
+/// A stage of a pipeline as it was configured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Its name in the pipeline.
+    pub stage: String,
+    /// Its kind.
+    pub kind: &'static str,
+    /// Version of the kind.
+    pub version: u32,
+    /// Its parameters with every default filled in, a JSON object; without those that only say where something is.
+    pub params: serde_json::Value,
+    /// The stages that each named input takes its artifacts from.
+    pub inputs: BTreeMap<String, Vec<String>>,
 }
 
 /// A finished artifact, read-only.

@@ -16,7 +16,7 @@ pub type Random = ChaCha8Rng;
 pub struct Stream<'a> {
     /// The run's seed.
     pub seed: u64,
-    /// What the numbers are for: `order`, `dropout`, `init`, `view`, `augment`, `tta`, `preview`.
+    /// What the numbers are for, such as `order`, `dropout`, `init`, `augment`, `tta`, `bootstrap`; each use has its own word.
     pub purpose: &'a str,
     /// Epoch, or step where a stream per step is wanted.
     pub epoch: u64,

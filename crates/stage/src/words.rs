@@ -27,6 +27,14 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// A CSV field, quoted where it must be (RFC 4180). What a spreadsheet would compute, such as a class that is named `=1+1`,
+/// begins with an apostrophe: names come from strangers.
+pub fn csv_field(text: &str) -> String {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err();
+    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,6 +45,15 @@ mod tests {
         assert_eq!(count(999), "999");
         assert_eq!(count(1_024), "1,024");
         assert_eq!(count(1_234_567), "1,234,567");
+    }
+
+    #[test]
+    fn csv_fields_are_quoted_and_no_formulas() {
+        assert_eq!(csv_field("a.jpg"), "a.jpg");
+        assert_eq!(csv_field("a,b \"c\""), "\"a,b \"\"c\"\"\"");
+        assert_eq!(csv_field("-0.25"), "-0.25");
+        assert_eq!(csv_field("=1+1"), "'=1+1");
+        assert_eq!(csv_field("@a\nb"), "\"'@a\nb\"");
     }
 
     #[test]

@@ -103,6 +103,7 @@ impl StageBench {
             sources.iter().map(|(name, path)| ((*name).to_owned(), path.to_path_buf())).collect();
         let teller = Teller { events: &self.events, on_event: self.on_event.as_ref() };
         let context = Context {
+            lineage: vec![],
             stage: stage.kind().to_owned(),
             out: out.clone(),
             partial,

@@ -220,6 +220,7 @@ impl Bench {
     /// What a stage is given.
     fn with<T>(&self, run: impl FnOnce(&Context<'_>) -> T) -> T {
         run(&Context {
+            lineage: vec![],
             stage: "toy".to_owned(),
             out: PathBuf::new(),
             partial: self.partial().to_owned(),
