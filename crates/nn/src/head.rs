@@ -169,6 +169,16 @@ impl Head {
         tch::no_grad(|| self.forward(x, Mode::Eval, None)).map_err(Error::torch("run the head"))
     }
 
+    /// What the softmax is taken of: scores `[N, classes]` of features `x: [N, features]`, as
+    /// [`forward_eval`](Self::forward_eval) computes them. Records gradients where they are enabled.
+    ///
+    /// # Errors
+    /// [`Error::WrongInput`], [`Error::Torch`].
+    pub(crate) fn logits(&self, x: &Tensor) -> Result<Tensor, Error> {
+        self.check_input(x)?;
+        self.scores(x, Mode::Eval, None).map_err(Error::torch("run the head"))
+    }
+
     /// Log-probabilities `[N, classes]` of a training batch `x: [N, features]`, N at least 2: statistics of
     /// the batch, which move the running ones, and dropout masks drawn from `random`. Records gradients.
     ///
@@ -200,6 +210,11 @@ impl Head {
     }
 
     fn forward(&self, x: &Tensor, mode: Mode, masks: Option<[&Tensor; 2]>) -> Result<Tensor, TchError> {
+        self.scores(x, mode, masks)?.f_log_softmax(1, Kind::Float) // [N, classes]
+    }
+
+    /// Everything before the softmax.
+    fn scores(&self, x: &Tensor, mode: Mode, masks: Option<[&Tensor; 2]>) -> Result<Tensor, TchError> {
         let drop = |x: Tensor, which: usize| match masks {
             Some(masks) => x.f_mul(masks[which]),
             None => Ok(x),
@@ -208,7 +223,7 @@ impl Head {
         let x = drop(self.bn1.forward(x, mode)?, 0)?; // [N, features]
         let x = self.linear1.forward_in(kind, &x)?.f_relu_()?; // [N, hidden]
         let x = drop(self.bn2.forward(&x, mode)?, 1)?; // [N, hidden]
-        self.linear2.forward(&x)?.f_log_softmax(1, Kind::Float) // [N, classes]
+        self.linear2.forward(&x) // [N, classes]
     }
 
     fn check_input(&self, x: &Tensor) -> Result<usize, Error> {

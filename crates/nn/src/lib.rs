@@ -11,6 +11,8 @@
 //! | get a trunk | [`backbones::find`], [`Backbone::load`](backbones::Backbone::load) |
 //! | turn photos into features | [`Trunk::features`]; as tensors [`Trunk::forward`], [`concat_pool`] |
 //! | train a head | [`Head::new`], [`Head::forward_train`], [`nll`], [`Optimizer`] |
+//! | see what an answer rests on | [`grad_cam()`] |
+//! | find near features, or a plane of them | [`similarity`] |
 //! | average weights over training | [`Ema`] |
 //! | write weights | [`weights::write_safetensors`] |
 //! | read or write what a trunk or a model is | [`artifact`] |
@@ -28,12 +30,14 @@ mod dtype;
 mod ema;
 mod error;
 mod features;
+mod grad_cam;
 mod head;
 mod linear;
 mod loss;
 mod optimizer;
 mod pool;
 mod saved;
+pub mod similarity;
 mod trunk;
 pub mod weights;
 
@@ -42,6 +46,7 @@ pub use batch_norm::Mode;
 pub use dtype::Dtype;
 pub use ema::Ema;
 pub use error::Error;
+pub use grad_cam::grad_cam;
 pub use head::{Head, Sizes};
 pub use loss::{LossOptions, loss_per_row, nll, nll_mixed};
 pub use optimizer::{Group, Optimizer, Rule};

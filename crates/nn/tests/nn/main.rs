@@ -12,10 +12,12 @@
 mod checkpoints;
 mod fine_tuning;
 mod formula;
+mod grad_cam;
 mod head;
 mod live;
 mod losses;
 mod pretrained;
+mod similarity;
 mod trunks;
 
 use std::path::PathBuf;

@@ -4,7 +4,7 @@
     python make_fixtures.py            writes fixtures/*.safetensors and fixtures/*.pth
     python make_fixtures.py --check    computes them again and compares; exit code 1 when one differs
 
-Made with torch 2.13.0 and torchvision 0.28.0 on a CPU. Needs these, numpy and safetensors.
+Made with torch 2.13.0, torchvision 0.28.0 and scikit-learn 1.9.1 on a CPU. Needs these, numpy and safetensors.
 
 Weights and inputs are a formula of (name, index), the same here and in formula.rs, so only outputs are kept:
 
@@ -34,6 +34,7 @@ import numpy as np
 import torch
 import torchvision
 from safetensors.torch import load_file, save_file
+from sklearn.decomposition import PCA
 from torch import nn
 from torch.nn import functional as F
 
@@ -306,6 +307,25 @@ def fine_tuning():
     return out
 
 
+# Grad-CAM of the last map, for a class of each of two views
+
+
+def grad_cam():
+    _, early, late, _ = resnet("resnet18")
+    features = 2 * 512
+    head = Head()
+    head.bn1, head.linear1 = nn.BatchNorm1d(features), nn.Linear(features, HIDDEN)
+    early.eval(), late.eval(), fill(head).eval()
+    with torch.no_grad():
+        y = late(early(10 * formula("input", (2, 3, 160, 160))))
+    y.requires_grad_()
+    x = torch.cat([F.adaptive_max_pool2d(y, 1), F.adaptive_avg_pool2d(y, 1)], 1).flatten(1)
+    scores = head.linear2(head.bn2(F.relu(head.linear1(head.bn1(x)))))
+    (gradient,) = torch.autograd.grad(scores[0, 2] + scores[1, 1], y)
+    cam = F.relu((gradient.mean((2, 3), keepdim=True) * y).sum(1)).detach()
+    return {"cam": cam / cam.amax((1, 2), keepdim=True)}
+
+
 # Checkpoints in both formats: each kind of number, a view, a transposed view, a parameter, nested and prefixed.
 
 
@@ -324,9 +344,28 @@ def checkpoint():
     return {"epoch": 3, "state_dict": state, "best": 0.5, "note": ["a", ("b", None, True)]}
 
 
+def similarity():
+    """The nearest by cosine, and coordinates on two principal components whose largest weights are positive."""
+    queries, rows = formula("queries", (300, 9)).double().numpy(), formula("rows", (2100, 9)).double().numpy()
+    unit = lambda x: x / np.linalg.norm(x, axis=1, keepdims=True)
+    cosines = unit(queries) @ unit(rows).T
+    nearest = np.argsort(-cosines, axis=1)[:, :5]
+    found = np.take_along_axis(cosines, nearest, 1)
+    assert (found[:, :-1] - found[:, 1:]).min() > 1e-6, "too near to compare their order in float32"
+    out = {"nearest": torch.tensor(nearest[:, :4]), "cosines": torch.tensor(found[:, :4]).float()}
+    for name, count in {"plane": 61, "few": 3}.items():
+        x = formula(name, (count, 17)).double().numpy() * np.linspace(3, 0.2, 17) + 5
+        pca = PCA(2, svd_solver="full").fit(x)
+        largest = np.take_along_axis(pca.components_, np.abs(pca.components_).argmax(1)[:, None], 1)
+        out[name] = torch.tensor(pca.transform(x) * np.sign(largest[:, 0])).float()
+        out[f"{name}.shares"] = torch.tensor(pca.explained_variance_ratio_)
+    return out
+
+
 def write(folder):
     trunks = {name: (lambda make=make: trunk(make)) for name, make in TRUNKS.items()}
-    others = {"head": head, "training": training, "losses": losses, "fine_tuning": fine_tuning}
+    others = {"head": head, "training": training, "losses": losses, "fine_tuning": fine_tuning,
+              "grad_cam": grad_cam, "similarity": similarity}
     for name, make in (trunks | others).items():
         tensors = make()
         save_file({k: v.contiguous() for k, v in tensors.items()}, folder / f"{name}.safetensors")
