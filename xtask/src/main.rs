@@ -1,8 +1,9 @@
 //! `cargo xtask`: sets up what the workspace needs, runs the quick start, runs every test.
 //!
-//! One file per subcommand ([`quickstart`], [`mod@test`]) and per thing that is set up ([`libtorch`],
+//! One file per subcommand ([`quickstart`], [`mod@test`]) and per thing that is set up ([`chromium`], [`libtorch`],
 //! [`python`], [`weights`]). Nothing here links libtorch: this is what puts libtorch in place.
 
+mod chromium;
 mod error;
 mod libtorch;
 mod prerequisites;

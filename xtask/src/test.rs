@@ -15,7 +15,7 @@ use crate::process;
 use crate::step::{self, Outcome};
 use crate::test::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{libtorch, python, weights};
+use crate::{chromium, libtorch, python, weights};
 
 /// What to run.
 #[derive(Debug, clap::Args)]
@@ -37,6 +37,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Error>
         step::run("libtorch", || libtorch::ensure(workspace, None))?;
         step::run("weights", || weights::ensure(workspace))?;
         step::run("python", || python::ensure(workspace))?;
+        step::run("chromium", chromium::ensure)?;
     }
 
     let mut tally = Tally::default();

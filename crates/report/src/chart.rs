@@ -110,7 +110,7 @@ impl Chart {
     /// [`Error::Font`].
     pub fn render(&self) -> Result<RgbImage, Error> {
         let fonts = crate::font::Fonts::load()?;
-        Ok(paint::render(&Figure::of(self, &fonts), &fonts))
+        Ok(paint::render(&Figure::of(self, &fonts, [WIDTH, HEIGHT]), &fonts))
     }
 
     /// Writes the chart as a PNG file of [`WIDTH`] x [`HEIGHT`] pixels.
@@ -127,7 +127,12 @@ impl Chart {
     /// # Errors
     /// [`Error::Font`].
     pub fn svg(&self) -> Result<String, Error> {
-        Ok(svg::render(&Figure::of(self, &crate::font::Fonts::load()?)))
+        self.svg_sized([WIDTH, HEIGHT])
+    }
+
+    /// As [`Chart::svg`], of another width and height in pixels, at least 400 x 400: texts keep their size.
+    pub(crate) fn svg_sized(&self, size: [u32; 2]) -> Result<String, Error> {
+        Ok(svg::render(&Figure::of(self, &crate::font::Fonts::load()?, size)))
     }
 
     /// Writes the chart as an SVG file.

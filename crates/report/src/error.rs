@@ -44,8 +44,8 @@ pub enum Error {
         /// Why.
         source: ab_glyph::InvalidFont,
     },
-    /// The page's template cannot be filled in: the program was built from a damaged file.
-    #[error("cannot fill in the template `sheet.html`, which is part of this program")]
+    /// A page's template cannot be filled in: the program was built from a damaged file.
+    #[error("cannot fill in the template `{}`, which is part of this program", .0.name().unwrap_or("page"))]
     Template(#[from] minijinja::Error),
     /// A file, which the message names, could not be written.
     #[error(transparent)]
@@ -85,6 +85,11 @@ mod tests {
             (
                 Error::Font { name: "NotoSans-Regular.ttf", source: ab_glyph::InvalidFont },
                 "cannot read the font `NotoSans-Regular.ttf`, which is part of this program",
+                Some("build the program again"),
+            ),
+            (
+                Error::Template(minijinja::Environment::new().add_template("a.html", "{% if").unwrap_err()),
+                "cannot fill in the template `a.html`, which is part of this program",
                 Some("build the program again"),
             ),
             (

@@ -151,7 +151,7 @@ fn scale(font: &FontRef<'static>, size: f32) -> PxScale {
 }
 
 /// `over` on `under`, with coverage 0 to 1.
-fn blend(under: Rgb<u8>, over: Rgb<u8>, coverage: f32) -> Rgb<u8> {
+pub(crate) fn blend(under: Rgb<u8>, over: Rgb<u8>, coverage: f32) -> Rgb<u8> {
     let coverage = coverage.clamp(0.0, 1.0);
     let channel =
         |i: usize| (f32::from(under.0[i]) * (1.0 - coverage) + f32::from(over.0[i]) * coverage).round() as u8;

@@ -4,14 +4,18 @@
 //! |---|---|---|
 //! | [`sheet`], [`page`] | a [`Sheet`]: pictures with captions, in rows and sections | PNG, HTML |
 //! | [`chart`] | a [`Chart`](chart::Chart): curves over two axes | PNG, SVG, text for a terminal |
+//! | [`confusion`] | a confusion matrix | PNG |
 //! | [`training`] | the charts of a training: learning rates, losses, the learning-rate finder | |
+//! | [`evaluation`] | the [`Evaluation`](evaluation::Evaluation) of models: the page `report.html` | HTML |
+//! | [`comparison`] | a [`Comparison`](comparison::Comparison) of two evaluations | HTML, text for a terminal |
 //! | [`tensorboard`] | numbers over steps, for TensorBoard | event file |
 //!
 //! Each file needs nothing else and depends on what it shows alone: the same sheet, chart or numbers give the same bytes.
 //!
 //! Pixels are [`image::RgbImage`]: `[H, W, 3]`, u8, RGB. Not here: which pictures and numbers to show, tensors, tables.
 //!
-//! Reading order: [`sheet`], `layout`, `font`, [`page`]; then [`chart`], [`training`]; [`tensorboard`] stands alone.
+//! Reading order: [`sheet`], `layout`, `font`, [`page`]; then [`chart`], [`training`], [`confusion`], [`evaluation`];
+//! [`tensorboard`] stands alone.
 
 mod error;
 mod font;
@@ -19,11 +23,15 @@ mod layout;
 mod png;
 
 pub mod chart;
+pub mod comparison;
+pub mod confusion;
+pub mod evaluation;
 pub mod page;
 pub mod sheet;
 pub mod tensorboard;
 pub mod training;
 
+pub use confusion::confusion_picture;
 pub use error::Error;
 pub use layout::MAX_SIDE;
 pub use sheet::{Row, Section, Sheet, Tile};

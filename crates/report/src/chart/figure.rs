@@ -9,7 +9,7 @@ use super::axis::{Range, Tick};
 use super::curve::{Curve, curves, rows, thinned};
 use super::marks::{self, MARK_LABEL};
 use super::shape::{Anchor, Marker, PAPER, Pen, Plot, Point, Shape, Text, colour};
-use super::{Chart, HEIGHT, Look, WIDTH, printable};
+use super::{Chart, Look, printable};
 use crate::font::{Fonts, Style, Weight};
 
 const GRID: Rgb<u8> = Rgb([232, 234, 237]);
@@ -25,18 +25,21 @@ const NOTE: Style = Style::new(Weight::Regular, 14.0, 20, 0x5b6168);
 pub(super) const MARGIN: f32 = 28.0;
 pub(super) const GAP: f32 = 12.0;
 
-/// A chart, laid out on [`WIDTH`] x [`HEIGHT`] pixels.
+/// A chart, laid out.
 #[derive(Debug, Default)]
 pub(super) struct Figure {
+    /// Width and height in pixels.
+    pub(super) size: [u32; 2],
     /// From back to front; texts are in front of all.
     pub(super) shapes: Vec<Shape>,
     pub(super) texts: Vec<Text>,
 }
 
 impl Figure {
-    pub(super) fn of(chart: &Chart, fonts: &Fonts) -> Figure {
+    pub(super) fn of(chart: &Chart, fonts: &Fonts, size: [u32; 2]) -> Figure {
         let (x, y, curves) = curves(chart);
-        let mut figure = Figure::default();
+        let mut figure = Figure { size, ..Figure::default() };
+        let [width, height] = size.map(|side| side as f32);
         let mut top = figure.title(chart, fonts);
         top = figure.legend(&curves, fonts, top);
 
@@ -45,12 +48,12 @@ impl Figure {
         let widest =
             y_ticks.iter().filter_map(|tick| tick.label.as_ref()).map(|label| fonts.width(label, TICK));
         let left = (MARGIN + LABEL.line as f32 + GAP + widest.fold(0.0, f32::max) + GAP).round();
-        let plot = Plot { left, top, right: WIDTH as f32 - MARGIN - GAP, bottom: 0.0 };
+        let plot = Plot { left, top, right: width - MARGIN - GAP, bottom: 0.0 };
         let (marks, nameless) = marks::place(chart, &x, plot, fonts);
         let mark_rows = marks.iter().filter_map(|mark| mark.label.as_ref()).map(|label| label.row + 1).max();
         top += (mark_rows.unwrap_or(0) as u32 * MARK_LABEL.line) as f32 + GAP;
         let below = (TICK.line + LABEL.line) as f32 + GAP + if nameless > 0 { NOTE.line as f32 } else { 0.0 };
-        let plot = Plot { top, bottom: HEIGHT as f32 - MARGIN / 2.0 - below, ..plot };
+        let plot = Plot { top, bottom: height - MARGIN / 2.0 - below, ..plot };
 
         figure.axes(chart, plot, &x_ticks(&x, plot, fonts), &y_ticks, fonts);
         figure.marks(marks, plot);
@@ -60,7 +63,7 @@ impl Figure {
             figure.curve(curve, plot);
         }
         if nameless > 0 {
-            let at = [plot.left, HEIGHT as f32 - MARGIN / 2.0 - 4.0];
+            let at = [plot.left, height - MARGIN / 2.0 - 4.0];
             figure.text(marks::note(nameless, chart), at, Anchor::Start, NOTE);
         }
         figure
@@ -69,7 +72,7 @@ impl Figure {
     /// The title; gives the y below it.
     fn title(&mut self, chart: &Chart, fonts: &Fonts) -> f32 {
         let top = MARGIN / 2.0;
-        let width = WIDTH as f32 - 2.0 * MARGIN;
+        let width = self.size[0] as f32 - 2.0 * MARGIN;
         for line in fonts.wrap(&printable(&chart.title), TITLE, width, 1) {
             self.text(line, [MARGIN, top + TITLE.baseline()], Anchor::Start, TITLE);
         }
@@ -97,7 +100,7 @@ impl Figure {
             self.stroke(points.to_vec(), GRID, 1.0, &[]);
             if is_x {
                 // A wide label at the end stays on the picture.
-                let room = WIDTH as f32 - 4.0 - fonts.width(&label, TICK) / 2.0;
+                let room = self.size[0] as f32 - 4.0 - fonts.width(&label, TICK) / 2.0;
                 let at = [points[0][0].min(room), plot.bottom + 4.0 + TICK.baseline()];
                 self.text(label, at, Anchor::Middle, TICK);
             } else {
@@ -184,7 +187,7 @@ pub(super) fn crisp(at: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chart::{Line, Mark};
+    use crate::chart::{HEIGHT, Line, Mark, WIDTH};
 
     #[test]
     fn nothing_covers_the_curves() {
@@ -201,7 +204,7 @@ mod tests {
                 marks: (0..marks).map(mark).collect(),
                 ..Chart::default()
             };
-            let figure = Figure::of(&chart, &Fonts::load().unwrap());
+            let figure = Figure::of(&chart, &Fonts::load().unwrap(), [WIDTH, HEIGHT]);
             let is_curve = |points: &[Point]| points[1][0] - points[0][0] > 500.0;
             let heights = figure.shapes.iter().filter_map(|shape| match shape {
                 Shape::Stroke { points, width, .. } if *width > 1.0 && is_curve(points) => Some(points),
@@ -224,7 +227,7 @@ mod tests {
         let points = vec![(1e12, 0.0), (1e12 + 4e4, 1.0)];
         let chart = Chart { lines: vec![Line { points, ..Line::default() }], ..Chart::default() };
         let fonts = Fonts::load().unwrap();
-        let figure = Figure::of(&chart, &fonts);
+        let figure = Figure::of(&chart, &fonts, [WIDTH, HEIGHT]);
         let labels = figure.texts.iter().filter(|text| text.style == TICK && text.anchor == Anchor::Middle);
         let extents: Vec<_> = labels
             .map(|text| (text.at[0], fonts.width(&text.line, TICK)))

@@ -1,6 +1,5 @@
 //! The legend: how each curve looks, and its name.
 
-use super::WIDTH;
 use super::curve::Curve;
 use super::figure::{Figure, GAP, MARGIN};
 use super::shape::Anchor;
@@ -15,7 +14,7 @@ const MAX_LEGEND_ROWS: usize = 4;
 impl Figure {
     /// The names of the curves, in rows below `top`; gives the y below them.
     pub(super) fn legend(&mut self, curves: &[Curve], fonts: &Fonts, top: f32) -> f32 {
-        let right = WIDTH as f32 - MARGIN;
+        let right = self.size[0] as f32 - MARGIN;
         let (mut x, mut row) = (MARGIN, 0);
         for (at, curve) in curves.iter().enumerate() {
             let name = fonts.wrap(&curve.name, LEGEND, right - MARGIN - SAMPLE - GAP, 1).concat();

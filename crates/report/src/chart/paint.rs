@@ -7,13 +7,13 @@ use tiny_skia::{
 
 use super::figure::Figure;
 use super::shape::{Anchor, PAPER, Point, Shape, Text};
-use super::{HEIGHT, WIDTH};
 use crate::font::Fonts;
 
-/// `[HEIGHT, WIDTH, 3]`, u8, RGB.
+/// `[H, W, 3]`, u8, RGB, of the figure's size.
 pub(super) fn render(figure: &Figure, fonts: &Fonts) -> RgbImage {
-    let mut picture = RgbImage::from_pixel(WIDTH, HEIGHT, PAPER);
-    if let Some(mut canvas) = Pixmap::new(WIDTH, HEIGHT) {
+    let [width, height] = figure.size;
+    let mut picture = RgbImage::from_pixel(width, height, PAPER);
+    if let Some(mut canvas) = Pixmap::new(width, height) {
         canvas.fill(colour(PAPER));
         for shape in &figure.shapes {
             draw(&mut canvas, shape);

@@ -6,15 +6,15 @@ use image::Rgb;
 
 use super::figure::Figure;
 use super::shape::{Anchor, PAPER, Point, Shape, Text};
-use super::{HEIGHT, WIDTH};
 use crate::font::Weight;
 
 /// The whole file.
 pub(super) fn render(figure: &Figure) -> String {
+    let [width, height] = figure.size;
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
          role=\"img\" font-family=\"'Noto Sans', 'Helvetica Neue', Arial, sans-serif\">\n\
-         <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"{}\"/>\n",
+         <rect width=\"{width}\" height=\"{height}\" fill=\"{}\"/>\n",
         hex(PAPER)
     );
     for shape in &figure.shapes {

@@ -10,7 +10,7 @@ fn tags(html: &str) -> Vec<&str> {
 }
 
 /// The names of all elements, after checking that each is closed where it should be.
-fn elements(html: &str) -> Vec<String> {
+pub(crate) fn elements(html: &str) -> Vec<String> {
     const VOID: [&str; 3] = ["!doctype", "meta", "img"];
     let (mut open, mut seen) = (Vec::new(), Vec::new());
     for tag in tags(html) {

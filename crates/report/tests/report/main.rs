@@ -1,10 +1,19 @@
 //! `pipeline-report`: sheets, charts and event files as a stage writes them.
 //!
 //! `png` and `html` are about a sheet, its pixels and its page; `chart` about curves as PNG and SVG, `text` about
-//! curves in a terminal; `training` about the charts of a training; `tensorboard` about event files.
+//! curves in a terminal; `training` about the charts of a training; `evaluation` about the page `report.html`, as text, and
+//! `browser` about what it does in a browser; both show evaluations that are `made_up`; `comparison` about the page of two;
+//! `tensorboard` about event files.
 
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure is a failed test")]
+
+mod browser;
 mod chart;
+mod comparison;
+mod evaluation;
 mod html;
+mod made_up;
 mod png;
 mod tensorboard;
 mod text;

@@ -1,0 +1,106 @@
+//! Numbers as people read them. What is not a number is an en dash.
+
+use pipeline_fit::Estimate;
+
+/// Stands where there is no number.
+pub(super) const NONE: &str = "–";
+
+/// `98.9 %`. Only what is all or nothing reads so: 0.9999 is `>99.9 %`, 0.0001 is `<0.1 %`.
+pub(super) fn percent(share: f64) -> String {
+    match share {
+        x if !x.is_finite() => NONE.to_owned(),
+        x if (0.9995..1.0).contains(&x) => ">99.9\u{a0}%".to_owned(),
+        x if x > 0.0 && x < 0.0005 => "<0.1\u{a0}%".to_owned(),
+        x => format!("{}\u{a0}%", fixed(100.0 * x, 1)),
+    }
+}
+
+/// `98.2 to 99.5 %`.
+pub(super) fn percent_interval(estimate: &Estimate) -> String {
+    between(100.0 * estimate.low, 100.0 * estimate.high, 1) + "\u{a0}%"
+}
+
+/// `0.041 to 0.060`.
+pub(super) fn between(low: f64, high: f64, decimals: usize) -> String {
+    format!("{} to {}", fixed(low, decimals), fixed(high, decimals))
+}
+
+/// With so many decimals, and a minus sign where it is below zero.
+pub(super) fn fixed(value: f64, decimals: usize) -> String {
+    if !value.is_finite() {
+        return NONE.to_owned();
+    }
+    let digits = format!("{:.decimals$}", value.abs());
+    let is_zero = digits.chars().all(|c| matches!(c, '0' | '.'));
+    let sign = if value < 0.0 && !is_zero { "−" } else { "" };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, ""));
+    let point = if fraction.is_empty() { "" } else { "." };
+    format!("{sign}{}{point}{fraction}", grouped(whole))
+}
+
+/// `1,234,567`.
+pub(super) fn count(number: u64) -> String {
+    grouped(&number.to_string())
+}
+
+/// `1 photo`, `1,234 photos`.
+pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{}\u{a0}{}", count(number), if number == 1 { one } else { many })
+}
+
+/// `p = 0.031`, `p < 0.001`.
+pub(super) fn p_value(p: f64) -> String {
+    if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {}", fixed(p, 3)) }
+}
+
+fn grouped(digits: &str) -> String {
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_all_or_nothing_only_where_it_is() {
+        let cases = [
+            (1.0, "100.0 %"),
+            (0.9999, ">99.9 %"),
+            (0.9995, ">99.9 %"),
+            (0.9994, "99.9 %"),
+            (0.989, "98.9 %"),
+            (0.0004, "<0.1 %"),
+            (0.0, "0.0 %"),
+            (f64::NAN, "–"),
+        ];
+        for (share, expected) in cases {
+            assert_eq!(percent(share).replace('\u{a0}', " "), expected, "{share}");
+        }
+    }
+
+    #[test]
+    fn a_number_has_groups_of_three_and_a_minus_sign() {
+        assert_eq!(fixed(-1234.567, 2), "−1,234.57");
+        assert_eq!(fixed(-0.001, 2), "0.00");
+        assert_eq!(fixed(f64::INFINITY, 2), "–");
+        assert_eq!(count(1_000_000), "1,000,000");
+        assert_eq!(count(999), "999");
+        assert_eq!(counted(1, "photo", "photos"), "1\u{a0}photo");
+        assert_eq!(counted(1000, "photo", "photos"), "1,000\u{a0}photos");
+        assert_eq!(p_value(0.0312), "p = 0.031");
+        assert_eq!(p_value(1e-9), "p < 0.001");
+    }
+
+    #[test]
+    fn an_interval_says_its_unit_once() {
+        let estimate = Estimate { value: 0.989, low: 0.982, high: 0.995 };
+        assert_eq!(percent_interval(&estimate), "98.2 to 99.5\u{a0}%");
+    }
+}
