@@ -51,7 +51,7 @@ fn status_says_what_the_run_will_do_and_why() {
             "backbone missing no artifact yet",
             "precompute depends on ingest, augment,",
             "head depends on backbone, precompute",
-            "evaluate depends on precompute, head"
+            "evaluate depends on ingest, precompute,"
         ]
         .map(|line| line.to_owned())
     );

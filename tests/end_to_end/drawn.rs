@@ -32,9 +32,37 @@ fn one_command_goes_from_pictures_to_metrics_and_shows_them() {
     let predictions = PredictionsReader::open(&project.path("out/c/evaluate/predictions.parquet")).unwrap();
     let right = predictions.map(Result::unwrap).filter(|p| p.label_id == Some(p.predicted_id)).count();
     let metrics: Metrics = serde_json::from_str(&project.read("out/c/evaluate/metrics.json")).unwrap();
-    assert_eq!(metrics.models["head"].photos, 8);
-    assert_eq!(metrics.models["head"].accuracy, right as f64 / 8.0);
-    assert!(ran.stdout.contains(&format!("accuracy {:.4}", right as f64 / 8.0)), "{}", ran.stdout);
+    let measured = &metrics.models["head"].plain.measured;
+    assert_eq!((measured.photos(), measured.accuracy().value), (8, right as f64 / 8.0));
+    assert!(
+        ran.stdout.contains(&format!("\nhead              {:.4}  ", right as f64 / 8.0)),
+        "{}",
+        ran.stdout
+    );
+    let page = project.read("out/c/evaluate/report.html");
+    assert!(page.contains("pipeline: again") && page.contains("train: 12 photos"), "{page}");
+}
+
+#[test]
+fn the_config_on_the_page_makes_the_same_page() {
+    let project = small_project();
+    project.succeed(&["run", "configs/c.yaml"]);
+    let page = project.read("out/c/evaluate/report.html");
+    let (_, config) = page.split_once("# What made this page.").unwrap();
+    let escaped =
+        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#x27;", "'"), ("&#x2f;", "/"), ("&amp;", "&")];
+    let config = escaped
+        .iter()
+        .fold(config.split_once("</pre>").unwrap().0.to_owned(), |text, (from, to)| text.replace(from, to));
+    let pipeline: Vec<&str> = config.lines().filter_map(|line| line.strip_prefix("#| ")).collect();
+    project.write("pipelines/again.yaml", pipeline.join("\n"));
+    project.write("configs/again.yaml", format!("#{config}"));
+    let places = ["--set", "ingest.root=photos", "--set", "backbone.weights=weights.safetensors"];
+    let outcomes = project.outcomes(&[["run", "configs/again.yaml"].as_slice(), &places].concat());
+    assert!(
+        outcomes.len() == 6 && outcomes.iter().all(|stage| stage.ends_with(" fresh")),
+        "{outcomes:?}\n{config}"
+    );
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn the_lesson_trains_three_models_and_one_report_measures_them() {
     assert_eq!(measured, [("finetune", true), ("head", true), ("last_layer", true)]);
     // The history's accuracy is of the same photos.
     let last = rows.last().unwrap().accuracy.unwrap();
-    assert_eq!(metrics.models["finetune"].accuracy, last);
+    assert_eq!(metrics.models["finetune"].plain.measured.accuracy().value, last);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! - `interrupted`: Ctrl-C, SIGTERM, SIGKILL, a closed pipe, a held lock, a full disk.
 //! - `killed`: trainings, killed at random moments.
 //! - `watching`: a run's record, shown.
+//! - `reporting`: what was evaluated, shown and compared.
 //! - `lesson`: the whole lesson: three trainings, and the learning-rate finder.
 //! - `photos`: on the photos beside the project, where they are.
 
@@ -18,6 +19,7 @@ mod interrupted;
 mod killed;
 mod lesson;
 mod photos;
+mod reporting;
 mod watching;
 
 use pipeline_nn::{Device, backbones, weights};

@@ -33,7 +33,8 @@ fn real_cats_and_dogs_are_told_apart_as_well_as_in_pytorch() {
             project.succeed(&["run", "configs/c.yaml"]);
             let metrics: Metrics =
                 serde_json::from_str(&project.read("out/c/evaluate/metrics.json")).unwrap();
-            (metrics.models["head"].accuracy, metrics.models["head"].log_loss)
+            let measured = &metrics.models["head"].plain.measured;
+            (measured.accuracy().value, measured.log_loss().value)
         })
         .collect();
     let mean = |of: fn(&(f64, f64)) -> f64| measured.iter().map(of).sum::<f64>() / measured.len() as f64;

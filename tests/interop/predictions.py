@@ -7,6 +7,8 @@ import json
 
 import duckdb
 import numpy as np
+import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from readers import artifact_argument, as_written, open_everywhere, require, same_everywhere
@@ -17,10 +19,35 @@ COLUMNS = [
 ]  # fmt: skip
 
 
+def view_probs(table):
+    """The column `view_probs` as lists of lists, from any reader."""
+    if isinstance(table, (pa.Table, pl.DataFrame)):
+        values = table["view_probs"]
+        return values.to_pylist() if isinstance(table, pa.Table) else values.to_list()
+    return [None if views is None else [list(map(float, view)) for view in views] for views in table["view_probs"]]
+
+
+def views_everywhere(tables, seen):
+    """Checks that each reader sees the same probabilities of views, null in mode plain, with `probs` as their mean."""
+    views = view_probs(tables["pyarrow"])
+    for reader, table in tables.items():
+        require(view_probs(table) == views, f"{reader} and pyarrow see different values in view_probs")
+    for mode, row, probs in zip(seen["mode"], views, seen["probs"]):
+        require((row is None) == (mode == "plain"), f"view_probs is {row} in mode {mode}")
+        require(row is None or np.allclose(np.mean(row, axis=0), probs, atol=1e-6), f"the mean of {row} is not {probs}")
+    print(f"ok probabilities of views, the same in {', '.join(tables)}")
+    return views
+
+
 def main():
     artifact, expected = artifact_argument("EVALUATE")
     predictions = f"{artifact}/predictions.parquet"
-    seen = same_everywhere(open_everywhere(predictions), COLUMNS, vectors=["probs"])
+    tables = open_everywhere(predictions)
+    has_views = "view_probs" in tables["pyarrow"].column_names
+    columns = COLUMNS + ["view_probs"] * has_views
+    seen = same_everywhere(tables, columns, vectors=["probs"], unlike=["view_probs"])
+    if has_views:
+        seen["view_probs"] = views_everywhere(tables, seen)
     if expected:
         as_written(seen, expected)
 

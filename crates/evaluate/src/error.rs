@@ -4,6 +4,8 @@ use pipeline_photo::Preprocessing;
 use pipeline_stage::Hint;
 use pipeline_table::Split;
 
+use crate::tta::Tta;
+
 /// An error of the `evaluate` stage.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -12,14 +14,33 @@ pub enum Error {
     NothingToLookAt,
     /// Test-time augmentation without what it looks at.
     #[error(
-        "`tta: {tta}` needs photos and the training policy, but evaluate has no input {}",
+        "`tta: {tta}` needs {}, but evaluate has no input {}",
+        if let Tta::Random(_) = tta { "photos and the training policy" } else { "photos" },
         inputs(missing, " and no input ")
     )]
     TtaWithout {
         /// Views asked for.
-        tta: u32,
+        tta: Tta,
         /// The inputs that are missing.
         missing: Vec<&'static str>,
+    },
+    /// `report_model` is none of the models.
+    #[error("cannot detail the model `{found}`: the models are {}", models.join(", "))]
+    UnknownModel {
+        /// What the parameter says.
+        found: String,
+        /// Names of the models.
+        models: Vec<String>,
+    },
+    /// A model says NaN or an infinity.
+    #[error("model `{model}` answers photo `{id}` with {found}, expected log-probabilities")]
+    NotFinite {
+        /// Stage that made the model.
+        model: String,
+        /// The photo.
+        id: String,
+        /// The number.
+        found: f32,
     },
     /// A photo of the table has no size, which a view is drawn for.
     #[error("photo `{id}` is listed as usable and has no width or height")]
@@ -97,6 +118,17 @@ pub enum Error {
     /// The metrics cannot be written as JSON.
     #[error("cannot write the metrics as JSON: {0}")]
     Json(serde_json::Error),
+    /// What ingest found cannot be read.
+    #[error("cannot read what ingest found, {}: {source}", path.display())]
+    Findings {
+        /// Its file.
+        path: std::path::PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The config cannot be written as YAML.
+    #[error("cannot write the config as YAML: {0}")]
+    Yaml(serde_yaml::Error),
     /// The file system says no; the message names the path.
     #[error("{0}")]
     Io(std::io::Error),
@@ -104,6 +136,10 @@ pub enum Error {
 
 fn json(preprocessing: &Preprocessing) -> String {
     serde_json::to_string(preprocessing).unwrap_or_default()
+}
+
+fn last(names: &[String]) -> String {
+    names.last().map(|name| format!("`{name}`")).unwrap_or_default()
 }
 
 /// The names, quoted, with `between` between them.
@@ -125,7 +161,13 @@ impl Hint for Error {
                 "in the pipeline file, give evaluate the `images`, so that the photos go through the model's own trunk, or the features that the model was trained on"
                     .to_owned()
             }
-            Error::OtherOutputs { .. } | Error::Preprocessing(_) => {
+            Error::UnknownModel { models, .. } => {
+                format!("set `report_model` to one of them, or leave it out to detail {}", last(models))
+            }
+            Error::NotFinite { model, .. } => {
+                format!("its training may have diverged: look at the losses of `{model}`, and train it with a lower `lr`")
+            }
+            Error::OtherOutputs { .. } | Error::Preprocessing(_) | Error::Findings { .. } => {
                 "make the artifact again with `--force STAGE`".to_owned()
             }
             Error::NoSize { .. } => "run the stage that ingests them again, with `--force STAGE`".to_owned(),
@@ -137,7 +179,7 @@ impl Hint for Error {
                 format!("label photos in {split}/, and put {split} into the `splits` of precompute")
             }
             Error::NothingToMeasure { split, .. } => format!("label photos in {split}/"),
-            Error::Json(_) | Error::Io(_) => return None,
+            Error::Json(_) | Error::Yaml(_) | Error::Io(_) => return None,
         };
         Some(hint)
     }
@@ -146,6 +188,7 @@ impl Hint for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tta::FixedViews;
 
     #[test]
     fn each_message_says_what_was_found_and_the_way_out() {
@@ -164,14 +207,29 @@ mod tests {
                 "in the pipeline file, give evaluate the `features` that the models were trained on, or the `images`, or both",
             ),
             (
-                Error::TtaWithout { tta: 4, missing: vec!["augment"] },
+                Error::TtaWithout { tta: Tta::Random(4), missing: vec!["augment"] },
                 "`tta: 4` needs photos and the training policy, but evaluate has no input `augment`",
                 "in the pipeline file, give evaluate `augment`, or set `tta: 0`",
             ),
             (
-                Error::TtaWithout { tta: 1, missing: vec!["images", "augment"] },
+                Error::TtaWithout { tta: Tta::Random(1), missing: vec!["images", "augment"] },
                 "`tta: 1` needs photos and the training policy, but evaluate has no input `images` and no input `augment`",
                 "in the pipeline file, give evaluate `images` and `augment`, or set `tta: 0`",
+            ),
+            (
+                Error::TtaWithout { tta: Tta::Fixed(FixedViews::TenCrop), missing: vec!["images"] },
+                "`tta: ten_crop` needs photos, but evaluate has no input `images`",
+                "in the pipeline file, give evaluate `images`, or set `tta: 0`",
+            ),
+            (
+                Error::UnknownModel { found: "tail".to_owned(), models: names(&["head", "finetune"]) },
+                "cannot detail the model `tail`: the models are head, finetune",
+                "set `report_model` to one of them, or leave it out to detail `finetune`",
+            ),
+            (
+                Error::NotFinite { model: model(), id: "valid/a.jpg".to_owned(), found: f32::NAN },
+                "model `head` answers photo `valid/a.jpg` with NaN, expected log-probabilities",
+                "its training may have diverged: look at the losses of `head`, and train it with a lower `lr`",
             ),
             (
                 Error::NoSize { id: "valid/a.jpg".to_owned() },

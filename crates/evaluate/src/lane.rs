@@ -3,12 +3,13 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use pipeline_nn::{Trunk, device};
+use pipeline_nn::{Device, Dtype, Trunk, device};
 use pipeline_photo::{Loader, Policy, Preprocessing, TestViews};
 use pipeline_stage::{Cancel, Failure};
 use pipeline_table::ImageRow;
 
 use crate::error::Error;
+use crate::model::Model;
 
 /// Most views that go through a trunk at once. Between 2 and 32 the speed is the same within 5 % (see `batch_size` of
 /// precompute), so a photo with its 4 or 5 views is as good as a full batch; small means little memory in each lane.
@@ -17,8 +18,10 @@ const MOST_VIEWS: usize = 16;
 /// Which views are looked at besides the plain one.
 #[derive(Debug, Clone)]
 pub(crate) struct Augmented {
-    /// Of the training policy, at least 1.
-    pub(crate) views: u32,
+    pub(crate) views: TestViews,
+    /// The first view that is averaged: 0, the plain one, or 1, the first of `views`.
+    pub(crate) first_averaged: usize,
+    /// The training policy; of fixed views one without steps.
     pub(crate) policy: Policy,
     pub(crate) seed: u64,
 }
@@ -29,8 +32,7 @@ impl Augmented {
         let (Some(width), Some(height)) = (photo.width, photo.height) else {
             return Err(Error::NoSize { id: photo.id.clone() });
         };
-        let views = TestViews::Policy(self.views);
-        Ok(views.of(&self.policy, self.seed, &photo.id, (width, height)).1)
+        Ok(self.views.of(&self.policy, self.seed, &photo.id, (width, height)).1)
     }
 }
 
@@ -40,6 +42,46 @@ pub(crate) struct Eye {
     pub(crate) preprocessing: Preprocessing,
     /// 0, or 1 where the features of the plain view, which is the first, are in the table.
     pub(crate) first_view: usize,
+}
+
+/// The eyes of models.
+pub(crate) struct Eyes {
+    /// One for all models that share a trunk and the preprocessing.
+    pub(crate) all: Vec<Eye>,
+    /// The place in `all` of each model's; `None` where features alone are enough.
+    pub(crate) of: Vec<Option<usize>>,
+}
+
+impl Eyes {
+    /// Those that these models need.
+    pub(crate) fn open(
+        models: &[Model],
+        is_augmented: bool,
+        dtype: Dtype,
+        device: Device,
+    ) -> Result<Self, Failure> {
+        let mut eyes = Eyes { all: vec![], of: vec![] };
+        let mut owners: Vec<&Model> = Vec::new();
+        for model in models {
+            if model.is_in_table && !is_augmented {
+                eyes.of.push(None);
+                continue;
+            }
+            let record = &model.record;
+            let is_shared = |owner: &&Model| {
+                (owner.record.trunk, owner.record.preprocessing) == (record.trunk, record.preprocessing)
+            };
+            let eye = owners.iter().position(is_shared).unwrap_or(owners.len());
+            if eye == owners.len() {
+                let trunk = record.load_trunk(&model.dir, device)?.with_dtype(dtype);
+                let first_view = usize::from(model.is_in_table);
+                eyes.all.push(Eye { trunk, preprocessing: record.preprocessing, first_view });
+                owners.push(model);
+            }
+            eyes.of.push(Some(eye));
+        }
+        Ok(eyes)
+    }
 }
 
 /// What a lane returns.
@@ -97,14 +139,15 @@ impl Lane {
                     lens.eyes.push((number, own));
                 }
                 None => {
-                    let policy = augmented.as_ref().map(|augmented| augmented.policy.clone());
+                    let policy =
+                        augmented.as_ref().map(|augmented| augmented.views.policy(&augmented.policy));
                     let loader = Loader::new(folder.to_owned(), preprocessing, policy);
                     let eyes = vec![(number, own)];
                     lenses.push(Lens { loader, preprocessing, first_view, pixels_nchw: vec![], eyes });
                 }
             }
         }
-        let all_views = 1 + augmented.as_ref().map_or(0, |augmented| augmented.views as usize);
+        let all_views = 1 + augmented.as_ref().map_or(0, |augmented| augmented.views.names().len());
         for lens in &mut lenses {
             lens.pixels_nchw = vec![0.0; photos * (all_views - lens.first_view) * lens.loader.view_len()];
         }

@@ -4,6 +4,8 @@ use pipeline_fit::{Confusion, argmax};
 use pipeline_stage::Failure;
 use pipeline_table::{FeatureRow, ImageRow, Mode, PredictionRow, Split};
 
+use crate::error::Error;
+
 /// A photo that is measured on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Photo {
@@ -39,22 +41,49 @@ pub(crate) struct Tally {
     pub(crate) confusion: Confusion,
     /// Sum of the negative log-likelihoods of the labels, in nats.
     pub(crate) loss_sum: f64,
+    /// The first view that mode tta averages.
+    first_averaged: usize,
 }
 
 impl Tally {
-    pub(crate) fn new(model: String, mode: Mode, classes: Vec<String>) -> Self {
-        Tally { model, mode, confusion: Confusion::new(classes), loss_sum: 0.0 }
+    pub(crate) fn new(model: String, mode: Mode, classes: Vec<String>, first_averaged: usize) -> Self {
+        Tally { model, mode, confusion: Confusion::new(classes), loss_sum: 0.0, first_averaged }
+    }
+
+    /// The name in files: `head`, or `head.tta`. Names of stages have no dots.
+    pub(crate) fn name(&self) -> String {
+        name(&self.model, self.mode)
+    }
+
+    /// Labelled photos whose most likely class is not the label.
+    pub(crate) fn errors(&self) -> u64 {
+        let right: u64 =
+            (0..self.confusion.classes().len()).map(|class| self.confusion.count(class, class)).sum();
+        self.confusion.total() - right
     }
 
     /// The row of a photo with these log-probabilities, `[views, classes]`, the plain view first; counted where the photo
     /// is labelled.
+    ///
+    /// # Errors
+    /// A log-probability that is not finite, a label that is no class.
     pub(crate) fn add(&mut self, photo: &Photo, views: &[f32]) -> Result<PredictionRow, Failure> {
         let classes = self.confusion.classes().len();
-        let log_probs = match self.mode {
-            Mode::Plain => views[..classes].to_vec(),
-            Mode::Tta => log_mean(views, classes),
+        if let Some(found) = views.iter().find(|lp| !lp.is_finite()) {
+            let (model, id) = (self.model.clone(), photo.id.clone());
+            return Err(Error::NotFinite { model, id, found: *found }.into());
+        }
+        let exp = |log_probs: &[f32]| log_probs.iter().map(|lp| lp.exp()).collect::<Vec<f32>>();
+        let averaged = &views[self.first_averaged * classes..];
+        let (log_probs, view_probs) = match self.mode {
+            Mode::Plain => (views[..classes].to_vec(), None),
+            Mode::Tta => {
+                (log_mean(averaged, classes), Some(averaged.chunks_exact(classes).map(exp).collect()))
+            }
         };
-        let predicted_id = argmax(&log_probs);
+        let probs = exp(&log_probs);
+        // Of the probabilities, for these are what the table holds and what is measured.
+        let predicted_id = argmax(&probs);
         let mut loss = None;
         if let Some(label) = photo.label_id {
             // First, for it refuses a label that is no class.
@@ -72,10 +101,19 @@ impl Tally {
             mode: self.mode,
             predicted: self.confusion.classes()[predicted_id as usize].clone(),
             predicted_id,
-            confidence: log_probs[predicted_id as usize].exp(),
+            confidence: probs[predicted_id as usize],
             loss,
-            probs: log_probs.iter().map(|lp| lp.exp()).collect(),
+            probs,
+            view_probs,
         })
+    }
+}
+
+/// `head`, or `head.tta`.
+pub(crate) fn name(model: &str, mode: Mode) -> String {
+    match mode {
+        Mode::Plain => model.to_owned(),
+        mode => format!("{model}.{mode}"),
     }
 }
 
@@ -113,14 +151,39 @@ mod tests {
         // By hand: ln((e^-200 + e^-300) / 2) = -200 - ln 2, as e^-100 is lost in float64 beside 1.
         let found = log_mean(&[0.0, -200.0, 0.0, -300.0], 2);
         assert_eq!(found, [0.0, -200.0 - std::f32::consts::LN_2]);
-        let mut tally = Tally::new("head".to_owned(), Mode::Tta, vec!["cats".to_owned(), "dogs".to_owned()]);
-        let photo = Photo {
+        let row = tally(0).add(&photo(), &[0.0, -200.0, 0.0, -300.0]).unwrap();
+        assert_eq!((row.predicted_id, row.probs, row.loss), (0, vec![1.0, 0.0], Some(-found[1])));
+    }
+
+    #[test]
+    fn crops_are_averaged_without_the_plain_view() {
+        let views = [0.9_f32, 0.1, 0.4, 0.6, 0.2, 0.8].map(f32::ln);
+        for (first, mean) in [(0, 0.5), (1, 0.3)] {
+            let row = tally(first).add(&photo(), &views).unwrap();
+            assert!((row.probs[0] - mean).abs() < 1e-6, "{first}: {:?}, expected {mean}", row.probs);
+            let of_views = row.view_probs.unwrap();
+            assert_eq!(of_views.len(), 3 - first);
+            assert!((of_views[2 - first][1] - 0.8).abs() < 1e-6, "{of_views:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_none_name_the_model_and_the_photo() {
+        let failure = tally(0).add(&photo(), &[0.0, f32::NAN]).unwrap_err();
+        let message = "model `head` answers photo `valid/a.jpg` with NaN, expected log-probabilities";
+        assert_eq!(failure.to_string(), message);
+    }
+
+    fn tally(first_averaged: usize) -> Tally {
+        Tally::new("head".to_owned(), Mode::Tta, vec!["cats".to_owned(), "dogs".to_owned()], first_averaged)
+    }
+
+    fn photo() -> Photo {
+        Photo {
             id: "valid/a.jpg".to_owned(),
             split: Split::Valid,
             label: Some("dogs".to_owned()),
             label_id: Some(1),
-        };
-        let row = tally.add(&photo, &[0.0, -200.0, 0.0, -300.0]).unwrap();
-        assert_eq!((row.predicted_id, row.probs, row.loss), (0, vec![1.0, 0.0], Some(-found[1])));
+        }
     }
 }

@@ -48,6 +48,17 @@ impl TestViews {
         }
     }
 
+    /// The policy that the views are made with: the training one, or one of fixed views, which takes its border alone.
+    pub fn policy(&self, training: &Policy) -> Policy {
+        match self {
+            TestViews::Policy(_) => training.clone(),
+            _ => Policy {
+                border: training.border,
+                steps: vec![Box::new(Scale::default()), Box::new(Flip::default())],
+            },
+        }
+    }
+
     /// The policy that the views are made with, and the numbers of each, in order, for a photo of `width` x `height`
     /// pixels.
     pub fn of(
@@ -57,23 +68,20 @@ impl TestViews {
         photo_id: &str,
         (width, height): (u32, u32),
     ) -> (Policy, Vec<Vec<f32>>) {
-        let fixed = || Policy {
-            border: training.border,
-            steps: vec![Box::new(Scale::default()), Box::new(Flip::default())],
-        };
         let crops = |flip: f32| FIVE.map(|(x, y)| vec![CROP_SCALE, flip, x, y]);
-        match self {
+        let numbers = match self {
             TestViews::Policy(views) => {
                 let draw = |view| training.draw(&mut stream(seed, photo_id, view).start(), width, height);
-                (training.clone(), (1..=*views).map(draw).collect())
+                (1..=*views).map(draw).collect()
             }
-            TestViews::Flip => (fixed(), vec![vec![1.0, 1.0, 0.5, 0.5]]),
-            TestViews::FiveCrop => (fixed(), crops(0.0).to_vec()),
-            TestViews::TenCrop => (fixed(), [crops(0.0), crops(1.0)].concat()),
+            TestViews::Flip => vec![vec![1.0, 1.0, 0.5, 0.5]],
+            TestViews::FiveCrop => crops(0.0).to_vec(),
+            TestViews::TenCrop => [crops(0.0), crops(1.0)].concat(),
             TestViews::MultiScale(scales) => {
-                (fixed(), scales.iter().map(|scale| vec![*scale as f32, 0.0, 0.5, 0.5]).collect())
+                scales.iter().map(|scale| vec![*scale as f32, 0.0, 0.5, 0.5]).collect()
             }
-        }
+        };
+        (self.policy(training), numbers)
     }
 }
 

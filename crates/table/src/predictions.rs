@@ -11,6 +11,7 @@
 //! | `confidence` | float32 | its probability |
 //! | `loss` | float32 | negative log likelihood of the actual class; null where unlabelled |
 //! | `probs` | `FixedSizeList<float32>[classes]` | probability of each class, in order of their numbers |
+//! | `view_probs` | `List<FixedSizeList<float32>[classes]>` | only where asked for: the same for each view that was averaged, in order; null in rows of mode `plain` |
 //!
 //! The class names are in the metadata [`pipeline.classes`](crate::metadata::CLASSES). Where several models
 //! or modes speak of a photo, its rows stand together in the order in which they were written.
@@ -19,10 +20,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow_array::builder::{FixedSizeListBuilder, Float32Builder, ListBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, UInt32Type};
-use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, StringArray, UInt32Array};
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array, ListArray, StringArray, UInt32Array};
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use crate::columns::{Columns, number_at, text_at};
@@ -58,6 +60,9 @@ pub struct PredictionRow {
     pub loss: Option<f32>,
     /// Probability of each class: `[classes]`, 0 to 1.
     pub probs: Vec<f32>,
+    /// The same for each view that was averaged, in order: `[views][classes]`; `None` in mode plain, and where the table has
+    /// no such column.
+    pub view_probs: Option<Vec<Vec<f32>>>,
 }
 
 /// How a model was asked.
@@ -103,6 +108,7 @@ pub struct PredictionsWriter {
     path: PathBuf,
     file: TableWriter,
     classes: Vec<String>,
+    has_view_probs: bool,
     rows: Vec<PredictionRow>,
     /// The photo of the last row, and what was said of it so far.
     last_id: Option<String>,
@@ -115,13 +121,26 @@ impl PredictionsWriter {
     /// # Errors
     /// The file cannot be created, or there are no classes.
     pub fn create(path: &Path, classes: &[String]) -> Result<Self> {
-        let schema = schema(vector_type(path, classes.len())?);
+        Self::with_columns(path, classes, false)
+    }
+
+    /// As [`PredictionsWriter::create`], with the column `view_probs`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn create_with_view_probs(path: &Path, classes: &[String]) -> Result<Self> {
+        Self::with_columns(path, classes, true)
+    }
+
+    fn with_columns(path: &Path, classes: &[String], has_view_probs: bool) -> Result<Self> {
+        let schema = schema(vector_type(path, classes.len())?, has_view_probs);
         let names = serde_json::Value::from(classes).to_string();
         let file = TableWriter::create(path, TABLE, schema, &[(metadata::CLASSES, names)], &["id"])?;
         Ok(PredictionsWriter {
             path: path.to_owned(),
             file,
             classes: classes.to_vec(),
+            has_view_probs,
             rows: Vec::new(),
             last_id: None,
             said: Vec::new(),
@@ -133,7 +152,7 @@ impl PredictionsWriter {
     /// # Errors
     /// An id smaller than the one before; a photo twice for one model and mode; a label without number or
     /// the reverse; a predicted name that is not that of its number; probabilities of another number than
-    /// the classes; NaN or an infinity; a full disk.
+    /// the classes; those of views where the table has no column for them; NaN or an infinity; a full disk.
     pub fn write(&mut self, row: &PredictionRow) -> Result<()> {
         self.check(row)?;
         self.rows.push(row.clone());
@@ -170,6 +189,17 @@ impl PredictionsWriter {
 
         check_label(path, id, row.label.as_deref(), row.label_id)?;
         check_vector(path, id, "probs", &row.probs, self.classes.len())?;
+        for view in row.view_probs.iter().flatten() {
+            check_vector(path, id, "view_probs", view, self.classes.len())?;
+        }
+        if row.view_probs.is_some() && !self.has_view_probs {
+            return Err(Error::Row {
+                path: path.clone(),
+                id: id.clone(),
+                found: "probabilities of views".to_owned(),
+                expected: "none in a table without the column `view_probs`".to_owned(),
+            });
+        }
         for (column, value) in [("confidence", row.confidence), ("loss", row.loss.unwrap_or(0.0))] {
             if !value.is_finite() {
                 let (path, id) = (path.clone(), id.clone());
@@ -193,7 +223,7 @@ impl PredictionsWriter {
     }
 
     fn flush(&mut self) -> Result<()> {
-        let columns = encode(&self.rows, &self.path, self.classes.len())?;
+        let columns = encode(&self.rows, &self.path, self.classes.len(), self.has_view_probs)?;
         self.rows.clear();
         self.file.write(columns)
     }
@@ -215,7 +245,9 @@ impl PredictionsReader {
         const EXPECTED: &str = "class names as a JSON list";
         let classes: Vec<String> = serde_json::from_str(file.required_metadata(metadata::CLASSES, EXPECTED)?)
             .map_err(|_| file.unexpected(metadata::CLASSES, EXPECTED.to_owned()))?;
-        let rows = Rows::open(&file, &schema(vector_type(path, classes.len())?), decode)?;
+        let has_view_probs = file.has_column("view_probs");
+        let schema = schema(vector_type(path, classes.len())?, has_view_probs);
+        let rows = Rows::open(&file, &schema, move |columns| decode(columns, has_view_probs))?;
         Ok(PredictionsReader { classes, rows })
     }
 
@@ -233,8 +265,8 @@ impl Iterator for PredictionsReader {
     }
 }
 
-fn schema(probs: DataType) -> SchemaRef {
-    Arc::new(Schema::new(vec![
+fn schema(probs: DataType, has_view_probs: bool) -> SchemaRef {
+    let mut fields = vec![
         Field::new("id", DataType::Utf8, false),
         Field::new("split", DataType::Utf8, false),
         Field::new("label", DataType::Utf8, true),
@@ -245,15 +277,29 @@ fn schema(probs: DataType) -> SchemaRef {
         Field::new("predicted_id", DataType::UInt32, false),
         Field::new("confidence", DataType::Float32, false),
         Field::new("loss", DataType::Float32, true),
-        Field::new("probs", probs, false),
-    ]))
+        Field::new("probs", probs.clone(), false),
+    ];
+    if has_view_probs {
+        fields.push(Field::new("view_probs", DataType::List(view_element(probs)), true));
+    }
+    Arc::new(Schema::new(fields))
 }
 
-fn encode(rows: &[PredictionRow], path: &Path, classes: usize) -> Result<Vec<ArrayRef>> {
+/// The child of `view_probs`: a vector of this type for each view.
+fn view_element(probs: DataType) -> FieldRef {
+    Arc::new(Field::new("element", probs, false))
+}
+
+fn encode(
+    rows: &[PredictionRow],
+    path: &Path,
+    classes: usize,
+    has_view_probs: bool,
+) -> Result<Vec<ArrayRef>> {
     let probs: Float32Array = rows.iter().flat_map(|r| &r.probs).copied().collect::<Vec<f32>>().into();
     let probs = FixedSizeListArray::try_new(vector_element(), classes as i32, Arc::new(probs), None)
         .map_err(|source| Error::Layout { path: path.to_owned(), source })?;
-    Ok(vec![
+    let mut columns: Vec<ArrayRef> = vec![
         Arc::new(StringArray::from_iter_values(rows.iter().map(|r| &r.id))),
         Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.split.as_str()))),
         Arc::new(StringArray::from_iter(rows.iter().map(|r| r.label.as_deref()))),
@@ -265,10 +311,30 @@ fn encode(rows: &[PredictionRow], path: &Path, classes: usize) -> Result<Vec<Arr
         Arc::new(Float32Array::from_iter_values(rows.iter().map(|r| r.confidence))),
         Arc::new(Float32Array::from_iter(rows.iter().map(|r| r.loss))),
         Arc::new(probs),
-    ])
+    ];
+    if has_view_probs {
+        columns.push(Arc::new(views(rows, classes)));
+    }
+    Ok(columns)
 }
 
-fn decode(columns: Columns<'_>) -> Result<Vec<PredictionRow>> {
+/// The column `view_probs`.
+fn views(rows: &[PredictionRow], classes: usize) -> ListArray {
+    let vectors = FixedSizeListBuilder::new(Float32Builder::new(), classes as i32);
+    let vectors = vectors.with_field(vector_element());
+    let probs = DataType::FixedSizeList(vector_element(), classes as i32);
+    let mut lists = ListBuilder::new(vectors).with_field(view_element(probs));
+    for row in rows {
+        for view in row.view_probs.iter().flatten() {
+            lists.values().values().append_slice(view);
+            lists.values().append(true);
+        }
+        lists.append(row.view_probs.is_some());
+    }
+    lists.finish()
+}
+
+fn decode(columns: Columns<'_>, has_view_probs: bool) -> Result<Vec<PredictionRow>> {
     let id = columns.text("id")?;
     let split = columns.text("split")?;
     let label = columns.text("label")?;
@@ -280,6 +346,13 @@ fn decode(columns: Columns<'_>) -> Result<Vec<PredictionRow>> {
     let confidence = columns.numbers::<Float32Type>("confidence")?;
     let loss = columns.numbers::<Float32Type>("loss")?;
     let probs = columns.vectors("probs")?;
+    let view_probs = if has_view_probs { Some(columns.lists("view_probs")?) } else { None };
+    let numbers = |vector: ArrayRef| vector.as_primitive::<Float32Type>().values().to_vec();
+    let views = |lists: &ListArray, row| {
+        lists
+            .is_valid(row)
+            .then(|| lists.value(row).as_fixed_size_list().iter().flatten().map(numbers).collect())
+    };
     let row = |row: usize| {
         Ok(PredictionRow {
             id: id.value(row).to_owned(),
@@ -292,7 +365,8 @@ fn decode(columns: Columns<'_>) -> Result<Vec<PredictionRow>> {
             predicted_id: predicted_id.value(row),
             confidence: confidence.value(row),
             loss: number_at(loss, row),
-            probs: probs.value(row).as_primitive::<Float32Type>().values().to_vec(),
+            probs: numbers(probs.value(row)),
+            view_probs: view_probs.and_then(|lists| views(lists, row)),
         })
     };
     (0..columns.rows()).map(row).collect()

@@ -85,6 +85,11 @@ impl TableFile {
         self.footer.metadata().row_groups().iter().map(|group| group.num_rows() as usize)
     }
 
+    /// Whether there is a column of this name, for those that a table may lack.
+    pub(crate) fn has_column(&self, name: &str) -> bool {
+        self.footer.schema().field_with_name(name).is_ok()
+    }
+
     /// Checks that the file has the columns of `expected` with their types. Others are ignored, so that a
     /// table can gain columns.
     pub(crate) fn check_columns(&self, expected: &Schema) -> Result<()> {

@@ -78,10 +78,9 @@ fn properties(table: &str, schema: &Schema, extra: &[(&str, String)], sorted: &[
         .set_key_value_metadata(Some(key_values))
         .set_sorting_columns((!sorting.is_empty()).then_some(sorting));
     for field in schema.fields() {
-        if let DataType::FixedSizeList(element, _) = field.data_type() {
+        if let Some(values) = vector_values(field).map(ColumnPath::from) {
             // The bytes of like floats are alike place by place: split, they compress. Each value is new, so
             // a dictionary only costs, and the least and greatest of all places say nothing.
-            let values = ColumnPath::from(vec![field.name().clone(), "list".into(), element.name().clone()]);
             properties = properties
                 .set_column_encoding(values.clone(), Encoding::BYTE_STREAM_SPLIT)
                 .set_column_dictionary_enabled(values.clone(), false)
@@ -89,6 +88,16 @@ fn properties(table: &str, schema: &Schema, extra: &[(&str, String)], sorted: &[
         }
     }
     properties.build()
+}
+
+/// Where the numbers of a column of vectors, or of lists of them, are in the file.
+fn vector_values(field: &Field) -> Option<Vec<String>> {
+    let inner = match field.data_type() {
+        DataType::FixedSizeList(element, _) => vec![element.name().clone()],
+        DataType::List(element) => vector_values(element)?,
+        _ => return None,
+    };
+    Some([vec![field.name().clone(), "list".to_owned()], inner].concat())
 }
 
 /// The type of a vector column: `FixedSizeList<float32>[dim]`, without nulls, child named `element`.

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod fixtures;
+mod insights;
+mod page;
 mod photos;
 mod refusals;
 mod table;

@@ -47,12 +47,13 @@ fn bad_photos_have_no_row_and_unlabelled_ones_do_not_count() {
     assert_eq!(rows.len(), 7);
     let unlabelled: Vec<&PredictionRow> = rows.iter().filter(|row| row.loss.is_none()).collect();
     assert_eq!((unlabelled.len(), unlabelled[0].id.as_str()), (1, "valid/003.png"));
-    let metrics = &metrics(&made).models["finetune"];
-    assert_eq!(metrics.photos, 6);
+    let model = &metrics(&made).models["finetune"];
+    assert_eq!(model.plain.measured.photos(), 6);
     let loss: f64 = rows.iter().filter_map(|row| row.loss).map(f64::from).sum();
-    assert!((metrics.log_loss - loss / 6.0).abs() < 1e-6, "{} {}", metrics.log_loss, loss / 6.0);
-    assert_eq!(metrics.confusion.iter().flatten().sum::<u64>(), 6);
-    assert!(metrics.tta.is_none());
+    let log_loss = model.plain.measured.log_loss().value;
+    assert!((log_loss - loss / 6.0).abs() < 1e-6, "{log_loss} {}", loss / 6.0);
+    assert_eq!(model.plain.confusion.iter().flatten().sum::<u64>(), 6);
+    assert!(model.tta.is_none());
 }
 
 #[test]

@@ -31,6 +31,11 @@ fn neither_features_nor_photos_and_test_views_without_photos_or_policy() {
     let (message, hint) = refusal(&bench, &json!({"tta": 4}), &inputs);
     assert_eq!(message, "`tta: 4` needs photos and the training policy, but evaluate has no input `augment`");
     assert_eq!(hint, "in the pipeline file, give evaluate `augment`, or set `tta: 0`");
+
+    let features = features(bench.dir(), &model, &images, None);
+    let inputs = [("features", vec![&features]), ("models", vec![&model])];
+    let (message, _) = refusal(&bench, &json!({"tta": "flip"}), &inputs);
+    assert_eq!(message, "`tta: flip` needs photos, but evaluate has no input `images`");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use pipeline_evaluate::Evaluate;
 use pipeline_nn::artifact::ModelRecord;
 use pipeline_nn::{Device, Head, Kind, Sizes, Tensor, weights};
 use pipeline_photo::Preprocessing;
-use pipeline_stage::{Artifact, Digest};
+use pipeline_stage::{AnyStage, Artifact, Digest};
 use pipeline_table::{FeatureRow, FeaturesMeta, FeaturesWriter, PredictionRow, Split};
 use pipeline_testkit::StageBench;
 use serde_json::json;
@@ -88,13 +88,15 @@ fn metrics_are_those_of_the_predictions_for_every_model_side_by_side() {
     let metrics = metrics(&made);
     for model in ["head", "tall"] {
         let own: Vec<&PredictionRow> = predictions.iter().filter(|p| p.model == model).collect();
-        let m = &metrics.models[model];
-        assert_eq!(m.photos, 23);
+        let m = &metrics.models[model].plain;
+        let (accuracy, log_loss) = (m.measured.accuracy(), m.measured.log_loss());
+        assert_eq!(m.measured.photos(), 23);
         let right = own.iter().filter(|p| p.predicted_id == p.label_id.unwrap()).count();
-        assert_eq!(m.accuracy, right as f64 / 23.0);
-        assert_eq!(m.errors as usize, 23 - right);
+        assert_eq!(accuracy.value, right as f64 / 23.0);
+        assert!(accuracy.low < accuracy.value && accuracy.value < accuracy.high, "{accuracy:?}");
+        assert_eq!(m.measured.errors() as usize, 23 - right);
         let loss: f64 = own.iter().map(|p| -f64::from(p.probs[p.label_id.unwrap() as usize]).ln()).sum();
-        assert!((m.log_loss - loss / 23.0).abs() < 1e-5, "{} {}", m.log_loss, loss / 23.0);
+        assert!((log_loss.value - loss / 23.0).abs() < 1e-5, "{log_loss:?} {}", loss / 23.0);
         for (actual, row) in m.confusion.iter().enumerate() {
             for (predicted, count) in row.iter().enumerate() {
                 let pairs = own
@@ -108,10 +110,20 @@ fn metrics_are_those_of_the_predictions_for_every_model_side_by_side() {
             assert_eq!(p.confidence, p.probs[p.predicted_id as usize]);
         }
         assert!(made.artifact.files.contains_key(&format!("confusion/{model}.csv")));
-        assert!(
-            made.summary.text.as_ref().unwrap().contains(&format!("{model} on 23 valid photos: accuracy "))
-        );
+        assert!(made.summary.text.as_ref().unwrap().contains(&format!("\n{model}  ")));
     }
+    let [comparison] = &metrics.comparisons[..] else { panic!("{:?}", metrics.comparisons) };
+    let right = |model: &str| -> Vec<bool> {
+        let own = predictions.iter().filter(|p| p.model == model);
+        own.map(|p| Some(p.predicted_id) == p.label_id).collect()
+    };
+    let [tall, head] = ["tall", "head"].map(right);
+    let only = |first: &[bool], second: &[bool]| {
+        first.iter().zip(second).filter(|(first, second)| **first && !**second).count() as u64
+    };
+    assert_eq!((comparison.first.as_str(), comparison.second.as_str()), ("tall", "head"));
+    let test = comparison.test;
+    assert_eq!((test.only_first, test.only_second), (only(&tall, &head), only(&head, &tall)));
 }
 
 /// A head that passes the first two features on as logits of cats and dogs; emus have 0. Both batch norms do
@@ -189,11 +201,93 @@ fn probabilities_predictions_and_losses_are_those_computed_by_hand() {
     }
     assert_eq!(predictions.len(), 3);
     let metrics = metrics(&made);
-    let head = &metrics.models["head"];
-    assert_eq!((head.photos, head.errors, head.accuracy), (3, 2, 1.0 / 3.0));
+    let head = &metrics.models["head"].plain;
+    let measures = head.measured.whole().unwrap();
+    assert_eq!((measures.photos, measures.errors, measures.accuracy.value), (3, 2, 1.0 / 3.0));
     // (ln 2 + ln 4 + ln 8) / 3 = ln 4.
-    assert!((head.log_loss - 4f64.ln()).abs() < 1e-5, "{}", head.log_loss);
+    assert!((measures.log_loss.value - 4f64.ln()).abs() < 1e-5, "{}", measures.log_loss.value);
     assert_eq!(head.confusion, [[1, 1, 0], [0, 0, 0], [1, 0, 0]]);
+    // No photo is of dogs.
+    let recalls = measures.per_class.iter().map(|class| class.recall.map(|recall| recall.value));
+    assert_eq!(recalls.collect::<Vec<_>>(), [Some(0.5), None, Some(0.0)]);
+    assert!(measures.per_class[1].roc_auc.is_none());
+    let text = made.summary.text.unwrap();
+    let expected = [
+        "3 valid photos  accuracy     95 % interval  errors  log loss     ECE",
+        "head              0.3333  ",
+    ];
+    let mut lines = text.lines();
+    for start in expected {
+        let line = lines.next().unwrap();
+        assert!(line.starts_with(start), "{text}");
+    }
+    assert!(text.contains("\n\nhead\n        predicted\nactual  cats  dogs  emus  total   right"), "{text}");
+    assert!(!text.contains("McNemar"), "one model is compared with none: {text}");
+}
+
+#[test]
+fn a_head_that_says_nan_is_named_with_the_photo() {
+    let bench = StageBench::default();
+    let features = features(bench.dir(), 3, true);
+    let mut head = identity_head();
+    let _ = head.get_mut("linear2.bias").unwrap().fill_(f64::NAN);
+    let model = model_of(bench.dir(), "head", &head, classes(), b"trunk");
+    let inputs = [("features", vec![&features]), ("models", vec![&model])];
+    let message = bench.run(&Evaluate, &json!({}), &inputs, &[]).unwrap_err().to_string();
+    let expected = "model `head` answers photo `valid/0000.jpg` with NaN, expected log-probabilities";
+    assert_eq!(message, expected);
+}
+
+#[test]
+fn a_model_to_detail_that_is_none_of_the_models_is_refused() {
+    let bench = StageBench::default();
+    let features = features(bench.dir(), 3, true);
+    let models = [("tall", 1), ("head", 2)].map(|(n, seed)| model(bench.dir(), n, seed, classes(), b"trunk"));
+    let inputs = [("features", vec![&features]), ("models", vec![&models[0], &models[1]])];
+    let run = |name| bench.run(&Evaluate, &json!({ "report_model": name }), &inputs, &[]);
+    let message = run("hat").unwrap_err().to_string();
+    assert_eq!(message, "cannot detail the model `hat`: the models are tall, head");
+    for (name, other) in [("tall", "head"), ("head", "tall")] {
+        let text = run(name).unwrap().summary.text.unwrap();
+        let details = |name| text.contains(&format!("\n\n{name}\n        predicted"));
+        assert!(details(name) && !details(other), "{text}");
+    }
+}
+
+/// 3 models and 2 modes, with few classes and with many: here the modes are more models.
+#[test]
+fn the_verdict_has_at_most_20_lines_and_the_best_two_are_compared() {
+    let bench = StageBench::default();
+    let features = features(bench.dir(), 23, true);
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let models: Vec<Artifact> =
+        (1..).zip(names).map(|(seed, name)| model(bench.dir(), name, seed, classes(), b"trunk")).collect();
+    let inputs = [("features", vec![&features]), ("models", models.iter().collect())];
+    let made = bench.run(&Evaluate, &json!({}), &inputs, &[]).unwrap();
+    let text = made.summary.text.unwrap();
+    assert!(text.lines().count() <= 20, "{text}");
+    assert!(
+        text.contains("on which the best two differ, ") && text.contains("(McNemar's test, p = "),
+        "{text}"
+    );
+    assert!(made.summary.line.ends_with(" and 2 more"), "{}", made.summary.line);
+}
+
+#[test]
+fn intervals_are_as_wide_as_the_resamples_say_and_0_gives_them_no_width() {
+    let bench = StageBench::default();
+    let features = features(bench.dir(), 23, true);
+    let model = model(bench.dir(), "head", 7, classes(), b"trunk");
+    let inputs = [("features", vec![&features]), ("models", vec![&model])];
+    let accuracy = |resamples| {
+        let made = bench.run(&Evaluate, &json!({ "resamples": resamples }), &inputs, &[]).unwrap();
+        metrics(&made).models["head"].plain.measured.accuracy()
+    };
+    let (none, some) = (accuracy(0), accuracy(200));
+    assert_eq!((none.low, none.high), (none.value, none.value));
+    assert!(some.value == none.value && some.low < some.value && some.value < some.high, "{some:?}");
+    let problems = Evaluate.resolve(&json!({"resamples": 10_001})).unwrap_err();
+    assert_eq!(problems[0].message, "expected 0 to 10000, found 10001");
 }
 
 #[test]
@@ -244,17 +338,18 @@ fn a_split_without_labelled_photos_is_refused() {
     );
 }
 
-/// Raise `Evaluate::VERSION` when this fails: a loss within 0.1 % of that of version 2, and the same counts.
+/// Raise `Evaluate::VERSION` when this fails: a loss within 0.1 % of that of version 3, and the same counts.
 #[test]
-fn version_2_measures_this_in_a_table() {
+fn version_3_measures_this_in_a_table() {
     let bench = StageBench::default();
     let features = features(bench.dir(), 23, true);
     let model = model(bench.dir(), "head", 7, classes(), b"trunk");
     let inputs = [("features", vec![&features]), ("models", vec![&model])];
     let made = bench.run(&Evaluate, &json!({}), &inputs, &[]).unwrap();
     let metrics = metrics(&made);
-    let head = &metrics.models["head"];
-    assert!((head.log_loss / 1.440_971 - 1.0).abs() < 1e-3, "{}", head.log_loss);
+    let head = &metrics.models["head"].plain;
+    let log_loss = head.measured.log_loss().value;
+    assert!((log_loss / 1.440_971 - 1.0).abs() < 1e-3, "{log_loss}");
     assert_eq!(head.confusion, [[4, 4, 0], [4, 3, 1], [3, 4, 0]]);
     let csv = fs_err::read_to_string(made.artifact.path("confusion/head.csv")).unwrap();
     assert_eq!(csv, "actual \\ predicted,cats,dogs,emus\ncats,4,4,0\ndogs,4,3,1\nemus,3,4,0\n");

@@ -4,6 +4,7 @@ mod how;
 mod interrupt;
 mod job;
 mod lr_find;
+mod report;
 mod run;
 mod sample_data;
 mod stages;
@@ -38,6 +39,7 @@ enum Command {
     Status(status::Arguments),
     Watch(watch::Arguments),
     LrFind(lr_find::Arguments),
+    Report(report::Arguments),
     Validate(validate::Arguments),
     Stages(stages::Arguments),
     SampleData(sample_data::Arguments),
@@ -64,6 +66,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments, &screen),
         Command::Watch(arguments) => watch::run(&arguments, &screen),
         Command::LrFind(arguments) => lr_find::run(&arguments, &screen),
+        Command::Report(arguments) => report::run(&arguments, &screen),
         Command::Status(arguments) => status::run(&arguments, &screen),
         Command::Validate(arguments) => validate::run(&arguments, &screen),
         Command::Stages(arguments) => stages::run(&arguments, &screen),

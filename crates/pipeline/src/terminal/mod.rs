@@ -7,6 +7,7 @@ mod curve;
 mod json;
 mod keys;
 mod lines;
+pub(crate) mod pictures;
 mod screen;
 pub(crate) mod summary;
 mod watched;

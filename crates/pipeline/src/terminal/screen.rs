@@ -3,6 +3,8 @@
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::pictures::Room;
+
 /// Standard output and standard error.
 #[derive(Debug, Default)]
 pub(crate) struct Screen {
@@ -39,6 +41,26 @@ impl Screen {
         // A terminal that does not know its size has the usual one.
         let or = |n: u16, usual| if n == 0 { usual } else { usize::from(n) };
         Some((or(size.ws_col, 80), or(size.ws_row, 24)))
+    }
+
+    /// Room for a picture; that of a usual terminal where standard output is none, or does not know.
+    pub(crate) fn room(&self) -> Room {
+        // A column of 10 pixels: it is 8 to 12 in common fonts.
+        let usual = Room { columns: 80, width: 800 };
+        let out = std::io::stdout();
+        match rustix::termios::tcgetwinsize(&out) {
+            Ok(size) if size.ws_col > 0 => {
+                let columns = u32::from(size.ws_col);
+                let width = if size.ws_xpixel > 0 { u32::from(size.ws_xpixel) } else { columns * 10 };
+                Room { columns, width }
+            }
+            _ => usual,
+        }
+    }
+
+    /// Writes a picture, as `pictures` has made it, to standard output.
+    pub(crate) fn picture(&self, picture: &str) {
+        self.print(picture);
     }
 
     /// Whether nobody reads standard output any more.

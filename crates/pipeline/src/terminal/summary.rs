@@ -1,5 +1,6 @@
 //! The end of a run: a table of the stages, what was found, and the results.
 
+use pipeline_evaluate::REPORT_FILE;
 use pipeline_runner::{Outcome, RunReport, StageReport};
 use serde_json::json;
 
@@ -57,6 +58,10 @@ fn text(report: &RunReport, header: &Header) -> String {
     for text in summaries().filter_map(|s| s.text.as_ref()) {
         out.push_str(&format!("\n{text}\n"));
     }
+    let pages = shown.iter().filter(done).filter_map(|s| Some(s.path.as_ref()?.join(REPORT_FILE)));
+    for page in pages.filter(|page| page.is_file()) {
+        out.push_str(&format!("\nopen {}", header.shown(&page)));
+    }
     out.trim_end().to_owned()
 }
 
@@ -66,6 +71,33 @@ mod tests {
 
     use super::*;
     use crate::terminal::tests::report;
+
+    #[test]
+    fn a_page_that_a_stage_left_is_named_at_the_end() {
+        let out = tempfile::tempdir().unwrap();
+        let stage = |name: &str, outcome| {
+            fs_err::create_dir_all(out.path().join(name)).unwrap();
+            StageReport { path: Some(out.path().join(name)), ..report(name, outcome) }
+        };
+        let stages = vec![
+            stage("head", Outcome::Fresh),
+            stage("evaluate", Outcome::Fresh),
+            stage("again", Outcome::Failed { message: String::new(), hint: None }),
+        ];
+        for with_page in ["evaluate", "again"] {
+            fs_err::write(out.path().join(with_page).join(REPORT_FILE), "").unwrap();
+        }
+        let run = RunReport {
+            run: "r".to_owned(),
+            dir: PathBuf::new(),
+            stages,
+            wall_seconds: 1.0,
+            warnings: vec![],
+        };
+        let text = text(&run, &Header { folder: out.path().to_owned(), ..Header::default() });
+        assert_eq!(text.lines().filter(|line| line.starts_with("open ")).count(), 1, "{text}");
+        assert!(text.ends_with("\n\nopen evaluate/report.html"), "{text}");
+    }
 
     #[test]
     fn the_table_has_every_selected_stage_then_warnings_notes_and_results() {

@@ -113,14 +113,30 @@ fn predictions_open_in_other_tools() {
         unlabelled,
     ];
     write_predictions(&store.join("predictions.parquet"), &rows).unwrap();
-    let value = |row: &PredictionRow| {
-        json!({
-            "id": row.id, "split": row.split, "label": row.label, "label_id": row.label_id, "model": row.model,
-            "mode": row.mode, "predicted": row.predicted, "predicted_id": row.predicted_id,
-            "confidence": row.confidence, "loss": row.loss, "probs": row.probs,
-        })
+    check("predictions.py", &store, rows.iter().map(prediction_value).collect());
+}
+
+fn prediction_value(row: &PredictionRow) -> Value {
+    json!({
+        "id": row.id, "split": row.split, "label": row.label, "label_id": row.label_id, "model": row.model,
+        "mode": row.mode, "predicted": row.predicted, "predicted_id": row.predicted_id,
+        "confidence": row.confidence, "loss": row.loss, "probs": row.probs, "view_probs": row.view_probs,
+    })
+}
+
+#[test]
+fn predictions_of_each_view_open_in_other_tools() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("evaluate");
+    fs_err::create_dir(&store).unwrap();
+    let views = |id: &str| PredictionRow {
+        view_probs: Some(vec![vec![0.5, 0.25, 0.25], vec![1.0, 0.0, 0.0]]),
+        ..prediction_row(id, "head", Mode::Tta, [0.75, 0.125, 0.125])
     };
-    check("predictions.py", &store, rows.iter().map(value).collect());
+    let plain = |id: &str| prediction_row(id, "head", Mode::Plain, [0.25, 0.5, 0.25]);
+    let rows = [plain("a.jpg"), views("a.jpg"), plain("b.jpg"), views("b.jpg")];
+    write_predictions(&store.join("predictions.parquet"), &rows).unwrap();
+    check("predictions.py", &store, rows.iter().map(prediction_value).collect());
 }
 
 #[test]

@@ -115,6 +115,16 @@ fn predictions_that_contradict_themselves_are_refused() {
         refused(&[row("b.jpg"), row("a.jpg")]),
         "cannot write `p`: row `a.jpg` came after row `b.jpg`, expected ascending ids"
     );
+    assert_eq!(
+        refused(&[PredictionRow { view_probs: Some(vec![vec![0.5; 3], vec![0.5; 2]]), ..row("a.jpg") }]),
+        "cannot write `p`: row `a.jpg` has 2 numbers in `view_probs`, expected 3"
+    );
+    let mut without = PredictionsWriter::create(&dir.path().join("p"), &classes()).unwrap();
+    let error = without.write(&PredictionRow { view_probs: Some(vec![]), ..row("a.jpg") }).unwrap_err();
+    assert_eq!(
+        text(&error, dir.path()),
+        "cannot write `p`: row `a.jpg` has probabilities of views, expected none in a table without the column `view_probs`"
+    );
     let error = PredictionsWriter::create(&dir.path().join("p"), &[]).err().unwrap();
     assert_eq!(text(&error, dir.path()), "cannot write `p`: vectors of 0 numbers, expected 1 to 2147483647");
 }

@@ -88,11 +88,13 @@ fn some_features() -> impl Strategy<Value = Features> {
 
 fn predictions() -> impl Strategy<Value = Vec<PredictionRow>> {
     let said = btree_set((text(), select(Mode::ALL.to_vec())), 1..4);
-    let row =
-        (select(Split::ALL.to_vec()), label(), 0_usize..3, finite(), option::of(finite()), vec(finite(), 3));
+    let views = option::of(vec(vec(finite(), 3), 0..4));
+    let numbers = (finite(), option::of(finite()), vec(finite(), 3), views);
+    let row = (select(Split::ALL.to_vec()), label(), 0_usize..3, numbers);
     btree_map(text(), (said, row), 0..200).prop_map(|photos: BTreeMap<_, _>| {
         let mut rows = Vec::new();
-        for (id, (said, (split, (label, label_id), best, confidence, loss, probs))) in photos {
+        for (id, (said, (split, (label, label_id), best, numbers))) in photos {
+            let (confidence, loss, probs, view_probs) = numbers;
             for (model, mode) in said as BTreeSet<(String, Mode)> {
                 rows.push(PredictionRow {
                     id: id.clone(),
@@ -106,6 +108,7 @@ fn predictions() -> impl Strategy<Value = Vec<PredictionRow>> {
                     confidence,
                     loss,
                     probs: probs.clone(),
+                    view_probs: view_probs.clone(),
                 });
             }
         }

@@ -104,11 +104,17 @@ pub(crate) fn prediction_row(id: &str, model: &str, mode: Mode, probs: [f32; 3])
         confidence: probs[best],
         loss: Some(-probs[1].ln()),
         probs: probs.to_vec(),
+        view_probs: None,
     }
 }
 
 pub(crate) fn write_predictions(path: &Path, rows: &[PredictionRow]) -> Result<()> {
-    let mut writer = PredictionsWriter::create(path, &classes())?;
+    let has_view_probs = rows.iter().any(|row| row.view_probs.is_some());
+    let mut writer = if has_view_probs {
+        PredictionsWriter::create_with_view_probs(path, &classes())?
+    } else {
+        PredictionsWriter::create(path, &classes())?
+    };
     rows.iter().try_for_each(|row| writer.write(row))?;
     writer.finish()
 }

@@ -1,0 +1,147 @@
+//! What ingest found in the data, in sentences.
+
+use std::collections::BTreeMap;
+
+use pipeline_stage::{Artifact, words};
+use pipeline_table::Split;
+use serde::Deserialize;
+
+use crate::error::Error;
+
+/// What ingest writes beside its table.
+pub(crate) const FINDINGS_FILE: &str = "ingest.json";
+
+/// Classes, files and folders named in a sentence.
+const MOST_NAMED: usize = 6;
+
+/// Of [`FINDINGS_FILE`] what is said here.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Findings {
+    /// Usable photos by split and class.
+    photos: BTreeMap<Split, BTreeMap<String, u64>>,
+    /// Files by verdict.
+    verdicts: BTreeMap<String, u64>,
+    transparent: u64,
+    /// Files that are used nowhere; the first 10,000.
+    set_aside: Vec<Finding>,
+    /// Files that are used and have something odd; the first 10,000.
+    remarks: Vec<Finding>,
+    beside: Vec<String>,
+    loops: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Finding {
+    id: String,
+    reason: String,
+}
+
+/// The sentences about the photos of an artifact of ingest; none where it has no findings.
+pub(crate) fn read(images: &Artifact) -> Result<Vec<String>, Error> {
+    let path = images.path(FINDINGS_FILE);
+    if !path.is_file() {
+        return Ok(vec![]);
+    }
+    let json = fs_err::read_to_string(&path).map_err(Error::Io)?;
+    let findings: Findings =
+        serde_json::from_str(&json).map_err(|source| Error::Findings { path, source })?;
+    Ok(findings.sentences())
+}
+
+impl Findings {
+    fn sentences(&self) -> Vec<String> {
+        let mut sentences: Vec<String> = self.photos.iter().map(split).collect();
+        let verdict = |word: &str| self.verdicts.get(word).copied().unwrap_or(0);
+        sentences.extend(files(verdict("bad"), "set aside", &self.set_aside));
+        sentences.extend(files(verdict("warn"), "used although something is odd", &self.remarks));
+        if self.transparent > 0 {
+            let photos = words::count(self.transparent);
+            sentences
+                .push(format!("Photos with transparent pixels, whose transparency is dropped: {photos}."));
+        }
+        if !self.beside.is_empty() {
+            let names = self.beside.iter().map(String::as_str);
+            sentences.push(format!("Beside the split folders, and no part of the data: {}.", listed(names)));
+        }
+        if !self.loops.is_empty() {
+            let names = self.loops.iter().map(String::as_str);
+            sentences.push(format!(
+                "Links that lead back into a folder above them, not followed: {}.",
+                listed(names)
+            ));
+        }
+        sentences
+    }
+}
+
+/// `train: 4,000 photos (2,000 cats, 2,000 dogs).`
+fn split((split, classes): (&Split, &BTreeMap<String, u64>)) -> String {
+    let total = words::count(classes.values().sum());
+    let of_classes = if classes.len() <= MOST_NAMED {
+        let each = classes.iter().map(|(class, photos)| format!("{} {class}", words::count(*photos)));
+        each.collect::<Vec<_>>().join(", ")
+    } else {
+        let [least, most] = [classes.values().min(), classes.values().max()].map(|n| n.copied().unwrap_or(0));
+        format!("{} classes of {} to {}", classes.len(), words::count(least), words::count(most))
+    };
+    format!("{split}: {total} photos ({of_classes}).")
+}
+
+/// `3 files set aside: 2 truncated, 1 empty; train/a.jpg, train/b.jpg, valid/c.jpg.`
+fn files(count: u64, are: &str, list: &[Finding]) -> Option<String> {
+    let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
+    for finding in list {
+        *reasons.entry(&finding.reason).or_default() += 1;
+    }
+    let reasons = reasons.iter().map(|(reason, n)| format!("{} {reason}", words::count(*n)));
+    let reasons = reasons.collect::<Vec<_>>().join(", ");
+    let listed_first = match list.len() as u64 {
+        all if all >= count => String::new(),
+        some => format!(" of the first {}:", words::count(some)),
+    };
+    let ids = listed(list.iter().map(|finding| finding.id.as_str()));
+    let files = if count == 1 { "file" } else { "files" };
+    (count > 0).then(|| format!("{} {files} {are}:{listed_first} {reasons}; {ids}.", words::count(count)))
+}
+
+/// The first names.
+fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let more = names.len().saturating_sub(MOST_NAMED);
+    let more = if more > 0 { format!(" and {} more", words::count(more as u64)) } else { String::new() };
+    format!("{}{more}", names.take(MOST_NAMED).collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_ingest_found_is_said_in_sentences() {
+        let file = |id: &str, reason: &str| json!({"id": id, "reason": reason, "detail": "", "hint": null});
+        let many: BTreeMap<String, u64> = (0..7).map(|i| (format!("c{i}"), 10 * i + 1)).collect();
+        let findings = json!({
+            "format": 1,
+            "photos": {"test": {"unlabelled": 7}, "train": {"cats": 2000, "dogs": 1}, "valid": many},
+            "verdicts": {"ok": 5, "bad": 3, "warn": 20_000},
+            "set_aside": [file("train/a.jpg", "truncated"), file("x.jpg", "empty"), file("y.jpg", "truncated")],
+            "remarks": (0..8).map(|i| file(&format!("{i}.jpg"), "tail")).collect::<Vec<_>>(),
+            "transparent": 2, "beside": ["sample"], "loops": ["train/loop"], "unheard_of": 1,
+        });
+        let findings: Findings = serde_json::from_value(findings).unwrap();
+        let expected = [
+            "train: 2,001 photos (2,000 cats, 1 dogs).",
+            "valid: 217 photos (7 classes of 1 to 61).",
+            "test: 7 photos (7 unlabelled).",
+            "3 files set aside: 1 empty, 2 truncated; train/a.jpg, x.jpg, y.jpg.",
+            "20,000 files used although something is odd: of the first 8: 8 tail; 0.jpg, 1.jpg, 2.jpg, 3.jpg, 4.jpg, 5.jpg and 2 more.",
+            "Photos with transparent pixels, whose transparency is dropped: 2.",
+            "Beside the split folders, and no part of the data: sample.",
+            "Links that lead back into a folder above them, not followed: train/loop.",
+        ];
+        assert_eq!(findings.sentences(), expected);
+        assert!(Findings::default().sentences().is_empty());
+    }
+}

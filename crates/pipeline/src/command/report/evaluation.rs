@@ -1,0 +1,291 @@
+//! [`Evaluation`]: an artifact that says how good models are, found by config, by run or by folder.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pipeline_runner::plan::{Lookup, Plan, State};
+use pipeline_runner::{Error, Graph, RunRecord, Store};
+use pipeline_stage::manifest::MANIFEST_FILE;
+use pipeline_stage::suggest::nearest;
+use pipeline_stage::{Digest, Manifest, exit};
+
+use super::Config;
+use crate::command::interrupt::Interrupt;
+use crate::command::{Stop, stop};
+use crate::stages::STAGES;
+
+/// What a stage produces that evaluates.
+const REPORT: &str = "report";
+
+/// Letters of a name that go into a file's name.
+const MOST_LETTERS: usize = 80;
+
+/// An artifact that says how good models are.
+#[derive(Debug, Clone)]
+pub(super) struct Evaluation {
+    /// Where it was found, for people: `dogscats with head.lr=0.003`, `run 20261128T123509Z-1d6ff585`.
+    pub(super) name: String,
+    /// The same for a file: `dogscats`.
+    short_name: String,
+    /// The stage that made it; its kind, where the name is not known.
+    pub(super) stage: String,
+    pub(super) dir: PathBuf,
+    pub(super) manifest: Arc<Manifest>,
+    /// What its stage is now, where that is not fresh: `stale (lr 0.01 → 0.003)`.
+    stale: Option<String>,
+}
+
+/// What a config has evaluated.
+#[derive(Debug)]
+pub(super) struct Asked {
+    found: Vec<Evaluation>,
+    /// Stages that have evaluated nothing yet, and what they are: `missing (no artifact yet)`.
+    pub(super) without: Vec<(String, String)>,
+}
+
+impl Evaluation {
+    /// A sentence where it is not what a run would make now.
+    pub(super) fn stale_sentence(&self) -> Option<String> {
+        let state = self.stale.as_ref()?;
+        Some(format!("{} is not fresh, {state}; this is what an earlier run left", self.stage))
+    }
+
+    /// `dogscats, evaluate 7e55baee…`.
+    pub(super) fn side(&self) -> String {
+        format!("{}, {}", self.name, self.artifact())
+    }
+
+    /// `evaluate 7e55baee…`.
+    pub(super) fn artifact(&self) -> String {
+        format!("{} {}", self.stage, self.manifest.key.short())
+    }
+
+    /// A part of a file's name that no other evaluation has: `dogscats.7e55baee`.
+    pub(super) fn file_name(&self) -> String {
+        let safe = |c: char| if c.is_ascii_alphanumeric() || "_-".contains(c) { c } else { '-' };
+        let name: String = self.short_name.chars().map(safe).take(MOST_LETTERS).collect();
+        format!("{name}.{}", &self.manifest.key.to_string()[..8])
+    }
+
+    /// Its pictures: sheets of photos, then confusion matrices, by name.
+    pub(super) fn pictures(&self) -> Vec<String> {
+        let of = |folder: &str| {
+            let entries =
+                fs_err::read_dir(self.dir.join(folder)).into_iter().flatten().filter_map(Result::ok);
+            let names = entries.map(|entry| format!("{folder}/{}", entry.file_name().to_string_lossy()));
+            let mut names: Vec<String> = names.filter(|name| name.ends_with(".png")).collect();
+            names.sort_unstable();
+            names
+        };
+        [of("sheets"), of("confusion")].concat()
+    }
+}
+
+impl Asked {
+    /// All of them, at least one.
+    pub(super) fn all(&self, config: &Config<'_>) -> Result<&[Evaluation], Stop> {
+        if self.found.is_empty() {
+            let state = |(stage, state): &(String, String)| format!("{stage} {state}");
+            let states: Vec<String> = self.without.iter().map(state).collect();
+            return Err(wrong(
+                format!("{} has evaluated nothing yet: {}", config.path.display(), states.join("; ")),
+                Some(config.run_command()),
+            ));
+        }
+        Ok(&self.found)
+    }
+
+    /// The only one.
+    pub(super) fn one(&self, config: &Config<'_>) -> Result<Evaluation, Stop> {
+        match self.all(config)? {
+            [one] => Ok(one.clone()),
+            several => {
+                let names: Vec<&str> = several.iter().map(|evaluation| evaluation.stage.as_str()).collect();
+                Err(wrong(
+                    format!("cannot compare: {} evaluates in {}", config.path.display(), names.join(", ")),
+                    Some(format!("name one of them: pipeline report CONFIG {} --against ...", names[0])),
+                ))
+            }
+        }
+    }
+}
+
+/// What the stages of a config have evaluated: the artifact that is fresh, or else the one that is linked.
+pub(super) fn of_plan(config: &Config<'_>, plan: &Plan, stage: Option<&str>) -> Result<Asked, Stop> {
+    let mut asked = Asked { found: vec![], without: vec![] };
+    let sets = config.sets.join(" ");
+    let name =
+        if sets.is_empty() { config.job.name.clone() } else { format!("{} with {sets}", config.job.name) };
+    for stage in evaluating(&config.job.graph, config, stage)? {
+        let Some(planned) = plan.stage(stage) else { continue };
+        let evaluation = |dir: PathBuf, manifest: Arc<Manifest>, stale: Option<String>| Evaluation {
+            name: name.clone(),
+            short_name: config.job.name.clone(),
+            stage: stage.to_owned(),
+            dir,
+            manifest,
+            stale,
+        };
+        let link = config.options.link(stage);
+        match &planned.state {
+            State::Fresh { key, manifest } => {
+                let artifact = config.options.store.join("store").join(planned.kind).join(key.to_string());
+                let is_linked = fs_err::canonicalize(&link).ok() == fs_err::canonicalize(&artifact).ok();
+                // By its plain name, where that is its name now.
+                let dir = if is_linked { link } else { artifact };
+                asked.found.push(evaluation(dir, manifest.clone(), None));
+            }
+            State::Damaged { .. } => asked.without.push((stage.to_owned(), format!("is {}", planned.state))),
+            state => match read_manifest(&link) {
+                Ok(manifest) if manifest.parts.kind == planned.kind => {
+                    asked.found.push(evaluation(link, Arc::new(manifest), Some(state.to_string())));
+                }
+                _ => asked.without.push((stage.to_owned(), state_words(state))),
+            },
+        }
+    }
+    Ok(asked)
+}
+
+/// `is missing (no artifact yet)`, `depends on head`.
+fn state_words(state: &State) -> String {
+    match state {
+        State::Depends { .. } => state.to_string(),
+        State::Unknown { .. } => format!("is not known: {state}"),
+        _ => format!("is {state}"),
+    }
+}
+
+/// The names of the stages that evaluate, or `stage`, if it does.
+fn evaluating<'a>(graph: &'a Graph, config: &Config<'_>, stage: Option<&str>) -> Result<Vec<&'a str>, Stop> {
+    let nodes = graph.nodes().iter().filter(|node| node.stage.produces() == REPORT);
+    let all: Vec<&str> = nodes.map(|node| node.name.as_str()).collect();
+    if all.is_empty() {
+        let names: Vec<&str> = graph.names().collect();
+        let config = config.path.display();
+        return Err(wrong(
+            format!("{config} evaluates nothing: none of its stages does ({})", names.join(", ")),
+            Some("add a stage of kind `evaluate` to its pipeline, as `pipeline: quick` has one".to_owned()),
+        ));
+    }
+    let Some(stage) = stage else { return Ok(all) };
+    if let Some(name) = all.iter().find(|name| **name == stage) {
+        return Ok(vec![name]);
+    }
+    let expected = all.join(", ");
+    Err(match graph.node(stage) {
+        Some(node) => wrong(
+            format!(
+                "`{stage}` evaluates nothing: it is of kind `{}`, expected one of: {expected}",
+                node.stage.kind()
+            ),
+            None,
+        ),
+        None => wrong(
+            format!("unknown stage `{stage}`, expected one of: {expected}"),
+            nearest(stage, all.iter().copied()).map(|near| format!("did you mean `{near}`?")),
+        ),
+    })
+}
+
+/// The evaluation in `folder`.
+pub(super) fn of_folder(folder: &Path) -> Result<Evaluation, Stop> {
+    let not_one = |why: String| {
+        let hint =
+            "name a run, a config, or the folder of an evaluation, such as out/CONFIG/evaluate".to_owned();
+        wrong(format!("{} is no evaluation: {why}", folder.display()), Some(hint))
+    };
+    let manifest = read_manifest(folder).map_err(&not_one)?;
+    let kind = &manifest.parts.kind;
+    if !produces_report(kind) {
+        return Err(not_one(format!("it is what a stage of kind `{kind}` made")));
+    }
+    Ok(Evaluation {
+        name: folder.display().to_string().replace(&manifest.key.to_string(), &manifest.key.short()),
+        short_name: kind.clone(),
+        stage: kind.clone(),
+        dir: folder.to_owned(),
+        manifest: Arc::new(manifest),
+        stale: None,
+    })
+}
+
+/// The evaluation that a run made or found fresh, by the stage `stage` where it has one of that name.
+pub(super) fn of_run(
+    store: &Store,
+    run: &str,
+    stage: &str,
+    interrupt: &Interrupt,
+) -> Result<Evaluation, Stop> {
+    let mut record = RunRecord::find(store, Some(run)).map_err(|error| match &error {
+        Error::UnknownRun { run, newest, .. } => {
+            let near = nearest(run, newest.iter().map(String::as_str)).or(newest.first().map(String::as_str));
+            let hint = near
+                .map(|near| format!("name a run such as {near}, a config, or the folder of an evaluation"));
+            wrong(error.to_string(), hint)
+        }
+        _ => stop(&error, interrupt),
+    })?;
+    let name = record.name();
+    let mut done: Vec<(String, String, Digest)> = Vec::new();
+    let read = record.new_events(|event| {
+        let report = &event["report"];
+        let text = |field: &str| report[field].as_str().unwrap_or_default().to_owned();
+        let has_artifact = matches!(text("outcome").as_str(), "ran" | "fresh");
+        let key = serde_json::from_value(report["key"].clone());
+        if let (true, true, Ok(key)) = (has_artifact, produces_report(&text("kind")), key) {
+            done.push((text("name"), text("kind"), key));
+        }
+    });
+    if let Err(error) = read {
+        return Err(wrong(format!("cannot read the events of the run {name}: {error}"), None));
+    }
+    let same = done.iter().find(|(found, ..)| found == stage);
+    let (stage, kind, key) = match (same, done.as_slice()) {
+        (Some(found), _) | (None, [found]) => found,
+        (None, []) => {
+            let hint = format!("name a run that got so far; `pipeline watch {name}` shows what this one did");
+            return Err(wrong(format!("the run {name} has evaluated nothing"), Some(hint)));
+        }
+        (None, several) => {
+            let names: Vec<&str> = several.iter().map(|(name, ..)| name.as_str()).collect();
+            let message =
+                format!("the run {name} has no stage `{stage}`, it evaluated in {}", names.join(", "));
+            return Err(wrong(message, Some("name the stage whose evaluation is compared".to_owned())));
+        }
+    };
+    let gone = |why: &str| {
+        let hint = "name a run whose evaluation is still there, or run its config again".to_owned();
+        wrong(format!("cannot use what `{stage}` made in the run {name}: {why}"), Some(hint))
+    };
+    match store.lookup(kind, key) {
+        Lookup::Hit(manifest) => Ok(Evaluation {
+            name: format!("run {name}"),
+            short_name: name,
+            stage: stage.clone(),
+            dir: store.artifact_dir(kind, key),
+            manifest,
+            stale: None,
+        }),
+        Lookup::Absent => Err(gone("it is no longer in the store")),
+        Lookup::Damaged(why) | Lookup::Unreadable(why) => Err(gone(&why)),
+    }
+}
+
+fn produces_report(kind: &str) -> bool {
+    STAGES.iter().any(|stage| stage.kind() == kind && stage.produces() == REPORT)
+}
+
+/// The manifest in `folder`, or why there is none.
+fn read_manifest(folder: &Path) -> Result<Manifest, String> {
+    let path = folder.join(MANIFEST_FILE);
+    if !path.is_file() {
+        return Err(format!("found no {MANIFEST_FILE} in it"));
+    }
+    let text = fs_err::read(path).map_err(|error| error.to_string())?;
+    serde_json::from_slice(&text).map_err(|error| format!("{MANIFEST_FILE} cannot be read: {error}"))
+}
+
+pub(super) fn wrong(message: String, hint: Option<String>) -> Stop {
+    Stop::Error { message, hint, code: exit::USAGE }
+}
