@@ -21,6 +21,7 @@ use crate::Params;
 use crate::model::Table;
 
 pub(crate) use alike::neighbours;
+pub(crate) use csv::Csv;
 pub use folds::{Folds, Labelled};
 pub(crate) use labels::check_folds;
 

@@ -23,7 +23,7 @@ use pipeline_table::{ImageRow, ImagesReader};
 
 use crate::answers::Said;
 use crate::error::Error;
-use crate::insights;
+use crate::insights::{self, Csv};
 use crate::lane::Augmented;
 use crate::model::{Model, Table};
 use album::Album;
@@ -59,7 +59,7 @@ pub(crate) fn take(
 ) -> Result<Pictures, Failure> {
     let mut sheets = choice::sheets(said, classes, cx.seed);
     if let Some(table) = table {
-        find_neighbours(said, &mut sheets, table, cx)?;
+        find_neighbours(said, classes, &mut sheets, table, cx)?;
     }
     let mut pictures = Pictures { photos: list(said), sheets, views: None };
     let Some(images) = images else { return Ok(pictures) };
@@ -109,9 +109,13 @@ fn list(said: &Said) -> Vec<PhotoRow> {
     (0..said.ids.len()).map(row).collect()
 }
 
-/// Gives each photo on a sheet that was wrong its neighbours.
+/// Wrong photos whose neighbours are listed at most, those on the sheets first.
+const MOST_EXPLAINED: usize = 1000;
+
+/// Gives each photo on a sheet that was wrong its neighbours, and writes those of all wrong ones into `neighbours.csv`.
 fn find_neighbours(
     said: &Said,
+    classes: &[String],
     sheets: &mut [PhotoSheet],
     table: &Table,
     cx: &Context<'_>,
@@ -121,13 +125,28 @@ fn find_neighbours(
     let mut shown: Vec<_> =
         sheets.iter_mut().flat_map(|sheet| &mut sheet.rows).flat_map(|(_, row)| row).collect();
     shown.retain(|shown| is_wrong(shown.photo));
-    let photos: BTreeSet<usize> = shown.iter().map(|shown| shown.photo).collect();
+    let mut photos: BTreeSet<usize> = shown.iter().map(|shown| shown.photo).collect();
+    let room = MOST_EXPLAINED.saturating_sub(photos.len());
+    let others: Vec<usize> =
+        (0..said.ids.len()).filter(|photo| is_wrong(*photo) && !photos.contains(photo)).take(room).collect();
+    photos.extend(others);
     if photos.is_empty() {
         return Ok(());
     }
     let ids: Vec<&str> = photos.iter().map(|photo| said.ids[*photo].as_str()).collect();
     let of_photo: BTreeMap<usize, _> =
         photos.iter().copied().zip(insights::neighbours(table, &ids, cx)?).collect();
+    let mut csv = Csv::new(&["id", "label", "predicted", "neighbour", "neighbour_label", "similarity"]);
+    for (&photo, neighbours) in &of_photo {
+        let predicted = &classes[choice::predicted(said, photo) as usize];
+        let label =
+            said.labels[photo].and_then(|label| classes.get(label as usize)).map_or("", String::as_str);
+        for near in neighbours {
+            let similarity = format!("{:.6}", near.similarity);
+            csv.row(&[&said.ids[photo], label, predicted, &near.id, &near.label, &similarity]);
+        }
+    }
+    csv.write(&cx.out.join("neighbours.csv"))?;
     for shown in shown {
         shown.neighbours = of_photo.get(&shown.photo).cloned().unwrap_or_default();
     }
