@@ -63,6 +63,63 @@ fn status_says_what_the_run_will_do_and_why() {
 }
 
 #[test]
+fn a_dry_run_status_and_explain_say_what_a_changed_number_does_and_write_nothing() {
+    let project = small_project();
+    let json = |arguments: &[&str]| {
+        let ran = project.succeed(&[arguments, &["--json"]].concat());
+        serde_json::from_str::<serde_json::Value>(&ran.stdout).unwrap()
+    };
+    let dry_run = ["run", "configs/c.yaml", "--dry-run"];
+    let check = |more: &[&str]| project.run(&[&dry_run, ["--check"].as_slice(), more].concat()).code;
+    assert_eq!(check(&[]), Some(3), "something would run");
+    project.succeed(&dry_run);
+    assert!(!project.path(".pipeline").exists() && !project.path("out").exists());
+
+    project.succeed(&["run", "configs/c.yaml"]);
+    assert_eq!(check(&[]), Some(0));
+    let set = ["--set", "head.lr=0.003"];
+    assert_eq!(check(&set), Some(3));
+    assert_eq!(check(&["--set", "head.lr=0.003", "--until", "pre*,ingest"]), Some(0));
+    let lines = project.succeed(&[dry_run.as_slice(), &set].concat()).stdout;
+    let lines: Vec<String> =
+        lines.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    assert!(lines[0].starts_with("c: 6 stages, 4 fresh, 2 to run ("), "{lines:?}");
+    assert_eq!(
+        lines[2..],
+        [
+            "ingest use fresh",
+            "augment use fresh",
+            "backbone use fresh",
+            "precompute use fresh",
+            "head run stale (lr 0.01 → 0.003)",
+            "evaluate decide depends on head"
+        ]
+    );
+    let status = json(&["status", "configs/c.yaml", "--set", "head.lr=0.003"]);
+    assert_eq!(status, json(&[dry_run.as_slice(), &set].concat()));
+    assert_eq!(status["format"], 1);
+    let change = serde_json::json!([{"part": "parameter", "name": "lr", "old": 0.01, "new": 0.003}]);
+    assert_eq!(status["stages"][4]["changes"], change);
+    assert_eq!(status["stages"][5]["depends_on"], serde_json::json!(["head"]));
+
+    let told = project.succeed(&["explain", "configs/c.yaml", "head", "--set", "head.lr=0.003"]).stdout;
+    assert!(told.starts_with("head is stale because its parameter lr changed\n  kind version "), "{told}");
+    let lr = told.lines().find(|line| line.trim_start().starts_with("lr ")).unwrap();
+    assert!(lr.contains(" 0.01 → 0.003 ") && lr.ends_with("← stale"), "{told}");
+    assert!(told.contains(" of precompute, unchanged)"), "{told}");
+    let told = json(&["explain", "configs/c.yaml", "evaluate", "--set", "head.lr=0.003"]);
+    assert_eq!(told["headline"], "evaluate depends on head");
+    assert_eq!(told["upstream"][0], "head is stale because its parameter lr changed");
+
+    let error = project.fail(2, &["run", "configs/c.yaml", "--force-downstream", "heda"]);
+    let expected = "error: unknown stage `heda` for `--force-downstream`, expected one of: ingest, augment, \
+                    backbone, precompute, head, evaluate\n  hint: did you mean `head`?\n";
+    assert_eq!(error, expected);
+    let forced = ["run", "configs/c.yaml", "--force-downstream", "he*"];
+    assert_eq!(project.outcomes(&forced)[3..], states(&["precompute fresh", "head ran", "evaluate ran"]));
+}
+
+#[test]
 fn a_touched_photo_is_fresh_and_a_changed_one_of_the_same_size_is_not() {
     let project = small_project();
     project.succeed(&["run", "configs/c.yaml"]);

@@ -109,4 +109,12 @@ fn a_training_that_is_killed_again_and_again_ends_with_the_same_bytes() {
         let litter = fs_err::read_dir(&partial).map_or(0, |entries| entries.count());
         assert_eq!(litter, 0, "{} is empty when all is done", partial.display());
     }
+    // Of all the kills `gc` leaves nothing, and takes nothing that is needed.
+    killed.succeed(&["gc"]);
+    for folder in ["tmp", "partial"] {
+        let left: Vec<_> = fs_err::read_dir(killed.path(".pipeline").join(folder)).unwrap().collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+    let again = killed.outcomes(&["run", "configs/c.yaml"]);
+    assert!(again.iter().all(|outcome| outcome.ends_with(" fresh")), "{again:?}");
 }

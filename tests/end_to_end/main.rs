@@ -5,6 +5,7 @@
 //! - `bad_input`: one clear message for each kind of wrong input, the exit code, nothing half-published.
 //! - `interrupted`: Ctrl-C, SIGTERM, SIGKILL, a closed pipe, a held lock, a full disk.
 //! - `killed`: trainings, killed at random moments.
+//! - `storing`: what is in the store: `verify`, `gc`, `runs`, `diff`, `graph`.
 //! - `watching`: a run's record, shown.
 //! - `reporting`: what was evaluated, shown and compared.
 //! - `lesson`: the whole lesson: three trainings, and the learning-rate finder.
@@ -20,6 +21,7 @@ mod killed;
 mod lesson;
 mod photos;
 mod reporting;
+mod storing;
 mod watching;
 
 use pipeline_nn::{Device, backbones, weights};

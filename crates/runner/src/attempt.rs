@@ -18,6 +18,7 @@ use crate::draft::Draft;
 use crate::error::{DISK_FULL_HINT, Error};
 use crate::graph::Node;
 use crate::lock::{Claim, Exclusive, host_name};
+use crate::memory::Peak;
 use crate::observer::Observer;
 use crate::options::RunOptions;
 use crate::plan::Lookup;
@@ -100,7 +101,10 @@ impl Attempt<'_> {
         }
         fs_err::create_dir_all(&partial).map_err(Error::io("make a folder for checkpoints", &partial))?;
         let (unix_seconds, started) = (clock::unix_seconds(), Instant::now());
+        let peak = Peak::begin();
         let ran = self.run(&draft, &partial, report);
+        report.peak_memory_bytes = peak.bytes();
+        drop(peak);
         let wall_seconds = started.elapsed().as_secs_f64();
         // Where the stage left nothing to go on from, no empty folder stays.
         let _ = fs_err::remove_dir(&partial);

@@ -26,9 +26,19 @@ pub(crate) fn time_of_day(unix_seconds: u64) -> String {
     format(unix_seconds, "%H:%M:%S", TimeZone::system())
 }
 
+/// `2026-11-25 14:02:11`, in the machine's time zone.
+pub(crate) fn date_and_time(unix_seconds: u64) -> String {
+    format(unix_seconds, "%Y-%m-%d %H:%M:%S", TimeZone::system())
+}
+
 /// `2026-11-25T04:55:00Z`.
 pub(crate) fn rfc3339(unix_seconds: u64) -> String {
     format(unix_seconds, "%Y-%m-%dT%H:%M:%SZ", TimeZone::UTC)
+}
+
+/// This moment as `2026-11-25T04:55:00.123Z`.
+pub(crate) fn now() -> String {
+    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
 fn format(unix_seconds: u64, form: &str, zone: TimeZone) -> String {
@@ -46,5 +56,7 @@ mod tests {
         // `date -u -d @1795582500 +%FT%TZ`
         assert_eq!(rfc3339(1_795_582_500), "2026-11-25T04:55:00Z");
         assert_eq!(stamp(1_795_582_500), "20261125T045500Z");
+        let now = now();
+        assert_eq!((now.len(), &now[19..20], &now[23..]), (24, ".", "Z"), "{now}");
     }
 }

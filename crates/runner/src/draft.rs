@@ -133,7 +133,7 @@ impl Drop for Draft {
 }
 
 /// Paths of everything in `root` that is not a folder, relative with `/`, and all folders from `root` down.
-fn list(root: &Path) -> io::Result<(Vec<String>, Vec<PathBuf>)> {
+pub(crate) fn list(root: &Path) -> io::Result<(Vec<String>, Vec<PathBuf>)> {
     let mut files = Vec::new();
     let mut folders = vec![root.to_owned()];
     let mut next = 0;

@@ -17,7 +17,7 @@ pub enum Error {
     /// An option names a stage that the pipeline does not have.
     #[error("unknown stage `{stage}` for `{option}`, expected one of: {}", known.join(", "))]
     UnknownStage {
-        /// `--only`, `--from`, `--until` or `--force`.
+        /// `--only`, `--from`, ..., or `explain`.
         option: &'static str,
         /// The name as given.
         stage: String,
@@ -31,9 +31,11 @@ pub enum Error {
         "the selection leaves no stage: `--only`, `--from` and `--until` together mean their intersection"
     )]
     NothingSelected,
-    /// `--force` names a stage that the other options leave out.
-    #[error("`--force {stage}` has no effect: `{stage}` is not among the selected stages")]
+    /// `--force` or `--force-downstream` names a stage that the other options leave out.
+    #[error("`{option} {stage}` has no effect: `{stage}` is not among the selected stages")]
     ForceNotSelected {
+        /// The option.
+        option: &'static str,
         /// The stage.
         stage: String,
     },
@@ -147,6 +149,20 @@ pub enum Error {
         /// Something in it.
         found: String,
     },
+    /// There is no store.
+    #[error("no store at {}", path.display())]
+    NoStore {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// A note of a link to an artifact that cannot be read, so that it is not known what is in use.
+    #[error("cannot tell which artifacts are in use: {} is no note of a link: {reason}", path.display())]
+    LinkNote {
+        /// The note.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// An artifact that may be whole but cannot be looked at.
     #[error("cannot use the artifact {path}: {reason}")]
     ArtifactUnreadable {
@@ -199,6 +215,8 @@ pub enum Error {
         runs: PathBuf,
         /// The name as given.
         run: String,
+        /// The nearest name.
+        suggestion: Option<String>,
         /// Names of some runs, the latest first.
         newest: Vec<String>,
     },
@@ -211,6 +229,46 @@ pub enum Error {
         count: usize,
         /// Names of some of them, the latest first.
         newest: Vec<String>,
+    },
+    /// Neither an artifact nor a run has this name.
+    #[error("no artifact of `{stage}` (kind {kind}) and no run has a name that begins with `{against}`")]
+    UnknownOld {
+        /// The stage.
+        stage: String,
+        /// Its kind.
+        kind: &'static str,
+        /// The name as given.
+        against: String,
+    },
+    /// A beginning of several keys.
+    #[error("{count} artifacts of kind {kind} have keys that begin with `{key}`: {}{}", some.join(", "), if *count > some.len() { ", …" } else { "" })]
+    AmbiguousKey {
+        /// The stage kind.
+        kind: &'static str,
+        /// The beginning as given.
+        key: String,
+        /// How many.
+        count: usize,
+        /// Some of them.
+        some: Vec<String>,
+    },
+    /// An artifact whose manifest cannot be read.
+    #[error("cannot compare `{stage}` with {key}: its artifact.json cannot be read")]
+    UnreadableOld {
+        /// The stage.
+        stage: String,
+        /// The key.
+        key: String,
+    },
+    /// A run has no artifact of a stage.
+    #[error("run {run} has no artifact of `{stage}` to compare with: {found}")]
+    NotOfRun {
+        /// The run.
+        run: String,
+        /// The stage.
+        stage: String,
+        /// What is there instead.
+        found: String,
     },
     /// The run was asked to stop before its first stage.
     #[error("cancelled")]
@@ -232,7 +290,7 @@ impl Hint for Error {
             Error::NothingSelected => {
                 Some("give one of them only, or stages that lie between them".to_owned())
             }
-            Error::ForceNotSelected { stage } => {
+            Error::ForceNotSelected { stage, .. } => {
                 Some(format!("add `--only {stage}`, or select it otherwise"))
             }
             Error::UpstreamNotFresh { stage, .. } => {
@@ -263,10 +321,25 @@ impl Hint for Error {
             Error::NoRuns { .. } => {
                 Some("start one with `pipeline run`, or name another store with --store".to_owned())
             }
+            Error::NoStore { .. } => {
+                Some("make one with `pipeline run`, or name another with --store".to_owned())
+            }
+            Error::LinkNote { path, .. } => Some(format!(
+                "remove {}, and run the configs that use this store: each run notes its links again",
+                path.display()
+            )),
+            Error::UnknownRun { suggestion: Some(near), .. } => Some(format!("did you mean `{near}`?")),
             Error::UnknownRun { .. } => {
                 Some("give a name, the beginning of one, or a run's folder".to_owned())
             }
             Error::AmbiguousRun { .. } => Some("give more of the name".to_owned()),
+            Error::UnknownOld { kind, .. } => Some(format!(
+                "give a key (a folder in store/{kind}/ of the store), a run (a folder in runs/), or the beginning of one"
+            )),
+            Error::AmbiguousKey { .. } => Some("give more of the key".to_owned()),
+            Error::UnreadableOld { .. } | Error::NotOfRun { .. } => {
+                Some("compare with another run or key".to_owned())
+            }
             Error::Io { .. } | Error::Cancelled => None,
         }
     }
@@ -301,7 +374,27 @@ mod tests {
     #[test]
     fn messages_say_what_where_and_what_was_expected_and_hints_the_way_out() {
         let hint = text("put the file at data/weights/r.pth");
-        let cases: [(Error, &str, &str); 21] = [
+        let cases: [(Error, &str, &str); 29] = [
+            (
+                Error::NoStore { path: "p/.pipeline".into() },
+                "no store at p/.pipeline",
+                "make one with `pipeline run`, or name another with --store",
+            ),
+            (
+                Error::LinkNote { path: "links/ab".into(), reason: text("EOF") },
+                "cannot tell which artifacts are in use: links/ab is no note of a link: EOF",
+                "remove links/ab, and run the configs that use this store: each run notes its links again",
+            ),
+            (
+                Error::UnknownRun {
+                    runs: "runs".into(),
+                    run: text("bb"),
+                    suggestion: Some(text("bc")),
+                    newest: vec![text("bc")],
+                },
+                "no run `bb` in runs, the newest are: bc",
+                "did you mean `bc`?",
+            ),
             (
                 Error::UnknownStage {
                     option: "--only",
@@ -313,12 +406,46 @@ mod tests {
                 "did you mean `head`?",
             ),
             (
+                Error::ForceNotSelected { option: "--force-downstream", stage: text("head") },
+                "`--force-downstream head` has no effect: `head` is not among the selected stages",
+                "add `--only head`, or select it otherwise",
+            ),
+            (
+                Error::UnknownOld { stage: text("last_layer"), kind: "finetune", against: text("zz") },
+                "no artifact of `last_layer` (kind finetune) and no run has a name that begins with `zz`",
+                "give a key (a folder in store/finetune/ of the store), a run (a folder in runs/), or the beginning of one",
+            ),
+            (
+                Error::AmbiguousKey {
+                    kind: "head",
+                    key: text("3"),
+                    count: 6,
+                    some: vec![text("3a"), text("3b")],
+                },
+                "6 artifacts of kind head have keys that begin with `3`: 3a, 3b, …",
+                "give more of the key",
+            ),
+            (
+                Error::UnreadableOld { stage: text("head"), key: text("3a") },
+                "cannot compare `head` with 3a: its artifact.json cannot be read",
+                "compare with another run or key",
+            ),
+            (
+                Error::NotOfRun {
+                    run: text("20261128T1037"),
+                    stage: text("head"),
+                    found: text("the stage is failed there"),
+                },
+                "run 20261128T1037 has no artifact of `head` to compare with: the stage is failed there",
+                "compare with another run or key",
+            ),
+            (
                 Error::NothingSelected,
                 "the selection leaves no stage: `--only`, `--from` and `--until` together mean their intersection",
                 "give one of them only, or stages that lie between them",
             ),
             (
-                Error::ForceNotSelected { stage: text("head") },
+                Error::ForceNotSelected { option: "--force", stage: text("head") },
                 "`--force head` has no effect: `head` is not among the selected stages",
                 "add `--only head`, or select it otherwise",
             ),
@@ -453,6 +580,7 @@ mod tests {
                 Error::UnknownRun {
                     runs: "runs".into(),
                     run: text("2027"),
+                    suggestion: None,
                     newest: vec![text("b"), text("a")],
                 },
                 "no run `2027` in runs, the newest are: b, a",

@@ -22,6 +22,7 @@ use crate::options::RunOptions;
 use crate::plan::{Lookup, Lookups, Plan, Planner, Settled, State};
 use crate::record::Recorder;
 use crate::report::{Outcome, RunReport, StageReport};
+use crate::roots;
 use crate::selection::Chosen;
 use crate::source::{Finder, Found};
 use crate::store::Store;
@@ -37,14 +38,26 @@ pub fn plan(
     cancel: &Cancel,
     observer: &dyn Observer,
 ) -> Result<Plan, Error> {
+    look(graph, options, cancel, observer, |_, _, plan| Ok(plan))
+}
+
+/// Plans without writing, and hands the plan on with what it was made from.
+pub(crate) fn look<T>(
+    graph: &Graph,
+    options: &RunOptions,
+    cancel: &Cancel,
+    observer: &dyn Observer,
+    take: impl FnOnce(&Store, &Planner<'_>, Plan) -> Result<T, Error>,
+) -> Result<T, Error> {
     let chosen = options.selection.resolve(graph)?;
     let store = Store::at(&options.store)?;
     let finder = Finder { options, store: &store, cancel, observer, may_fetch: &|_| false };
     let found = finder.find_all(graph)?;
     let lookups = Known { store: &store, options };
-    let plan = Planner { graph, sources: &found.states, lookups: &lookups, seed: options.seed }.plan(&chosen);
+    let planner = Planner { graph, sources: &found.states, lookups: &lookups, seed: options.seed };
+    let plan = planner.plan(&chosen);
     refuse_blocked(&plan, graph)?;
-    Ok(plan)
+    take(&store, &planner, plan)
 }
 
 /// Runs what is not fresh of the selected stages.
@@ -76,7 +89,7 @@ pub fn run(
     let plan = planner.plan(&chosen);
     refuse_blocked(&plan, graph)?;
 
-    let recorder = Recorder::begin(&store.runs_dir(), options, observer);
+    let recorder = Recorder::begin(&store.runs_dir(), graph, options, observer);
     recorder.planned(&plan);
     let mut run = Run {
         graph,
@@ -162,6 +175,7 @@ impl Run<'_> {
             kind: node.stage.kind().to_owned(),
             outcome: Outcome::NotSelected,
             wall_seconds: 0.0,
+            peak_memory_bytes: None,
             key: None,
             size_bytes: None,
             path: None,
@@ -246,7 +260,9 @@ impl Run<'_> {
         report.summary = Some(manifest.summary.clone());
         report.outcome = outcome;
         let artifact = self.store.artifact_dir(&report.kind, &manifest.key);
-        match link::point(&link, &artifact) {
+        let key = &manifest.key;
+        let noted = roots::note(self.store, &link, &report.kind, key);
+        match noted.and_then(|()| link::point(&link, &artifact)) {
             Ok(()) => report.path = Some(link),
             // The artifact is whole; only its plain name is not. Failing says so, and the next run links it.
             Err(error) => {

@@ -9,29 +9,45 @@
 //! | [`selection`] | which of them the run is about |
 //! | [`source`] | what comes from outside: found, fetched, unpacked, digested |
 //! | [`plan`](mod@plan) | what each stage is: fresh, stale and why, ... |
+//! | [`explain`](mod@explain) | why a stage is what it is, part by part of its key |
+//! | [`announcement`] | a plan for programs |
 //! | [`execute`] | the run: lock, run, publish, link, and decide on the next stage |
 //! | [`store`] | artifacts on disk: looked up, published whole or not at all |
 //! | [`report`] | what came of it |
-//! | [`runs`] | its record, read by others |
+//! | [`runs`] | its record, read by others: [`run_details`], [`run_log`], [`run_diff`] |
+//! | [`verify`](mod@verify) | every byte of artifacts, against their manifests |
+//! | [`gc`] | what nobody needs any more, removed |
 //!
 //! Two calls do everything, and both ask the same planner:
 //! [`plan()`] says what [`run()`] will do.
 
+mod against;
+pub mod announcement;
 mod attempt;
 mod clock;
 mod draft;
 pub mod error;
 pub mod execute;
+pub mod explain;
 mod fetch;
+pub mod gc;
 pub mod graph;
+mod leftovers;
 mod link;
 pub mod lock;
 mod memo;
+mod memory;
 pub mod observer;
 pub mod options;
+pub mod part;
 pub mod plan;
 mod record;
 pub mod report;
+mod retention;
+mod roots;
+pub mod run_details;
+pub mod run_diff;
+pub mod run_log;
 pub mod runs;
 pub mod selection;
 pub mod source;
@@ -40,14 +56,21 @@ pub mod store;
 mod toy;
 mod tree;
 mod unpack;
+pub mod verify;
+mod weight;
 
+pub use announcement::Announcement;
 pub use error::Error;
 pub use execute::{plan, run};
+pub use explain::{Explanation, explain};
+pub use gc::Gc;
 pub use graph::{Graph, GraphError, Node};
 pub use observer::{Observer, Unobserved};
 pub use options::RunOptions;
+pub use part::{Part, PartKind, Standing};
 pub use plan::{Action, Plan, PlannedStage, State};
 pub use report::{Outcome, RunReport, StageReport};
+pub use run_details::RunDetails;
 pub use runs::{RunInfo, RunRecord};
 pub use selection::Selection;
 pub use store::Store;

@@ -34,7 +34,7 @@ pub(crate) fn point(link: &Path, target: &Path) -> Result<(), Error> {
 const DOING: &str = "link the artifact";
 
 /// The way from the folder `from` to `to`, both absolute and without links.
-fn relative(from: &Path, to: &Path) -> PathBuf {
+pub(crate) fn relative(from: &Path, to: &Path) -> PathBuf {
     let (from, to): (Vec<Component<'_>>, Vec<Component<'_>>) =
         (from.components().collect(), to.components().collect());
     let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();

@@ -207,15 +207,18 @@ fn wait_for(
 /// Whoever holds the lock at `path`, in words.
 fn holder_of(path: &Path) -> String {
     let alone = Holder::read(&beside(path, "holder"));
-    let holder = alone.or_else(|| {
-        let folder = fs_err::read_dir(beside(path, "shared")).ok()?;
-        folder.filter_map(Result::ok).find_map(|entry| {
-            let file = File::open(entry.path()).ok()?;
-            let is_alive = matches!(file.file().try_lock_shared(), Err(TryLockError::WouldBlock));
-            is_alive.then(|| Holder::read(&entry.path())).flatten()
-        })
-    });
+    let holder = alone.or_else(|| sharer_of(path));
     holder.map_or_else(|| "another process".to_owned(), |h| h.to_string())
+}
+
+/// Somebody who has a part in the lock at `path`, and lives.
+pub(crate) fn sharer_of(path: &Path) -> Option<Holder> {
+    let folder = fs_err::read_dir(beside(path, "shared")).ok()?;
+    folder.filter_map(Result::ok).find_map(|entry| {
+        let file = File::open(entry.path()).ok()?;
+        let is_alive = matches!(file.file().try_lock_shared(), Err(TryLockError::WouldBlock));
+        is_alive.then(|| Holder::read(&entry.path())).flatten()
+    })
 }
 
 /// Replaces the text in place: the file may be locked, so it must stay the same file.

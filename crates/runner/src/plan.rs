@@ -1,5 +1,5 @@
-//! [`Plan`]: what each stage of a graph is, and what a run will do. The one planner behind run, dry run
-//! and status.
+//! [`Plan`]: what each stage of a graph is, and what a run will do. The one planner behind run, dry run,
+//! status and `explain`.
 //!
 //! Planning is a pure function of the graph, the digests of the sources, what the store says about a key
 //! ([`Lookups`]), and the selection. A stage whose inputs are all there has a key, and is [`Fresh`](State::Fresh)
@@ -45,10 +45,12 @@ pub enum Action {
     Use,
     /// Runs it.
     Run,
-    /// Runs it although it is fresh (`--force`).
+    /// Runs it although it is fresh, or whatever it is once its turn comes (`--force`).
     Rerun,
     /// Decides when what it depends on is done.
     Decide,
+    /// Ends with an error before any stage runs: a source of it is not there, or not what it should be.
+    Fail,
     /// Nothing: it is not selected, and not needed.
     Skip,
 }
@@ -174,10 +176,13 @@ impl Planner<'_> {
             let forced = chosen.force.contains(&place);
             let action = match &state {
                 _ if !chosen.may_run.contains(&place) => Action::Skip,
-                State::Fresh { .. } if forced => Action::Rerun,
+                State::Unknown { why: Unready::Missing { .. }, .. } => Action::Fail,
+                State::Fresh { .. } | State::Depends { .. } | State::Unknown { .. } if forced => {
+                    Action::Rerun
+                }
                 State::Fresh { .. } => Action::Use,
-                State::Depends { .. } | State::Unknown { .. } if !forced => Action::Decide,
-                _ => Action::Run,
+                State::Depends { .. } | State::Unknown { .. } => Action::Decide,
+                State::Stale { .. } | State::Missing { .. } | State::Damaged { .. } => Action::Run,
             };
             if let State::Fresh { manifest, .. } = &state
                 && action != Action::Rerun
@@ -288,6 +293,15 @@ impl Plan {
         self.stages.iter().filter(|s| s.runs()).count()
     }
 
+    /// The artifacts that are there and stay.
+    pub(crate) fn settled(&self) -> Settled {
+        let settle = |stage: &PlannedStage| match &stage.state {
+            State::Fresh { manifest, .. } if stage.action != Action::Rerun => Some(manifest.clone()),
+            _ => None,
+        };
+        self.stages.iter().map(settle).collect()
+    }
+
     /// The first stage that would have to run but reads one that may not, with that one.
     pub(crate) fn blocked(&self, graph: &Graph) -> Option<(&PlannedStage, &PlannedStage)> {
         self.stages.iter().enumerate().filter(|(_, stage)| stage.runs()).find_map(|(place, stage)| {
@@ -299,13 +313,28 @@ impl Plan {
     }
 }
 
+impl Action {
+    /// One word: `use`, `run`, `rerun`, `decide`, `fail`, `skip`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Action::Use => "use",
+            Action::Run => "run",
+            Action::Rerun => "rerun",
+            Action::Decide => "decide",
+            Action::Fail => "fail",
+            Action::Skip => "skip",
+        }
+    }
+}
+
 impl PlannedStage {
-    /// Whether a run would run it, or may have to.
+    /// Whether a run would run it, or may have to, or would if it had its sources.
     pub fn runs(&self) -> bool {
-        matches!(self.action, Action::Run | Action::Rerun | Action::Decide)
+        matches!(self.action, Action::Run | Action::Rerun | Action::Decide | Action::Fail)
     }
 
-    /// Why it is what it is, in words: `lr 0.01 → 0.003`. Empty for a fresh stage that is not forced.
+    /// Why it is what it is, in words: `lr 0.01 → 0.003`. Empty for a fresh stage that is
+    /// not forced.
     pub fn reason(&self) -> String {
         if self.action == Action::Rerun { "forced".to_owned() } else { self.state.reason() }
     }
@@ -339,6 +368,14 @@ impl State {
                 format!("source {source} is not unpacked yet")
             }
             State::Unknown { why: Unready::Missing { message, .. }, .. } => message.clone(),
+        }
+    }
+
+    /// The way out, where a run would not be one.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            State::Unknown { why: Unready::Missing { hint, .. }, .. } => hint.as_deref(),
+            _ => None,
         }
     }
 

@@ -4,15 +4,18 @@
 //! `<stage>.log` what each stage said. A record that cannot be written is no reason to stop a run: it is
 //! reported once, and the run goes on.
 
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use fs_err::{File, OpenOptions};
 use pipeline_stage::{Event, Measured};
 use serde_json::{Value, json};
 
 use crate::clock;
+use crate::graph::{Graph, Node};
 use crate::lock::host_name;
 use crate::observer::Observer;
 use crate::options::RunOptions;
@@ -28,11 +31,16 @@ pub(crate) struct Recorder<'a> {
     events: Mutex<Option<File>>,
     /// Why it is not complete, if it is not.
     failed: Mutex<Option<String>>,
+    /// When each stage last said its numbers of the moment.
+    numbers: Mutex<HashMap<String, Instant>>,
 }
 
+/// Numbers of the moment are kept at most so often: a training of a day leaves some thousand lines.
+const NUMBERS_EVERY: Duration = Duration::from_secs(10);
+
 impl<'a> Recorder<'a> {
-    /// Begins a record in `runs`.
-    pub(crate) fn begin(runs: &Path, options: &RunOptions, inner: &'a dyn Observer) -> Self {
+    /// Begins a record in `runs` of a run of `graph`.
+    pub(crate) fn begin(runs: &Path, graph: &Graph, options: &RunOptions, inner: &'a dyn Observer) -> Self {
         let now = clock::unix_seconds();
         // Two runs may begin in one second, and in one process.
         let id = format!("{:08x}", clock::unix_nanoseconds() as u32 ^ std::process::id().rotate_left(16));
@@ -47,8 +55,10 @@ impl<'a> Recorder<'a> {
             "threads": options.threads,
             "device": options.device,
             "pipeline_version": options.pipeline_version,
+            "graph": graph.nodes().iter().map(|node| (node.name.clone(), settings(node))).collect::<BTreeMap<_, _>>(),
         });
-        let recorder = Recorder { inner, dir, started, events: Mutex::new(None), failed: Mutex::new(None) };
+        let (events, failed, numbers) = (Mutex::new(None), Mutex::new(None), Mutex::default());
+        let recorder = Recorder { inner, dir, started, events, failed, numbers };
         let made = fs_err::create_dir_all(&recorder.dir).and_then(|()| {
             OpenOptions::new().create(true).append(true).open(recorder.dir.join("events.jsonl"))
         });
@@ -110,9 +120,19 @@ impl<'a> Recorder<'a> {
 
     fn log(&self, stage: &str, text: &str) {
         let path = self.dir.join(format!("{stage}.log"));
-        let line = format!("{} {text}\n", clock::rfc3339(clock::unix_seconds()));
+        let line = format!("{} {text}\n", clock::now());
         let file = OpenOptions::new().create(true).append(true).open(path);
         self.check(file.and_then(|mut file| file.write_all(line.as_bytes())));
+    }
+
+    /// Whether the stage's numbers of the moment are to be kept.
+    fn is_due(&self, stage: &str) -> bool {
+        let mut numbers = self.numbers.lock().unwrap_or_else(|e| e.into_inner());
+        let is_due = numbers.get(stage).is_none_or(|last| last.elapsed() >= NUMBERS_EVERY);
+        if is_due {
+            numbers.insert(stage.to_owned(), Instant::now());
+        }
+        is_due
     }
 
     /// The warning about the record itself, if it is not complete.
@@ -131,6 +151,11 @@ impl<'a> Recorder<'a> {
     }
 }
 
+/// What a stage is made from.
+fn settings(node: &Node) -> Value {
+    json!({"kind": node.stage.kind(), "version": node.stage.version(), "params": node.params})
+}
+
 impl Observer for Recorder<'_> {
     fn source_event(&self, stage: &str, source: &str, event: &Event) {
         self.inner.source_event(stage, source, event);
@@ -140,14 +165,14 @@ impl Observer for Recorder<'_> {
             .stages
             .iter()
             .map(
-                |s| json!({"stage": s.name, "state": s.state.word(), "reason": s.reason(), "runs": s.runs()}),
+                |s| json!({"stage": s.name, "kind": s.kind, "state": s.state.word(), "reason": s.reason(), "runs": s.runs()}),
             )
             .collect();
         self.event(&json!({"event": "planned", "stages": stages}));
         self.inner.planned(plan);
     }
     fn stage_started(&self, name: &str, reason: &str) {
-        self.event(&json!({"event": "stage_started", "stage": name, "reason": reason}));
+        self.event(&json!({"event": "stage_started", "stage": name, "reason": reason, "time": clock::now()}));
         self.log(name, &format!("started: {reason}"));
         self.inner.stage_started(name, reason);
     }
@@ -164,24 +189,27 @@ impl Observer for Recorder<'_> {
             }
             Event::Note(text) => self.log(name, text),
             Event::Warning(text) => self.log(name, &format!("warning: {text}")),
+            Event::Status(text) if self.is_due(name) => self.log(name, text),
             // Too many to keep.
             Event::Done(_) | Event::Status(_) => {}
         }
         self.inner.stage_event(name, event);
     }
     fn stage_finished(&self, name: &str, report: &StageReport) {
-        self.event(&json!({"event": "stage_finished", "stage": name, "report": report}));
+        self.event(
+            &json!({"event": "stage_finished", "stage": name, "report": report, "time": clock::now()}),
+        );
         if report.wall_seconds > 0.0 {
             self.log(name, &format!("{} after {:.1} s", report.outcome.word(), report.wall_seconds));
         }
         self.inner.stage_finished(name, report);
     }
     fn waiting(&self, message: &str) {
-        self.event(&json!({"event": "waiting", "message": message}));
+        self.event(&json!({"event": "waiting", "message": message, "time": clock::now()}));
         self.inner.waiting(message);
     }
     fn warning(&self, message: &str) {
-        self.event(&json!({"event": "warning", "message": message}));
+        self.event(&json!({"event": "warning", "message": message, "time": clock::now()}));
         self.inner.warning(message);
     }
 }

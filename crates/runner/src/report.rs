@@ -32,6 +32,9 @@ pub struct StageReport {
     pub outcome: Outcome,
     /// Seconds that it ran; 0 where it did not. The artifact's own are in its manifest.
     pub wall_seconds: f64,
+    /// The most memory that the whole process had resident while it ran, in bytes; `None` where it did not run and
+    /// where the system does not tell.
+    pub peak_memory_bytes: Option<u64>,
     /// The key of its artifact, where it is known.
     pub key: Option<Digest>,
     /// Size of its artifact in bytes, where there is one.

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use fs_err::File;
-use serde::Deserialize;
+use pipeline_stage::suggest::nearest;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::clock;
@@ -29,7 +30,7 @@ pub struct RunRecord {
 }
 
 /// What `run.json` says. What it does not say is empty or 0.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunInfo {
     /// Name of the config.
@@ -58,6 +59,12 @@ impl RunInfo {
         self.outcome != "running"
     }
 
+    /// When it began, in the machine's time zone: `2026-11-25 05:55:00`.
+    pub fn began(&self) -> Option<String> {
+        let started = self.started.parse::<jiff::Timestamp>().ok()?.as_second();
+        Some(clock::date_and_time(u64::try_from(started).ok()?))
+    }
+
     /// The time of day when it began, and how many seconds ago that was.
     pub fn since(&self) -> Option<(String, f64)> {
         let started = u64::try_from(self.started.parse::<jiff::Timestamp>().ok()?.as_second()).ok()?;
@@ -74,25 +81,53 @@ impl RunRecord {
     pub fn find(store: &Store, run: Option<&str>) -> Result<RunRecord, Error> {
         let runs = store.runs_dir();
         let names = newest_first(&runs)?;
-        let at = |dir: PathBuf| RunRecord { dir, events: None, torn: vec![] };
         let Some(run) = run else {
-            return names.first().map(|name| at(runs.join(name))).ok_or(Error::NoRuns { runs });
+            return names.first().map(|name| RunRecord::at(runs.join(name))).ok_or(Error::NoRuns { runs });
         };
         let begin_so: Vec<&String> = names.iter().filter(|name| name.starts_with(run)).collect();
         if let Some(name) = names.iter().find(|name| *name == run) {
-            return Ok(at(runs.join(name)));
+            return Ok(RunRecord::at(runs.join(name)));
         }
         if Path::new(run).join("events.jsonl").is_file() || Path::new(run).join("run.json").is_file() {
-            return Ok(at(PathBuf::from(run)));
+            return Ok(RunRecord::at(PathBuf::from(run)));
         }
         let run = run.to_owned();
         let few = |names: Vec<&String>| names.into_iter().take(MOST_NAMED).cloned().collect();
         match begin_so.as_slice() {
             [] if names.is_empty() => Err(Error::NoRuns { runs }),
-            [] => Err(Error::UnknownRun { runs, run, newest: few(names.iter().collect()) }),
-            [name] => Ok(at(runs.join(name))),
+            [] => {
+                let suggestion = nearest(&run, names.iter().map(String::as_str)).map(str::to_owned);
+                Err(Error::UnknownRun { runs, run, suggestion, newest: few(names.iter().collect()) })
+            }
+            [name] => Ok(RunRecord::at(runs.join(name))),
             more => Err(Error::AmbiguousRun { run, count: more.len(), newest: few(begin_so) }),
         }
+    }
+
+    /// The records of all runs of `store`, the latest first.
+    ///
+    /// # Errors
+    /// When the folder of runs cannot be read.
+    pub fn all(store: &Store) -> Result<Vec<RunRecord>, Error> {
+        let names = newest_first(&store.runs_dir())?;
+        Ok(names.into_iter().map(|name| RunRecord::at(store.runs_dir().join(name))).collect())
+    }
+
+    fn at(dir: PathBuf) -> RunRecord {
+        RunRecord { dir, events: None, torn: vec![] }
+    }
+
+    /// Its folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Every event that is written by now, as [`new_events`](RunRecord::new_events) hands them.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn events(&self, take: impl FnMut(&Value)) -> io::Result<()> {
+        RunRecord::at(self.dir.clone()).new_events(take)
     }
 
     /// Its name.

@@ -8,6 +8,7 @@
 //!   memo/                    digests of files outside, by size, times and inode
 //!   tmp/<id>/, <id>.owner    being written; removed when the owner, who locks the second file, is gone
 //!   locks/                   see `lock`
+//!   links/<blake3>           where each link to an artifact is, see `roots`
 //!   damaged/                 artifacts that were found not whole, moved aside
 //!   runs/<time>-<id>/        records of runs
 //!   reports/                 pages about several artifacts, made when someone asks; nothing reads them
@@ -37,12 +38,13 @@ use crate::draft::Draft;
 use crate::error::Error;
 use crate::lock::{Claim, Exclusive, Shared};
 use crate::plan::Lookup;
+use crate::roots::file_name;
 
 /// Version of the store's layout. Raised when an older command would misread it.
 const FORMAT: u32 = 1;
 
 /// The folders of a store; `damaged` is made when it is needed.
-const FOLDERS: [&str; 7] = ["store", "partial", "sources", "memo", "tmp", "locks", "runs"];
+const FOLDERS: [&str; 8] = ["store", "partial", "sources", "memo", "tmp", "locks", "links", "runs"];
 
 /// The first line is the signature that the specification asks for (bford.info/cachedir).
 const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
@@ -91,6 +93,21 @@ impl Store {
             Err(e) => return Err(Error::io("open the store", dir)(e)),
         }
         Ok(Store { dir: dir.to_owned() })
+    }
+
+    /// The store at `dir`, which is there.
+    ///
+    /// # Errors
+    /// As [`Store::at`]; [`Error::NoStore`]; [`Error::NotAStore`].
+    pub fn existing(dir: &Path) -> Result<Store, Error> {
+        let store = Store::at(dir)?;
+        if dir.join("format").exists() {
+            return Ok(store);
+        }
+        match store.stranger().map_err(Error::io("open the store", dir))? {
+            Some(found) => Err(Error::NotAStore { path: dir.to_owned(), found }),
+            None => Err(Error::NoStore { path: dir.to_owned() }),
+        }
     }
 
     /// The store at `dir`, for writing: made if it is not there.
@@ -164,6 +181,40 @@ impl Store {
         self.dir.join("memo").join(&name.to_string()[..32])
     }
 
+    /// Where it is noted which links lead to artifacts.
+    pub(crate) fn links_dir(&self) -> PathBuf {
+        self.dir.join("links")
+    }
+
+    /// What is in a folder of the store, in order of name; nothing where the folder is not there.
+    pub(crate) fn listed(&self, folder: &str) -> Result<Vec<PathBuf>, Error> {
+        let path = self.dir.join(folder);
+        let entries = match fs_err::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
+            Err(e) => return Err(Error::io("look into the store", &path)(e)),
+        };
+        let paths: io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
+        let mut paths = paths.map_err(Error::io("look into the store", &path))?;
+        paths.sort_unstable();
+        Ok(paths)
+    }
+
+    /// Kind and key of everything that is where an artifact, or (`partial`) its checkpoints, would be, in order.
+    pub(crate) fn keys_in(&self, folder: &str) -> Result<Vec<(String, Digest)>, Error> {
+        let mut found = vec![];
+        for kind in self.listed(folder)?.iter().filter(|kind| kind.is_dir()) {
+            let kind = file_name(kind);
+            let keys = self.listed(&format!("{folder}/{kind}"))?;
+            // Anything else there is not ours.
+            let keys = keys.iter().map(|key| file_name(key));
+            let keys =
+                keys.filter_map(|name| name.parse().ok().filter(|key: &Digest| key.to_string() == name));
+            found.extend(keys.map(|key| (kind.clone(), key)));
+        }
+        Ok(found)
+    }
+
     /// Where the records of runs are.
     pub fn runs_dir(&self) -> PathBuf {
         self.dir.join("runs")
@@ -198,7 +249,17 @@ impl Store {
 
     /// Takes part in the store's lock, as every run does.
     pub(crate) fn lock_shared(&self, shown: &str, claim: &Claim<'_>) -> Result<Shared, Error> {
-        Shared::acquire(&self.dir.join("locks/store.lock"), &format!("the store {shown}"), claim)
+        Shared::acquire(&self.store_lock(), &format!("the store {shown}"), claim)
+    }
+
+    /// Has the store alone, as whatever deletes must.
+    pub(crate) fn lock_alone(&self, shown: &str, claim: &Claim<'_>) -> Result<Exclusive, Error> {
+        Exclusive::acquire(&self.store_lock(), &format!("the store {shown}"), claim)
+    }
+
+    /// Where the store's own lock is.
+    pub(crate) fn store_lock(&self) -> PathBuf {
+        self.dir.join("locks/store.lock")
     }
 
     /// The lock of one stage key, without which nothing is written under that key.
@@ -358,8 +419,8 @@ fn check(dir: &Path, key: &Digest) -> Result<Manifest, Lookup> {
 
 /// The version of a manifest of any version.
 #[derive(serde::Deserialize)]
-struct AnyFormat {
-    format: u32,
+pub(crate) struct AnyFormat {
+    pub(crate) format: u32,
 }
 
 /// The first file, by path, of those in `dir` whose bytes are not the expected ones. `progress` counts files.
@@ -402,7 +463,7 @@ pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 /// Writes a file so that there is all of it or what was there before, also after a power cut.
-fn write_durably(path: &Path, content: &[u8]) -> io::Result<()> {
+pub(crate) fn write_durably(path: &Path, content: &[u8]) -> io::Result<()> {
     let file = written_beside(path, content)?;
     file.as_file().sync_all()?;
     file.persist(path)?;

@@ -98,8 +98,10 @@ fn first_changed_file(old: Option<&Vec<InputPart>>, new: Option<&Vec<InputPart>>
         .find_map(|(old, new)| differing(&old.files, &new.files).next().map(|(file, _, _)| file))
 }
 
-/// One part of a key that differs between an old artifact and the plan.
-#[derive(Debug, Clone, PartialEq)]
+/// One part of a key that differs between an old artifact and the plan. In JSON `"part": "parameter"` with its
+/// fields beside it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "part", rename_all = "snake_case")]
 pub enum Change {
     /// The stage kind has another version.
     Version {

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use pipeline_runner::{Outcome, RunOptions, RunReport};
+use pipeline_runner::{Announcement, Outcome, RunOptions, RunReport, Unobserved};
 use pipeline_stage::{CheckpointEvery, exit};
 
 use super::interrupt::Interrupt;
@@ -38,11 +38,30 @@ impl How {
         screen: &Screen,
         work: impl FnOnce() -> Result<u8, Stop>,
     ) -> Result<u8, Stop> {
-        let outcome = work();
-        if let (true, Err(stop)) = (self.json, &outcome) {
-            screen.json(&stop.json());
+        telling(self.json, screen, work)
+    }
+
+    /// Says what a run of `job` would do, and how many stages it would run.
+    pub(super) fn announce(
+        &self,
+        job: &Job,
+        mut options: RunOptions,
+        screen: &Screen,
+    ) -> Result<usize, Stop> {
+        options.threads = self.threads(&options);
+        let interrupt = Interrupt::listen();
+        let plan = pipeline_runner::plan(&job.graph, &options, &interrupt.cancel, &Unobserved)
+            .map_err(|error| stop(&error, &interrupt))?;
+        match Style::choose(self.quiet, self.json, screen) {
+            Style::Quiet => {}
+            Style::Json => screen.json(&serde_json::json!(Announcement::new(&plan, &options))),
+            Style::Bars | Style::Lines => screen.line(&header(job, &options).announcement(&plan)),
         }
-        outcome
+        Ok(plan.to_run())
+    }
+
+    fn threads(&self, options: &RunOptions) -> NonZeroUsize {
+        self.threads.and_then(|n| NonZeroUsize::new(n.into())).unwrap_or(options.threads)
     }
 
     /// Runs what `options` selects of `job`, shows it, and says how the process ends. `again` is the command that goes on
@@ -54,22 +73,14 @@ impl How {
         again: &str,
         screen: &Screen,
     ) -> Result<u8, Stop> {
-        options.threads = self.threads.and_then(|n| NonZeroUsize::new(n.into())).unwrap_or(options.threads);
+        options.threads = self.threads(&options);
         // Hashing and the reading of tables use this pool. It can be set only once, which is now.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(options.threads.get()).build_global();
         options.wait_lock = self.wait_lock.map(Duration::from_secs);
         options.checkpoint_every = self.checkpoint_every;
 
         let style = Style::choose(self.quiet, self.json, screen);
-        let header = Header {
-            config: job.name.clone(),
-            pipeline: job.pipeline.clone(),
-            seed: job.seed,
-            device: options.device.clone(),
-            threads: options.threads.get(),
-            width: job.graph.names().map(str::len).max().unwrap_or(0),
-            folder: options.folder.clone(),
-        };
+        let header = header(job, &options);
         let interrupt = Interrupt::listen();
         let report = {
             let observer = watch(style, &header, screen);
@@ -78,6 +89,31 @@ impl How {
         let report = report.map_err(|error| stop(&error, &interrupt))?;
         summary::show(style, &report, &header, screen);
         Ok(exit_code(&report, &interrupt, again, screen))
+    }
+}
+
+/// Does `work`; with `json`, an error of it is a JSON object on standard output, too.
+pub(super) fn telling(
+    json: bool,
+    screen: &Screen,
+    work: impl FnOnce() -> Result<u8, Stop>,
+) -> Result<u8, Stop> {
+    let outcome = work();
+    if let (true, Err(stop)) = (json, &outcome) {
+        screen.json(&stop.json());
+    }
+    outcome
+}
+
+fn header(job: &Job, options: &RunOptions) -> Header {
+    Header {
+        config: job.name.clone(),
+        pipeline: job.pipeline.clone(),
+        seed: job.seed,
+        device: options.device.clone(),
+        threads: options.threads.get(),
+        width: job.graph.names().map(str::len).max().unwrap_or(0),
+        folder: options.folder.clone(),
     }
 }
 

@@ -1,15 +1,25 @@
 //! The command line: its arguments, and one function per subcommand.
 
+mod completions;
+mod diff;
+mod explain;
+mod gc;
+mod graph;
 mod how;
 mod interrupt;
 mod job;
 mod lr_find;
+mod man;
 mod report;
 mod run;
+mod runs;
 mod sample_data;
 mod stages;
 mod status;
+mod store_folder;
+mod table;
 mod validate;
+mod verify;
 mod watch;
 
 use std::process::ExitCode;
@@ -31,18 +41,26 @@ struct Arguments {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 a stage or a download failed, 2 the config or the arguments are wrong, \
-4 a lock is held, 130 and 143 interrupted.";
+3 `run --dry-run --check` found something to run, 4 a lock is held, 5 `verify` found damage, 130 and 143 interrupted.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Arguments),
     Status(status::Arguments),
+    Explain(explain::Arguments),
     Watch(watch::Arguments),
     LrFind(lr_find::Arguments),
     Report(report::Arguments),
     Validate(validate::Arguments),
     Stages(stages::Arguments),
     SampleData(sample_data::Arguments),
+    Runs(runs::Arguments),
+    Diff(diff::Arguments),
+    Graph(graph::Arguments),
+    Verify(verify::Arguments),
+    Gc(gc::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 /// Runs the command with the process's arguments. The exit code is one of [`pipeline_stage::exit`].
@@ -66,11 +84,19 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments, &screen),
         Command::Watch(arguments) => watch::run(&arguments, &screen),
         Command::LrFind(arguments) => lr_find::run(&arguments, &screen),
+        Command::Explain(arguments) => explain::run(&arguments, &screen),
         Command::Report(arguments) => report::run(&arguments, &screen),
         Command::Status(arguments) => status::run(&arguments, &screen),
         Command::Validate(arguments) => validate::run(&arguments, &screen),
         Command::Stages(arguments) => stages::run(&arguments, &screen),
         Command::SampleData(arguments) => sample_data::run(&arguments, &screen),
+        Command::Runs(arguments) => runs::run(&arguments, &screen),
+        Command::Diff(arguments) => diff::run(&arguments, &screen),
+        Command::Graph(arguments) => graph::run(&arguments, &screen),
+        Command::Verify(arguments) => verify::run(&arguments, &screen),
+        Command::Gc(arguments) => gc::run(&arguments, &screen),
+        Command::Completions(arguments) => completions::run(&arguments, &screen),
+        Command::Man(arguments) => man::run(&arguments, &screen),
     };
     let code = outcome.unwrap_or_else(|stop| stop.show(&screen));
     ExitCode::from(if code == exit::DONE && screen.has_lost() { exit::STAGE_FAILED } else { code })
@@ -170,12 +196,25 @@ mod tests {
     }
 
     #[test]
-    fn every_subcommand_and_argument_has_help() {
-        for command in Arguments::command().get_subcommands() {
-            assert!(command.get_about().is_some(), "{}", command.get_name());
+    fn every_subcommand_and_argument_has_help_and_every_subcommand_an_example() {
+        let mut left: Vec<(String, clap::Command)> = vec![(String::new(), Arguments::command())];
+        let mut seen = 0;
+        while let Some((above, command)) = left.pop() {
+            let name = format!("{above}{}", command.get_name());
+            left.extend(command.get_subcommands().map(|below| (format!("{name} "), below.clone())));
+            seen += 1;
+            assert!(command.get_about().is_some(), "{name}");
+            // Whoever asks for the help of `runs` is shown its subcommands.
+            let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let is_group = command.has_subcommands();
+            let has_example = text.contains("Example") && text.contains(&format!("{name} "))
+                || text.contains(&format!("{name}\n"))
+                || text.ends_with(&name);
+            assert!(is_group || has_example, "{name}: {text}");
             for argument in command.get_arguments() {
-                assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
+                assert!(argument.get_help().is_some(), "{name} {}", argument.get_id());
             }
         }
+        assert!(seen > 15, "{seen}");
     }
 }

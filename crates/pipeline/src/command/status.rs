@@ -1,9 +1,10 @@
 //! `pipeline status CONFIG`: what each stage is, and why.
 
-use pipeline_runner::Unobserved;
-use pipeline_runner::plan::{State, Unready};
+use pipeline_runner::plan::{Plan, State};
+use pipeline_runner::{Announcement, Unobserved};
 use pipeline_stage::exit;
 
+use super::how::telling;
 use super::interrupt::Interrupt;
 use super::job::{Folders, JobArguments};
 use super::{Stop, stop};
@@ -18,22 +19,35 @@ use crate::terminal::{Screen, words};
     missing  it has no artifact yet\n  \
     damaged  its artifact is not whole, or cannot be read\n  \
     depends  on stages that must run first\n  \
-    unknown  a source of it is not there, or not fetched yet")]
+    unknown  a source of it is not there, or not fetched yet\n\n\
+    pipeline explain says more about one stage. The form of --json is pipeline_runner::Announcement.")]
 pub(super) struct Arguments {
     #[command(flatten)]
     job: JobArguments,
     #[command(flatten)]
     folders: Folders,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
-    let job = arguments.job.load()?;
-    let options = arguments.folders.options(&job);
-    let interrupt = Interrupt::listen();
-    let plan = pipeline_runner::plan(&job.graph, &options, &interrupt.cancel, &Unobserved)
-        .map_err(|error| stop(&error, &interrupt))?;
+    telling(arguments.json, screen, || {
+        let job = arguments.job.load()?;
+        let options = arguments.folders.options(&job);
+        let interrupt = Interrupt::listen();
+        let plan = pipeline_runner::plan(&job.graph, &options, &interrupt.cancel, &Unobserved)
+            .map_err(|error| stop(&error, &interrupt))?;
+        match arguments.json {
+            true => screen.json(&serde_json::json!(Announcement::new(&plan, &options))),
+            false => show(&plan, screen),
+        }
+        Ok(exit::DONE)
+    })
+}
 
-    let width = job.graph.names().map(str::len).max().unwrap_or(0);
+fn show(plan: &Plan, screen: &Screen) {
+    let width = plan.stages.iter().map(|stage| stage.name.len()).max().unwrap_or(0);
     for stage in &plan.stages {
         let detail = match &stage.state {
             State::Fresh { manifest, .. } => {
@@ -45,9 +59,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
         };
         let line = format!("  {:<width$}   {:<8} {detail}", stage.name, stage.state.word());
         screen.line(line.trim_end());
-        if let State::Unknown { why: Unready::Missing { hint: Some(hint), .. }, .. } = &stage.state {
+        if let Some(hint) = stage.state.hint() {
             screen.line(&format!("  {:<width$}   hint: {hint}", ""));
         }
     }
-    Ok(exit::DONE)
 }

@@ -2,13 +2,13 @@
 //!
 //! It reads the run's record and nothing else, so it can watch what another terminal, or a batch job, has started.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pipeline_runner::{RunRecord, Store};
 use pipeline_stage::exit;
 
 use super::interrupt::Interrupt;
+use super::store_folder::StoreFolder;
 use super::{Stop, stop};
 use crate::terminal::{Heading, Keys, Screen, Watched};
 
@@ -27,9 +27,8 @@ const COLUMNS: usize = 100;
 pub(super) struct Arguments {
     /// A folder in runs/ of the store, the beginning of its name, or a path to it [default: the latest]
     run: Option<String>,
-    /// Folder of the artifacts [default: .pipeline in the project root above the current folder]
-    #[arg(long, value_name = "DIR")]
-    store: Option<PathBuf>,
+    #[command(flatten)]
+    store: StoreFolder,
     /// Print what is known once, also on a terminal
     #[arg(long)]
     once: bool,
@@ -37,9 +36,8 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     let interrupt = Interrupt::listen();
-    let store =
-        arguments.store.clone().unwrap_or_else(|| store_above(&std::env::current_dir().unwrap_or_default()));
-    let found = Store::at(&store).and_then(|store| RunRecord::find(&store, arguments.run.as_deref()));
+    let found =
+        Store::at(&arguments.store.dir()).and_then(|store| RunRecord::find(&store, arguments.run.as_deref()));
     let mut record = found.map_err(|error| stop(&error, &interrupt))?;
     let mut watched = Watched::default();
     // A dumb terminal cannot draw in place.
@@ -78,10 +76,4 @@ fn look(record: &mut RunRecord, watched: &mut Watched) -> Result<Heading, Stop> 
     })?;
     let silent_seconds = record.silent_for().map(|silent| silent.as_secs_f64());
     Ok(Heading { run: record.name(), since: info.since(), info, silent_seconds })
-}
-
-/// The store of the project that `folder` is in.
-fn store_above(folder: &Path) -> PathBuf {
-    let is_root = |folder: &&Path| folder.join("pipelines").is_dir() || folder.join(".pipeline").is_dir();
-    folder.ancestors().find(is_root).unwrap_or(folder).join(".pipeline")
 }

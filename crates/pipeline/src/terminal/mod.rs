@@ -4,6 +4,7 @@
 
 mod bars;
 mod curve;
+pub(crate) mod explained;
 mod json;
 mod keys;
 mod lines;
@@ -15,7 +16,7 @@ pub(crate) mod words;
 
 use std::path::{Path, PathBuf};
 
-use pipeline_runner::plan::Plan;
+use pipeline_runner::plan::{Action, Plan};
 use pipeline_runner::{Observer, Outcome, StageReport, Unobserved};
 
 pub(crate) use keys::{Keys, restore};
@@ -70,6 +71,24 @@ impl Header {
         )
     }
 
+    /// What a run would do: the first line, then one for each stage with the action and why.
+    pub(crate) fn announcement(&self, plan: &Plan) -> String {
+        let width = self.width;
+        let mut lines = vec![self.line(plan)];
+        for stage in &plan.stages {
+            let why = match stage.action {
+                Action::Use | Action::Run | Action::Decide | Action::Fail => stage.state.to_string(),
+                Action::Rerun => stage.reason(),
+                Action::Skip => format!("not selected; {}", stage.state),
+            };
+            lines.push(format!("  {:<width$}   {:<8} {why}", stage.name, stage.action.word()));
+            if let (Some(hint), true) = (stage.state.hint(), stage.runs()) {
+                lines.push(format!("  {:<width$}   hint: {hint}", ""));
+            }
+        }
+        lines.join("\n")
+    }
+
     /// `  ingest   ran   4.1 s   4,000 photos …   out/dogscats/ingest`
     ///
     /// Nothing for a stage that is not selected.
@@ -113,7 +132,7 @@ pub(crate) fn watch<'a>(style: Style, header: &'a Header, screen: &'a Screen) ->
 
 #[cfg(test)]
 mod tests {
-    use pipeline_runner::plan::{Action, PlannedStage, State};
+    use pipeline_runner::plan::{PlannedStage, State};
     use pipeline_stage::{Digest, Summary};
 
     use super::*;
@@ -124,6 +143,7 @@ mod tests {
             kind: name.to_owned(),
             outcome,
             wall_seconds: 542.3,
+            peak_memory_bytes: None,
             key: None,
             size_bytes: Some(4_096),
             path: Some(PathBuf::from("/p/out/c").join(name)),
@@ -161,6 +181,37 @@ mod tests {
         );
         let one = Header { threads: 1, ..header() };
         assert!(one.line(&plan).ends_with(", 1 thread)\n"));
+    }
+
+    #[test]
+    fn a_dry_run_says_for_each_stage_what_would_be_done_and_why() {
+        let stage = |name: &str, state, action| PlannedStage {
+            name: name.to_owned(),
+            kind: "head",
+            state,
+            selected: true,
+            action,
+        };
+        let missing = || State::Missing { key: Digest::of(b"") };
+        let depends = |on: &str| State::Depends { on: vec![on.to_owned()] };
+        let plan = Plan {
+            stages: vec![
+                stage("a", missing(), Action::Run),
+                stage("b", depends("a"), Action::Decide),
+                stage("c", depends("a"), Action::Rerun),
+                stage("d", missing(), Action::Skip),
+            ],
+        };
+        let text = Header { width: 2, ..header() }.announcement(&plan);
+        assert_eq!(
+            text,
+            "c: 4 stages, 0 fresh, 3 to run   (pipelines/quick.yaml, seed 42, cpu, 2 threads)
+
+  a    run      missing (no artifact yet)
+  b    decide   depends on a
+  c    rerun    forced
+  d    skip     not selected; missing (no artifact yet)"
+        );
     }
 
     #[test]

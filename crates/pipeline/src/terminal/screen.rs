@@ -25,6 +25,11 @@ impl Screen {
         self.print(&value.to_string());
     }
 
+    /// Writes text of ours to standard output as it is, for programs.
+    pub(crate) fn raw(&self, text: &str) {
+        self.print(text.trim_end_matches('\n'));
+    }
+
     /// Writes lines to standard output in the place of the `before` lines that were drawn there last. A line that is too
     /// wide is cut by the terminal.
     pub(crate) fn redraw(&self, text: &str, before: usize) {

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pipeline_runner::{Error, Outcome, Unobserved, plan};
+use pipeline_runner::gc::Rules;
+use pipeline_runner::verify::{all, verify};
+use pipeline_runner::{Error, Gc, Outcome, Store, Unobserved, plan};
+use pipeline_stage::progress::Silent;
 use pipeline_stage::{Cancel, Hint};
 use serde_json::json;
 
@@ -94,5 +97,34 @@ fn a_store_that_cannot_be_written_can_be_planned_with() {
     let error = project.try_run(nodes(), &options).unwrap_err();
     assert!(matches!(error, Error::Io { .. }), "{error:?}");
     let message = pipeline_stage::failure::full_message(&error);
+    assert!(message.contains("Read-only file system") && message.contains("disk/store"), "{message}");
+}
+
+#[test]
+fn a_store_that_cannot_be_written_can_be_verified_and_surveyed_and_gc_says_why_not() {
+    let project = Project::new();
+    let Some(disk) = SmallDisk::mount(project.path("disk"), "1m") else { return };
+    let mut options = project.options();
+    options.store = disk.0.join("store");
+    for text in ["old", "new"] {
+        project.try_run(vec![join("small", json!({"text": text}), &[])], &options).unwrap();
+    }
+    disk.make_read_only();
+    let store = Store::existing(&options.store).unwrap();
+    let cancel = Cancel::default();
+    let artifacts = verify(all(&store).unwrap(), &Silent, &cancel).unwrap();
+    assert!(artifacts.len() == 2 && artifacts.iter().all(|a| a.faults.is_empty() && a.unreadable.is_empty()));
+    let gc = Gc {
+        store: &store,
+        rules: Rules::default(),
+        forget: vec![],
+        shown: "disk/store".to_owned(),
+        command: "pipeline gc".to_owned(),
+        wait_lock: None,
+        cancel: &cancel,
+        observer: &Unobserved,
+    };
+    assert_eq!(gc.survey().unwrap().doomed.len(), 1);
+    let message = pipeline_stage::failure::full_message(&gc.collect().unwrap_err());
     assert!(message.contains("Read-only file system") && message.contains("disk/store"), "{message}");
 }

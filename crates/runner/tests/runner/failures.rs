@@ -79,12 +79,15 @@ fn a_cancelled_stage_keeps_its_checkpoint_until_it_is_published() {
     let project = Project::new();
     let nodes = chain_with(json!({"text": "x", "behaviour": "until_cancelled"}));
     let cancel = Cancel::default();
-    let stopper = cancel.clone();
-    std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(150));
-        stopper.cancel();
+    let report = std::thread::scope(|scope| {
+        let running = scope.spawn(|| run(&graph(nodes), &project.options(), &cancel, &Unobserved).unwrap());
+        let has_checkpoint = |key: &String| !project.in_store(&format!("partial/join/{key}")).is_empty();
+        while !running.is_finished() && !project.in_store("partial/join").iter().any(has_checkpoint) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        cancel.cancel();
+        running.join().unwrap()
     });
-    let report = run(&graph(nodes), &project.options(), &cancel, &Unobserved).unwrap();
     assert_eq!(outcomes(&report), ["read ran", "middle cancelled", "last not run"]);
     assert!(report.cancelled());
     assert_eq!(project.in_store("tmp"), [""; 0]);

@@ -1,11 +1,15 @@
 //! The runner over toy stages (`toys`) that write text, in a temporary `project`.
 //!
 //! - `freshness`: what runs again and what does not, and which stages can be chosen.
-//! - `agreement`: what a plan announces is what a run does, over random graphs and changes.
+//! - `agreement`: what a plan announces and `explain` says is what a run does, over random graphs and changes.
+//! - `explaining`: why a stage is what it is, in words, and against older artifacts.
 //! - `sources`: folders, zips, addresses, and what is missing.
 //! - `publishing`: what is in the store and under `out/` after a run.
 //! - `damage`: artifacts that are not whole, and the litter of killed runs.
 //! - `failures`: failed, panicking and cancelled stages.
+//! - `collecting`: what `gc` removes, also beside a run and after a kill.
+//! - `verifying`: bytes that are not what manifests say.
+//! - `recorded`: what the record of a run says later.
 //! - `locks`: two runs of one stage.
 //! - `disk`: full and read-only disks.
 //! - `speed`: how long nothing takes (run by hand).
@@ -13,13 +17,17 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod agreement;
+mod collecting;
 mod damage;
 mod disk;
+mod explaining;
 mod failures;
 mod freshness;
 mod locks;
 mod project;
 mod publishing;
+mod recorded;
 mod sources;
 mod speed;
 mod toys;
+mod verifying;

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use pipeline_runner::{
-    Error, Graph, Node, Observer, Plan, RunOptions, RunReport, Selection, Unobserved, plan, run,
+    Error, Explanation, Graph, Node, Observer, Plan, RunOptions, RunReport, Selection, Unobserved, explain,
+    plan, run,
 };
 use pipeline_stage::{AnyStage, Cancel, CheckpointEvery, Event};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::toys::{Draw, Join, Read, TEXT};
+use crate::toys::{Draw, Join, Join2, Read, TEXT};
 
 pub(crate) struct Project {
     dir: TempDir,
@@ -54,6 +55,20 @@ impl Project {
 
     pub(crate) fn plan(&self, nodes: Vec<Node>) -> Plan {
         plan(&graph(nodes), &self.options(), &Cancel::default(), &Unobserved).unwrap()
+    }
+
+    /// Why a stage is what it is, compared with its current artifact or with `against`.
+    pub(crate) fn explain(&self, nodes: Vec<Node>, stage: &str, against: Option<&str>) -> Explanation {
+        self.try_explain(nodes, stage, against).unwrap()
+    }
+
+    pub(crate) fn try_explain(
+        &self,
+        nodes: Vec<Node>,
+        stage: &str,
+        against: Option<&str>,
+    ) -> Result<Explanation, Error> {
+        explain(&graph(nodes), &self.options(), stage, against, &Cancel::default(), &Unobserved)
     }
 
     /// A run of all stages: `read ran`, ...
@@ -144,6 +159,11 @@ pub(crate) fn draw() -> Node {
 pub(crate) fn join(name: &str, params: Value, of: &[&str]) -> Node {
     let inputs: &[(&str, &[&str])] = if of.is_empty() { &[] } else { &[("texts", of)] };
     node(name, &Join, &params, inputs)
+}
+
+/// The same in the stage kind's next version.
+pub(crate) fn join2(name: &str, params: Value, of: &[&str]) -> Node {
+    node(name, &Join2, &params, &[("texts", of)])
 }
 
 /// `read`, then `middle` with the text "x", then `last` with the text "y".

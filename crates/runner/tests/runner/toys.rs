@@ -221,6 +221,48 @@ impl Stage for Join {
     }
 }
 
+/// [`Join`] in its next version, which ends a text in "!" where it is not told otherwise.
+pub(crate) struct Join2;
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Join2Params {
+    /// Its own text.
+    #[serde(default = "exclamation")]
+    text: String,
+    /// Letters kept of the whole.
+    #[serde(default = "all")]
+    keep: usize,
+}
+
+fn exclamation() -> String {
+    "!".to_owned()
+}
+
+impl Parameters for Join2Params {
+    fn check(&self, _: &mut Vec<Problem>) {}
+}
+
+impl Stage for Join2 {
+    const KIND: &'static str = Join::KIND;
+    const VERSION: u32 = Join::VERSION + 1;
+    const SUMMARY: &'static str = Join::SUMMARY;
+    const PRODUCES: &'static str = Join::PRODUCES;
+    const INPUTS: &'static [Input] = Join::INPUTS;
+    const USES_SEED: bool = Join::USES_SEED;
+    const LOCATORS: &'static [&'static str] = &[];
+    type Params = Join2Params;
+
+    fn sources(_: &Join2Params) -> Vec<Source> {
+        vec![]
+    }
+
+    fn run(params: &Join2Params, cx: &Context<'_>) -> Result<Summary, Failure> {
+        let (text, keep) = (params.text.clone(), params.keep);
+        Join::run(&JoinParams { text, keep, journal: None, behaviour: Behaviour::Plain }, cx)
+    }
+}
+
 /// Writes the seed.
 pub(crate) struct Draw;
 

@@ -218,8 +218,8 @@ pub(super) fn of_run(
     interrupt: &Interrupt,
 ) -> Result<Evaluation, Stop> {
     let mut record = RunRecord::find(store, Some(run)).map_err(|error| match &error {
-        Error::UnknownRun { run, newest, .. } => {
-            let near = nearest(run, newest.iter().map(String::as_str)).or(newest.first().map(String::as_str));
+        Error::UnknownRun { suggestion, newest, .. } => {
+            let near = suggestion.as_ref().or(newest.first());
             let hint = near
                 .map(|near| format!("name a run such as {near}, a config, or the folder of an evaluation"));
             wrong(error.to_string(), hint)

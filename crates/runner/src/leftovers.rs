@@ -1,0 +1,190 @@
+//! [`Leftovers`]: what killed runs leave in a store and beside the links to it, and what only artifacts that are gone
+//! needed.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use pipeline_stage::{Cancel, Digest, Report};
+
+use crate::error::Error;
+use crate::gc::{Doomed, Survey, What};
+use crate::retention::Rules;
+use crate::roots::{Roots, entries, file_name, is_temporary, straight};
+use crate::store::Store;
+use crate::tree::Hashing;
+use crate::weight::changed;
+
+/// Looks for leftovers.
+pub(crate) struct Leftovers<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) rules: &'a Rules,
+    pub(crate) roots: &'a Roots,
+    /// Whether runs are going on: then what they may be using is passed over.
+    pub(crate) is_in_use: bool,
+    /// Seconds since 1970.
+    pub(crate) now: u64,
+    pub(crate) cancel: &'a Cancel,
+    pub(crate) report: &'a dyn Report,
+}
+
+impl Leftovers<'_> {
+    /// Adds what goes to `survey`. `kept_sources` are the digests of what the artifacts that stay were made from.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) fn find(&self, kept_sources: &BTreeSet<Digest>, survey: &mut Survey) -> Result<(), Error> {
+        if !self.is_in_use {
+            self.checkpoints(survey)?;
+            self.drafts(survey)?;
+            self.temporary(survey)?;
+            self.links(survey)?;
+            self.unpacked(kept_sources, survey)?;
+        }
+        for path in self.store.listed("damaged")? {
+            let age = self.age(&path);
+            if self.rules.is_old(age) {
+                self.add(survey, What::Damaged, path, "moved aside when it was made again");
+            }
+        }
+        for path in &self.roots.dead {
+            self.add(survey, What::Note, path.clone(), "the link was removed");
+        }
+        Ok(())
+    }
+
+    /// Checkpoints of stages that are done, or that nobody has gone on with for long.
+    fn checkpoints(&self, survey: &mut Survey) -> Result<(), Error> {
+        for (kind, key) in self.store.keys_in("partial")? {
+            let path = self.store.partial_dir(&kind, &key);
+            let age = self.age(&path);
+            let why = match () {
+                () if self.store.artifact_dir(&kind, &key).exists() => "the stage is done",
+                () if fs_err::read_dir(&path).is_ok_and(|mut found| found.next().is_none()) => "it is empty",
+                () if self.rules.are_old_checkpoints(age) => "nobody has gone on from them",
+                () => continue,
+            };
+            let name = format!("{kind} {}", key.short());
+            survey.doomed.push(Doomed::new(What::Checkpoints, name, path, age, why));
+        }
+        Ok(())
+    }
+
+    /// Folders of processes that are gone.
+    fn drafts(&self, survey: &mut Survey) -> Result<(), Error> {
+        for path in self.store.listed("tmp")? {
+            // The file that the process locked goes with its folder.
+            if path.extension().is_some_and(|ending| ending == "owner") && path.with_extension("").exists() {
+                continue;
+            }
+            self.add(survey, What::Draft, path, "its process is gone");
+        }
+        Ok(())
+    }
+
+    /// Files that were being written, and names of holders of locks.
+    fn temporary(&self, survey: &mut Survey) -> Result<(), Error> {
+        let mut folders = self.store.listed("runs")?;
+        folders.extend(["memo", "links", "reports", ""].map(|folder| self.store.dir().join(folder)));
+        let written = folders.iter().flat_map(|folder| entries(folder)).filter(|path| is_temporary(path));
+        for path in written {
+            self.add(survey, What::Temporary, path, "its process is gone");
+        }
+        // Our own is among them; a run that takes part in the store's lock removes it, where we do not.
+        let own = self.store.store_lock().with_extension("holder");
+        let is_holder =
+            |path: &PathBuf| path.extension().is_some_and(|ending| ending == "holder") && *path != own;
+        for path in self.store.listed("locks")?.into_iter().filter(is_holder) {
+            self.add(survey, What::Holder, path, "its process is gone");
+        }
+        Ok(())
+    }
+
+    /// Links `.<stage>.<six letters>` that were to become links to artifacts of this store.
+    fn links(&self, survey: &mut Survey) -> Result<(), Error> {
+        let store = fs_err::canonicalize(self.store.dir())
+            .map_err(Error::io("look into the store", self.store.dir()))?;
+        for folder in &self.roots.folders {
+            let Ok(real) = fs_err::canonicalize(folder) else { continue };
+            let leads_here = |link: &PathBuf| {
+                fs_err::read_link(link).is_ok_and(|target| straight(&real.join(target)).starts_with(&store))
+            };
+            for link in entries(&real).into_iter().filter(|link| is_unfinished(link) && leads_here(link)) {
+                self.add(survey, What::Link, link, "its process is gone");
+            }
+        }
+        Ok(())
+    }
+
+    /// What zips hold that no artifact was made from which stays. A run unpacks again what it needs.
+    fn unpacked(&self, kept_sources: &BTreeSet<Digest>, survey: &mut Survey) -> Result<(), Error> {
+        for path in self.store.listed("sources")? {
+            let Ok(zip) = file_name(&path).parse::<Digest>() else { continue };
+            let age = self.age_of_folder(&path);
+            if !self.rules.is_old(age) {
+                continue;
+            }
+            let path = self.store.unpacked_dir(&zip);
+            let memo = Some(self.store.memo_file(&path));
+            let hashing = Hashing { memo, left_out: vec![], report: self.report, cancel: self.cancel };
+            match hashing.tree(&path) {
+                Ok(tree) if kept_sources.contains(&tree) => {}
+                Ok(_) => {
+                    let why = "no artifact that stays was made from it";
+                    survey.doomed.push(Doomed::new(What::Unpacked, zip.short(), path, age, why));
+                }
+                Err(Error::Cancelled) => return Err(Error::Cancelled),
+                Err(error) => survey.notes.push(format!(
+                    "{} is left alone: {}",
+                    path.display(),
+                    pipeline_stage::failure::full_message(&error)
+                )),
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&self, survey: &mut Survey, what: What, path: PathBuf, why: &str) {
+        let name = file_name(&path);
+        let name = if name.len() == 64 && name.is_ascii() { format!("{}…", &name[..8]) } else { name };
+        survey.doomed.push(Doomed::new(what, name, path.clone(), self.age(&path), why));
+    }
+
+    /// Seconds since something in it changed.
+    fn age(&self, path: &Path) -> u64 {
+        self.now.saturating_sub(changed(path))
+    }
+
+    /// Seconds since the folder itself appeared: files from a zip have times of their own.
+    fn age_of_folder(&self, path: &Path) -> u64 {
+        use std::os::unix::fs::MetadataExt;
+        let made = fs_err::symlink_metadata(path).map_or(0, |found| found.ctime());
+        self.now.saturating_sub(u64::try_from(made).unwrap_or_default())
+    }
+}
+
+/// Whether a name is one that a link has while it is made.
+fn is_unfinished(link: &Path) -> bool {
+    let name = file_name(link);
+    let parts = name.strip_prefix('.').and_then(|name| name.rsplit_once('.'));
+    parts.is_some_and(|(stage, random)| {
+        crate::graph::is_name(stage) && random.len() == 6 && random.chars().all(|c| c.is_ascii_alphanumeric())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_links_have_while_they_are_made_are_unfinished() {
+        for (name, expected) in [
+            (".head.a1B2c3", true),
+            ("head", false),
+            (".head", false),
+            (".head.bak", false),
+            ("head.a1B2c3", false),
+        ] {
+            assert_eq!(is_unfinished(Path::new(name)), expected, "{name}");
+        }
+    }
+}

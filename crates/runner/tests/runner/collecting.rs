@@ -1,0 +1,361 @@
+//! `gc`: what goes, what stays, and that no run loses anything.
+
+use std::path::Path;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use pipeline_runner::gc::{Rules, Survey, What};
+use pipeline_runner::{Error, Gc, Node, Store, Unobserved, run};
+use pipeline_stage::{Cancel, Hint};
+use serde_json::json;
+
+use crate::project::{Project, chain, chain_with, graph, join, options, outcomes, read};
+
+/// Names the project to the process that [`killed`] starts.
+const PROJECT: &str = "PIPELINE_RUNNER_GC_PROJECT";
+
+fn gc<'a>(store: &'a Store, cancel: &'a Cancel) -> Gc<'a> {
+    Gc {
+        store,
+        rules: Rules::default(),
+        forget: vec![],
+        shown: ".pipeline".to_owned(),
+        command: "pipeline gc".to_owned(),
+        wait_lock: None,
+        cancel,
+        observer: &Unobserved,
+    }
+}
+
+fn survey(project: &Project) -> Survey {
+    let store = Store::existing(&project.path(".pipeline")).unwrap();
+    gc(&store, &Cancel::default()).survey().unwrap()
+}
+
+fn collect(project: &Project) -> Survey {
+    let store = Store::existing(&project.path(".pipeline")).unwrap();
+    gc(&store, &Cancel::default()).collect().unwrap()
+}
+
+/// What goes: `artifact join`, without keys.
+fn words(survey: &Survey) -> Vec<String> {
+    let name = |name: &str| name.split(' ').next().unwrap_or_default().to_owned();
+    let mut words: Vec<String> =
+        survey.doomed.iter().map(|item| format!("{} {}", item.what.word(), name(&item.name))).collect();
+    words.sort();
+    words
+}
+
+fn fresh(project: &Project, nodes: Vec<Node>) {
+    let states = project.plan(nodes).stages.into_iter().map(|stage| stage.state.to_string());
+    assert!(states.clone().all(|state| state == "fresh"), "{:?}", states.collect::<Vec<_>>());
+}
+
+#[test]
+fn what_no_link_leads_to_goes_and_a_dry_run_says_the_same_and_does_nothing() {
+    let project = Project::new();
+    project.run(chain_with(json!({"text": "old"})));
+    project.run(chain());
+    let before = project.listing(&[".pipeline/memo"]);
+    let dry = survey(&project);
+    assert_eq!(words(&dry), ["artifact join", "artifact join"]);
+    assert_eq!((dry.kept, dry.notes.len(), dry.failures.len()), (3, 0, 0), "{dry:?}");
+    assert!(dry.doomed.iter().all(|item| item.why == "no link leads to it"), "{dry:?}");
+    assert_eq!(project.listing(&[".pipeline/memo"]), before);
+
+    let done = collect(&project);
+    let paths = |survey: &Survey| survey.doomed.iter().map(|item| item.path.clone()).collect::<Vec<_>>();
+    assert_eq!((paths(&done), done.freed_bytes), (paths(&dry), dry.freed_bytes));
+    assert!(paths(&done).iter().all(|path| !path.exists()));
+    assert_eq!(project.in_store("tmp"), [""; 0]);
+    fresh(&project, chain());
+    let again = collect(&project);
+    assert_eq!((words(&again), again.freed_bytes), (vec![], 0));
+}
+
+#[test]
+fn only_bytes_that_no_other_artifact_shares_are_freed() {
+    let project = Project::new();
+    let linking =
+        |text: &str| vec![read(), join("link", json!({"text": text, "behaviour": "link_input"}), &["read"])];
+    project.run(linking("x"));
+    project.run(linking("yy"));
+    let survey = survey(&project);
+    let linked = fs_err::metadata(project.path("out/c/read/text.txt")).unwrap().len();
+    assert_eq!(words(&survey), ["artifact join"]);
+    assert_eq!(survey.freed_bytes, survey.doomed[0].size_bytes - linked);
+    assert_eq!(collect(&project).freed_bytes, survey.freed_bytes);
+    fresh(&project, linking("yy"));
+}
+
+#[test]
+fn the_links_of_another_project_that_shares_the_store_keep_their_artifacts() {
+    let (one, other) = (Project::new(), Project::new());
+    let mut shared = other.options();
+    shared.store = one.path(".pipeline");
+    shared.config = "d".to_owned();
+    let others = || chain_with(json!({"text": "of the other"}));
+    one.run(chain());
+    assert!(other.try_run(others(), &shared).unwrap().succeeded());
+    assert_eq!(words(&collect(&one)), [""; 0]);
+
+    // The other project's disk is away.
+    let (there, away) = (other.path("out"), other.path("away"));
+    fs_err::rename(&there, &away).unwrap();
+    let kept = collect(&one);
+    assert_eq!(words(&kept), [""; 0]);
+    let place = fs_err::canonicalize(other.path("")).unwrap().join("out/d");
+    assert_eq!(
+        kept.notes,
+        [format!(
+            "{0} is not there: what its links led to is kept; if it is gone for good, say --forget {0}",
+            place.display()
+        )]
+    );
+    fs_err::rename(&away, &there).unwrap();
+    assert!(outcomes(&other.try_run(others(), &shared).unwrap()).iter().all(|word| word.ends_with("fresh")));
+
+    // A link that was removed keeps nothing.
+    fs_err::remove_file(other.path("out/d/last")).unwrap();
+    let kinds = |survey: &Survey| survey.doomed.iter().map(|item| item.what).collect::<Vec<_>>();
+    assert_eq!(kinds(&collect(&one)), [What::Artifact, What::Note]);
+    // Nor does a folder that is forgotten.
+    fs_err::rename(&there, &away).unwrap();
+    let store = Store::existing(&one.path(".pipeline")).unwrap();
+    let cancel = Cancel::default();
+    let forgotten = Gc { forget: vec![place], ..gc(&store, &cancel) }.collect().unwrap();
+    assert_eq!(
+        forgotten.doomed.iter().filter(|item| item.what == What::Artifact).count(),
+        1,
+        "{forgotten:?}"
+    );
+    fresh(&one, chain());
+}
+
+#[test]
+fn a_project_that_was_moved_with_its_store_keeps_its_artifacts() {
+    let project = Project::new();
+    let place = project.path("place");
+    fs_err::create_dir(&place).unwrap();
+    let mut options = options(&place);
+    options.root = project.path("");
+    // Not `out/` beside the store, which is looked into anyway.
+    options.out = place.join("links");
+    assert!(project.try_run(chain(), &options).unwrap().succeeded());
+    fs_err::rename(&place, project.path("moved")).unwrap();
+    let store = Store::existing(&project.path("moved/.pipeline")).unwrap();
+    let cancel = Cancel::default();
+    let kept = gc(&store, &cancel).collect().unwrap();
+    assert_eq!((words(&kept), kept.kept, kept.notes), (vec![], 3, vec![]));
+    fs_err::remove_file(project.path("moved/links/c/last")).unwrap();
+    assert_eq!(gc(&store, &cancel).collect().unwrap().kept, 2);
+}
+
+#[test]
+fn a_store_without_notes_keeps_what_links_beside_it_and_of_its_records_lead_to() {
+    let project = Project::new();
+    project.run(chain());
+    let mut options = project.options();
+    options.out = project.path("elsewhere");
+    assert!(project.try_run(chain_with(json!({"text": "else"})), &options).unwrap().succeeded());
+    fs_err::remove_dir_all(project.path(".pipeline/links")).unwrap();
+    assert_eq!(words(&collect(&project)), [""; 0]);
+    fresh(&project, chain());
+}
+
+#[test]
+fn a_note_that_is_cut_short_stops_everything_and_says_the_way_out() {
+    let project = Project::new();
+    project.run(chain_with(json!({"text": "old"})));
+    project.run(chain());
+    let name = project.in_store("links").remove(0);
+    let path = format!(".pipeline/links/{name}");
+    let text = fs_err::read(project.path(&path)).unwrap();
+    project.write(&path, std::str::from_utf8(&text[..20]).unwrap());
+    let store = Store::existing(&project.path(".pipeline")).unwrap();
+    let error = gc(&store, &Cancel::default()).collect().unwrap_err();
+    assert!(matches!(error, Error::LinkNote { .. }), "{error}");
+    // The way out.
+    fs_err::remove_file(project.path(&path)).unwrap();
+    project.run(chain());
+    assert_eq!(project.in_store("links").len(), 3);
+    assert_eq!(words(&collect(&project)), ["artifact join", "artifact join"]);
+}
+
+#[test]
+fn what_is_damaged_or_no_artifact_at_all_is_told_apart() {
+    let project = Project::new();
+    project.run(chain_with(json!({"text": "old"})));
+    let old = fs_err::canonicalize(project.path("out/c/middle")).unwrap();
+    project.run(chain());
+    fs_err::remove_file(old.join("artifact.json")).unwrap();
+    project.write(".pipeline/store/join/mine.txt", "kept");
+    let link = project.path(".pipeline/store/join").join("a".repeat(64));
+    fs_err::os::unix::fs::symlink(project.path("texts"), &link).unwrap();
+    let done = collect(&project);
+    assert_eq!(words(&done), ["artifact join", "artifact join"]);
+    let damaged = done.doomed.iter().find(|item| item.path.ends_with(old.file_name().unwrap())).unwrap();
+    assert_eq!(damaged.why, "no link leads to it, and it is damaged: artifact.json is missing");
+    assert_eq!(done.notes, [format!("{} is left alone: it is not a folder", link.display())]);
+    assert!(project.path("texts/a.txt").exists() && project.path(".pipeline/store/join/mine.txt").exists());
+}
+
+#[test]
+fn a_zip_stays_unpacked_as_long_as_an_artifact_was_made_from_it() {
+    let project = Project::new();
+    let zip = |name: &str, text: &str| {
+        let mut zip = zip::ZipWriter::new(fs_err::File::create(project.path(name)).unwrap());
+        zip.start_file("a.txt", zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut zip, text.as_bytes()).unwrap();
+        zip.finish().unwrap();
+    };
+    zip("one.zip", "one");
+    zip("two.zip", "two");
+    let reading = |path: &str| vec![crate::project::read_from(json!({"path": path}))];
+    project.run(reading("one.zip"));
+    project.run(reading("two.zip"));
+    assert_eq!(project.in_store("sources").len(), 2);
+    assert_eq!(words(&collect(&project)).iter().filter(|word| word.starts_with("unpacked zip")).count(), 1);
+    fresh(&project, reading("two.zip"));
+    assert_eq!(outcomes(&project.run(reading("one.zip"))), ["read ran"]);
+}
+
+/// In the process that [`started`] starts: a chain whose last stage goes on until the file `go` is there.
+#[test]
+fn in_another_process_a_chain_runs_until_it_is_told_to_end() {
+    let Some(root) = std::env::var_os(PROJECT) else { return };
+    let root = Path::new(&root);
+    run(&graph(slow_chain(root)), &options(root), &Cancel::default(), &Unobserved).unwrap();
+}
+
+fn slow_chain(root: &Path) -> Vec<Node> {
+    let mut nodes = chain();
+    let behaviour = json!({"until_exists": root.join("go")});
+    nodes.push(join("slow", json!({"behaviour": behaviour, "journal": root.join("journal")}), &["last"]));
+    nodes
+}
+
+/// A process that does not outlive a test that fails.
+struct Other(Child);
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts another process that runs the chain, and returns when the last stage runs.
+fn started(project: &Project) -> Other {
+    let other = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "collecting::in_another_process_a_chain_runs_until_it_is_told_to_end"])
+        .env(PROJECT, project.path(""))
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .map(Other)
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !project.path("journal").exists() {
+        assert!(Instant::now() < deadline, "the other process does not start the stage");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    other
+}
+
+#[test]
+fn a_run_that_is_going_on_loses_nothing_and_gc_waits_for_it_or_names_it() {
+    let project = Project::new();
+    project.run(chain_with(json!({"text": "old"})));
+    let mut other = started(&project);
+    let before = project.listing(&[".pipeline/memo"]);
+    let store = Store::existing(&project.path(".pipeline")).unwrap();
+    let cancel = Cancel::default();
+    let error = gc(&store, &cancel).collect().unwrap_err();
+    let start = format!("the store .pipeline is in use by pid {} on host ", other.0.id());
+    assert!(error.to_string().starts_with(&start), "{error}");
+    assert_eq!(error.hint().unwrap(), "wait for it with --wait-lock 600, or use another --store");
+    // A dry run is told what it may not see, and disturbs nobody.
+    let dry = gc(&store, &cancel).survey().unwrap();
+    assert_eq!(words(&dry), ["artifact join", "artifact join"]);
+    assert!(dry.notes[0].starts_with(&start), "{dry:?}");
+    assert_eq!(project.listing(&[".pipeline/memo"]), before);
+
+    let waiting = Gc { wait_lock: Some(Duration::from_secs(30)), ..gc(&store, &cancel) };
+    let done = std::thread::scope(|scope| {
+        let gc = scope.spawn(|| waiting.collect().unwrap());
+        std::thread::sleep(Duration::from_millis(200));
+        assert!(!gc.is_finished() && project.listing(&[".pipeline/memo"]).len() >= before.len());
+        project.write("go", "");
+        gc.join().unwrap()
+    });
+    assert!(other.0.wait().unwrap().success());
+    assert_eq!(words(&done), ["artifact join", "artifact join"]);
+    fresh(&project, slow_chain(&project.path("")));
+}
+
+#[test]
+fn after_a_kill_nothing_is_orphaned_and_what_was_done_stays() {
+    let project = Project::new();
+    project.run(chain_with(json!({"text": "old"})));
+    let mut other = started(&project);
+    other.0.kill().unwrap();
+    other.0.wait().unwrap();
+    // What a kill at other instants leaves: in the middle of a link, of a record, of a memo, of a stage that makes
+    // checkpoints again which is done.
+    let middle = fs_err::canonicalize(project.path("out/c/middle")).unwrap();
+    let key = middle.file_name().unwrap().to_str().unwrap().to_owned();
+    fs_err::os::unix::fs::symlink(&middle, project.path("out/c/.middle.a1B2c3")).unwrap();
+    fs_err::os::unix::fs::symlink("/", project.path("out/c/.mine.a1B2c3")).unwrap();
+    let run = project.in_store("runs").remove(0);
+    for path in [
+        format!("partial/join/{key}/checkpoint"),
+        "memo/.tmpabc".into(),
+        "reports/.tmpabc".into(),
+        "reports/kept.html".into(),
+        format!("runs/{run}/.tmpabc"),
+    ] {
+        project.write(&format!(".pipeline/{path}"), "half");
+    }
+    // One that a stage can go on from.
+    let unfinished = format!(".pipeline/partial/join/{}/checkpoint", "b".repeat(64));
+    project.write(&unfinished, "half");
+    let dry = survey(&project);
+    let done = collect(&project);
+    assert_eq!(words(&dry), words(&done));
+    let kinds: Vec<What> = done.doomed.iter().map(|item| item.what).collect();
+    for what in [What::Artifact, What::Draft, What::Checkpoints, What::Temporary, What::Holder, What::Link] {
+        assert!(kinds.contains(&what), "{what:?}: {:?}", words(&done));
+    }
+    let left = project.listing(&[]);
+    let is_litter = |path: &&String| {
+        path.contains("/.tmp")
+            || path.ends_with(".holder")
+            || path.contains("/tmp/")
+            || path.contains(".middle.")
+            || (path.contains("/partial/") && !unfinished.starts_with(path.as_str()))
+    };
+    assert_eq!(left.iter().filter(is_litter).collect::<Vec<_>>(), [""; 0]);
+    assert!(project.path("out/c/.mine.a1B2c3").is_symlink(), "other people's links stay");
+    assert!(project.path(&unfinished).exists());
+    assert!(project.path(".pipeline/reports/kept.html").exists(), "pages that someone asked for stay");
+
+    project.write("go", "");
+    let report = project.run(slow_chain(&project.path("")));
+    assert_eq!(outcomes(&report), ["read fresh", "middle fresh", "last fresh", "slow ran"]);
+    // With an age, checkpoints that nobody goes on from go, too.
+    let store = Store::existing(&project.path(".pipeline")).unwrap();
+    let cancel = Cancel::default();
+    let rules = Rules { keep_last: 0, older_than: Some(Duration::ZERO) };
+    let last = Gc { rules, ..gc(&store, &cancel) }.collect().unwrap();
+    assert_eq!(words(&last), ["checkpoints join"]);
+    assert!(!project.path(".pipeline/partial/join").exists());
+}
+
+#[test]
+fn a_folder_that_is_no_store_is_left_alone() {
+    let project = Project::new();
+    let error = Store::existing(&project.path("nowhere")).unwrap_err();
+    assert!(matches!(error, Error::NoStore { .. }), "{error}");
+    let error = Store::existing(&project.path("texts")).unwrap_err();
+    assert!(matches!(error, Error::NotAStore { .. }), "{error}");
+}
