@@ -18,8 +18,6 @@ const MOST_NAMED: usize = 4;
 const MOST_CLASSES: usize = 6;
 /// Else so many pairs of classes.
 const MOST_PAIRS: usize = 5;
-/// Below it a difference is said to be beyond chance.
-const SIGNIFICANT: f64 = 0.05;
 
 /// What the stage says in the end; `detail` is the place of the model and mode that is looked at more closely.
 pub(crate) fn summary(params: &Params, detail: usize, marks: &Marks) -> Summary {
@@ -102,8 +100,8 @@ fn difference(tta: Tta, marks: &Marks) -> Option<String> {
     if differing == 0 {
         return Some(format!("The best two, {best} and {second}, are right on the same photos."));
     }
-    let judgement = if test.p_value < SIGNIFICANT { "is beyond chance" } else { "may be chance" };
-    let p = if test.p_value < 0.001 { "p < 0.001".to_owned() } else { format!("p = {:.3}", test.p_value) };
+    let judgement = if test.is_beyond_chance() { "is beyond chance" } else { "may be chance" };
+    let p = test.p_in_words();
     Some(format!(
         "Of {} photos on which the best two differ, {best} has {} right and {second} {}: this {judgement} (McNemar's test, {p}).",
         words::count(differing),

@@ -14,7 +14,20 @@ pub struct McNemar {
     pub p_value: f64,
 }
 
+/// Below this p-value chance alone is an unlikely reason for a difference.
+const SIGNIFICANT: f64 = 0.05;
+
 impl McNemar {
+    /// Whether the difference is more than chance would make: a p-value below 0.05.
+    pub fn is_beyond_chance(&self) -> bool {
+        self.p_value < SIGNIFICANT
+    }
+
+    /// The p-value for people: `p = 0.031`, `p < 0.001`.
+    pub fn p_in_words(&self) -> String {
+        if self.p_value < 0.001 { "p < 0.001".to_owned() } else { format!("p = {:.3}", self.p_value) }
+    }
+
     /// The test of these counts: `p = min(1, 2 · P(X <= min(first, second)))`, X binomial with n = first + second tosses
     /// of a fair coin, as statsmodels' `mcnemar(exact=True)`.
     ///
@@ -52,6 +65,14 @@ mod tests {
         let test = McNemar::of(4, 1);
         assert!((test.p_value - 12.0 / 32.0).abs() < 1e-15, "{test:?}");
         assert_eq!((test.only_first, test.only_second), (4, 1));
+    }
+
+    #[test]
+    fn below_one_in_twenty_it_is_beyond_chance_and_a_tiny_p_value_is_not_spelled_out() {
+        let of = |p_value| McNemar { p_value, ..McNemar::default() };
+        assert!(of(0.0499).is_beyond_chance() && !of(0.05).is_beyond_chance());
+        assert_eq!(of(0.0312).p_in_words(), "p = 0.031");
+        assert_eq!(of(1e-9).p_in_words(), "p < 0.001");
     }
 
     #[test]

@@ -16,10 +16,6 @@ const TEMPLATE: (&str, &str) = ("comparison.html", include_str!("../templates/co
 const MOST_PAIRS: usize = 8;
 /// Warnings that it shows.
 const MOST_WARNINGS: usize = 3;
-/// A smaller p-value is called a difference beyond chance.
-const CHANCE: f64 = 0.05;
-/// The least p-value that is shown as a number.
-const LEAST_P: f64 = 0.001;
 
 /// Two evaluations on the same photos.
 #[derive(Debug, Clone, Default)]
@@ -128,7 +124,7 @@ impl Comparison {
                 signed(pair.this_accuracy() - pair.that_accuracy()),
                 count(pair.test.only_first),
                 count(pair.test.only_second),
-                probability(pair.test.p_value),
+                probability(&pair.test),
             ));
         }
         if self.pairs.len() > shown.len() {
@@ -199,18 +195,18 @@ impl Pair {
 
     /// A sentence on who is better.
     fn verdict(&self) -> String {
-        let McNemar { only_first, only_second, p_value } = self.test;
+        let McNemar { only_first, only_second, .. } = self.test;
         let name = self.name();
-        let p = if p_value < LEAST_P { probability(p_value) } else { format!("= {}", probability(p_value)) };
+        let (p, is_beyond_chance) = (self.test.p_in_words(), self.test.is_beyond_chance());
         match only_first.cmp(&only_second) {
             _ if (only_first, only_second) == (0, 0) => format!("{name}: both have the same photos right"),
-            std::cmp::Ordering::Greater if p_value < CHANCE => {
-                format!("{name}: this is better beyond chance (p {p})")
+            std::cmp::Ordering::Greater if is_beyond_chance => {
+                format!("{name}: this is better beyond chance ({p})")
             }
-            std::cmp::Ordering::Less if p_value < CHANCE => {
-                format!("{name}: that is better beyond chance (p {p})")
+            std::cmp::Ordering::Less if is_beyond_chance => {
+                format!("{name}: that is better beyond chance ({p})")
             }
-            _ => format!("{name}: no difference beyond chance (p {p})"),
+            _ => format!("{name}: no difference beyond chance ({p})"),
         }
     }
 
@@ -259,7 +255,7 @@ impl Pair {
         context! {
             name => self.name(),
             verdict => self.verdict(),
-            p_value => probability(self.test.p_value),
+            p_value => probability(&self.test),
             measures,
             fixed => turned(self.test.only_first, &self.fixed),
             broken => turned(self.test.only_second, &self.broken),
@@ -274,6 +270,6 @@ fn signed(difference: f64) -> String {
 }
 
 /// `0.035`, `< 0.001`.
-fn probability(p: f64) -> String {
-    if p < LEAST_P { "< 0.001".to_owned() } else { format!("{p:.3}") }
+fn probability(test: &McNemar) -> String {
+    test.p_in_words().trim_start_matches("p ").trim_start_matches("= ").to_owned()
 }

@@ -10,7 +10,7 @@ use pipeline_nn::{Device, Head, Sizes, weights};
 use pipeline_photo::Preprocessing;
 use pipeline_stage::random::{Stream, below};
 use pipeline_stage::{AnyStage, Artifact, Digest};
-use pipeline_table::{FeatureRow, FeaturesMeta, FeaturesWriter, Split};
+use pipeline_table::{FeatureRow, FeaturesMeta, FeaturesWriter, PredictionsReader, Split};
 use pipeline_testkit::{Made, StageBench};
 use serde_json::{Value, json};
 
@@ -150,6 +150,26 @@ fn labels_are_not_checked_where_nobody_asks_or_a_class_has_fewer_photos_than_fol
     let problems = Evaluate.resolve(&json!({"label_issues": 1})).unwrap_err();
     assert_eq!(problems[0].path, ["label_issues"]);
     assert_eq!(problems[0].message, "expected 0, or 2 to 20 folds, found 1");
+}
+
+#[test]
+fn every_wrong_photo_is_listed_with_its_four_nearest_training_photos() {
+    let bench = StageBench::default();
+    let made = run(&bench, &orthogonal(), &json!({"label_issues": 0}));
+    let predictions = PredictionsReader::open(&made.artifact.path("predictions.parquet")).unwrap();
+    let wrong = predictions.map(Result::unwrap).filter(|row| row.label_id != Some(row.predicted_id));
+    let wrong: Vec<String> = wrong.map(|row| row.id).collect();
+    assert!(!wrong.is_empty());
+    let listed = lines(&made, "neighbours.csv");
+    assert_eq!(listed[0], "id,label,predicted,neighbour,neighbour_label,similarity");
+    let ids: Vec<&str> = listed[1..].iter().filter_map(|line| line.split(',').next()).collect();
+    assert_eq!(ids, wrong.iter().flat_map(|id| [id.as_str(); 4]).collect::<Vec<_>>());
+    // By hand: b has a cosine of 0.96 with a, e one of 0.936 with e4, and z the same with all along one direction.
+    for (photo, nearest) in [("b", "\"train/a,1.jpg\",cats,0.960000"), ("e", "train/e4.jpg,cats,0.936000")] {
+        if let Some(first) = listed.iter().find(|line| line.starts_with(&format!("valid/{photo}.jpg,"))) {
+            assert!(first.ends_with(nearest), "{first}");
+        }
+    }
 }
 
 /// Photos of which one shows along each of ten directions, `e0` to `e9`, but `e1` and `e3`.

@@ -38,19 +38,11 @@ pub(super) fn fixed(value: f64, decimals: usize) -> String {
     format!("{sign}{}{point}{fraction}", grouped(whole))
 }
 
-/// `1,234,567`.
-pub(super) fn count(number: u64) -> String {
-    grouped(&number.to_string())
-}
+pub(super) use pipeline_stage::words::count;
 
 /// `1 photo`, `1,234 photos`.
 pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{}\u{a0}{}", count(number), if number == 1 { one } else { many })
-}
-
-/// `p = 0.031`, `p < 0.001`.
-pub(super) fn p_value(p: f64) -> String {
-    if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {}", fixed(p, 3)) }
 }
 
 fn grouped(digits: &str) -> String {
@@ -94,8 +86,6 @@ mod tests {
         assert_eq!(count(999), "999");
         assert_eq!(counted(1, "photo", "photos"), "1\u{a0}photo");
         assert_eq!(counted(1000, "photo", "photos"), "1,000\u{a0}photos");
-        assert_eq!(p_value(0.0312), "p = 0.031");
-        assert_eq!(p_value(1e-9), "p < 0.001");
     }
 
     #[test]

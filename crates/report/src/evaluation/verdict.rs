@@ -3,11 +3,8 @@
 use minijinja::{Value, context};
 use pipeline_fit::{Estimate, McNemar};
 
-use super::number::{NONE, between, count, counted, fixed, p_value, percent, percent_interval};
+use super::number::{NONE, between, count, counted, fixed, percent, percent_interval};
 use super::{Evaluation, Judged};
-
-/// Where a p-value is below this, chance alone is an unlikely reason.
-const SIGNIFICANT: f64 = 0.05;
 
 impl Judged {
     /// `finetune`, or `finetune (mean of 5 views)`.
@@ -69,14 +66,14 @@ impl Evaluation {
         if a_only + b_only == 0 {
             return Some(format!("{a} and {b} are right on the same photos."));
         }
-        let verdict = if test.p_value < SIGNIFICANT {
+        let verdict = if test.is_beyond_chance() {
             format!("{a} and {b} differ beyond chance")
         } else {
             format!("Between {a} and {b} the difference may be chance")
         };
         let photos = counted(a_only, "photo", "photos");
         let counts = format!("{photos} only the first has right, {} only the second", count(b_only));
-        Some(format!("{verdict}: {counts} ({}).", p_value(test.p_value)))
+        Some(format!("{verdict}: {counts} ({}).", test.p_in_words()))
     }
 
     fn models_table(&self) -> Vec<Value> {
