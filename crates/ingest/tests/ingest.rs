@@ -55,7 +55,7 @@ fn failure(bench: &StageBench, root: &Path) -> (String, String) {
         Failure::Failed { message, hint } => {
             (message.replace(&root.display().to_string(), "<root>"), hint.unwrap_or_default())
         }
-        Failure::Cancelled => panic!("cancelled"),
+        other => panic!("{other:?}"),
     }
 }
 

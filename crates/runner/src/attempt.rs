@@ -2,16 +2,14 @@
 
 use std::any::Any;
 use std::collections::{BTreeMap, HashSet};
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use pipeline_stage::key::InputPart;
-use pipeline_stage::manifest::{MANIFEST_FILE, MANIFEST_FORMAT, Made};
-use pipeline_stage::{
-    Artifact, Cancel, Context, Digest, Event, Failure, KeyParts, Manifest, Progress, Report, Step, Summary,
-};
+use pipeline_stage::manifest::{MANIFEST_FORMAT, Made};
+use pipeline_stage::{Artifact, Cancel, Context, Event, Failure, KeyParts, Manifest, Step, Summary};
 
 use crate::clock;
 use crate::draft::Draft;
@@ -24,7 +22,8 @@ use crate::options::RunOptions;
 use crate::plan::Lookup;
 use crate::report::StageReport;
 use crate::source::Finder;
-use crate::store::{Published, Store, rotten};
+use crate::store::{Published, Store};
+use crate::teller::Teller;
 
 /// A stage that is about to run.
 pub(crate) struct Attempt<'a> {
@@ -38,11 +37,15 @@ pub(crate) struct Attempt<'a> {
     pub(crate) inputs: BTreeMap<String, Vec<Artifact>>,
     pub(crate) sources: BTreeMap<String, PathBuf>,
     pub(crate) lineage: Vec<Step>,
+    /// Its part of the threads.
+    pub(crate) threads: NonZeroUsize,
     /// Whether it runs although its artifact is there.
     pub(crate) forced: bool,
-    pub(crate) reason: &'a str,
+    pub(crate) reason: String,
+    /// How long to wait before it begins.
+    pub(crate) pause: Duration,
     /// Files of artifacts whose bytes this run knows to be those of their manifests.
-    pub(crate) sound: &'a mut HashSet<PathBuf>,
+    pub(crate) sound: &'a Mutex<HashSet<PathBuf>>,
 }
 
 /// How an attempt ended.
@@ -53,16 +56,31 @@ pub(crate) enum Ended {
     MadeElsewhere(Arc<Manifest>),
     /// The stage stopped on request.
     Cancelled,
-    /// The stage did not succeed.
-    Failed { message: String, hint: Option<String> },
+    /// The stage did not succeed; the same again may, where the reason may pass.
+    Failed { message: String, hint: Option<String>, may_pass: bool },
 }
+
+impl Ended {
+    /// A failure for a reason that stays.
+    pub(crate) fn failed(message: String, hint: Option<String>) -> Ended {
+        Ended::Failed { message, hint, may_pass: false }
+    }
+}
+
+/// How often a pause looks whether the run was cancelled.
+const POLL: Duration = Duration::from_millis(50);
 
 impl Attempt<'_> {
     /// Runs the stage and publishes its artifact. Notes and warnings go into `report`.
     ///
     /// # Errors
     /// When the lock is held, or the disk says no around the stage.
-    pub(crate) fn make(mut self, report: &mut StageReport) -> Result<Ended, Error> {
+    pub(crate) fn make(&self, report: &mut StageReport) -> Result<Ended, Error> {
+        let begin = Instant::now() + self.pause;
+        while Instant::now() < begin {
+            self.cancel.check()?;
+            std::thread::sleep(POLL);
+        }
         let kind = self.node.stage.kind();
         let key = self.parts.key();
         let claim = Claim {
@@ -89,7 +107,7 @@ impl Attempt<'_> {
         if let Some(failed) = self.nothing_to_read() {
             return Ok(failed);
         }
-        self.observer.stage_started(&self.node.name, self.reason);
+        self.observer.stage_started(&self.node.name, &self.reason);
         if let Some(failed) = self.rotten_input()? {
             return Ok(failed);
         }
@@ -103,37 +121,32 @@ impl Attempt<'_> {
         let (unix_seconds, started) = (clock::unix_seconds(), Instant::now());
         let peak = Peak::begin();
         let ran = self.run(&draft, &partial, report);
-        report.peak_memory_bytes = peak.bytes();
+        (report.peak_memory_bytes, report.peak_memory_is_shared) = (peak.bytes(), peak.is_shared());
         drop(peak);
         let wall_seconds = started.elapsed().as_secs_f64();
         // Where the stage left nothing to go on from, no empty folder stays.
         let _ = fs_err::remove_dir(&partial);
         let summary = match ran {
             Ok(summary) => summary,
-            Err(Failure::Cancelled) => return Ok(Ended::Cancelled),
-            Err(Failure::Failed { message, hint }) => {
-                // Stages meet a full disk deep inside libraries that hand on nothing but a message.
-                let is_full = message.contains("No space left on device");
-                let hint = hint.or_else(|| is_full.then(|| DISK_FULL_HINT.to_owned()));
-                return Ok(Ended::Failed { message, hint });
-            }
+            Err(ended) => return Ok(ended),
         };
         if let Some(message) = self.changed_meanwhile()? {
             // Checkpoints may hold some of the old and some of the new.
             let _ = fs_err::remove_dir_all(&partial);
-            return Ok(Ended::Failed { message, hint: Some("run again".to_owned()) });
+            let hint = Some("run again".to_owned());
+            return Ok(Ended::Failed { message, hint, may_pass: true });
         }
         if let Some((name, value)) = summary.metrics.iter().find(|(_, value)| !value.is_finite()) {
             // JSON has no such number: the manifest could not be read again.
             let message = format!("the stage reported {value} as `{name}`, expected a finite number");
-            return Ok(Ended::Failed { message, hint: None });
+            return Ok(Ended::failed(message, None));
         }
         let made = Made {
             unix_seconds,
             wall_seconds,
             host: host_name(),
             seed: self.options.seed,
-            threads: self.options.threads.get(),
+            threads: self.threads.get(),
             device: self.options.device.clone(),
             pipeline_version: self.options.pipeline_version.clone(),
         };
@@ -144,8 +157,8 @@ impl Attempt<'_> {
     }
 
     /// Calls the stage. A panic in it is a failure like any other.
-    fn run(&mut self, draft: &Draft, partial: &Path, report: &mut StageReport) -> Result<Summary, Failure> {
-        let teller = Teller { name: &self.node.name, observer: self.observer, said: Mutex::default() };
+    fn run(&self, draft: &Draft, partial: &Path, report: &mut StageReport) -> Result<Summary, Ended> {
+        let teller = Teller::new(&self.node.name, self.observer);
         let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let context = Context {
             stage: self.node.name.clone(),
@@ -155,86 +168,40 @@ impl Attempt<'_> {
             lineage: self.lineage.clone(),
             sources: self.sources.clone(),
             seed: self.options.seed,
-            threads: self.options.threads,
+            threads: self.threads,
             checkpoint_every: self.options.checkpoint_every,
             report: &teller,
             cancel: self.cancel,
         };
         let outcome = catch_unwind(AssertUnwindSafe(|| self.node.stage.run(&self.node.params, &context)));
         drop(context);
-        let (notes, warnings) = teller.said.into_inner().unwrap_or_else(|e| e.into_inner());
+        let (notes, warnings) = teller.into_said();
         report.notes.extend(notes);
         report.warnings.extend(warnings);
-        outcome.unwrap_or_else(|panic| {
-            let message = format!("the stage broke off: {}", panic_text(panic.as_ref()));
-            Err(Failure::new(message, Some("this is a fault of the program; please report it".to_owned())))
-        })
-    }
-
-    /// An input of which the stage reads no file: its key would not notice a change there.
-    fn nothing_to_read(&self) -> Option<Ended> {
-        let empty = |parts: &Vec<InputPart>| parts.iter().any(|part| part.files.is_empty());
-        let (input, _) = self.parts.inputs.iter().find(|(_, parts)| empty(parts))?;
-        let spec = self.node.stage.inputs().iter().find(|spec| spec.name == *input)?;
-        Some(Ended::Failed {
-            message: format!(
-                "the input `{input}` has no file that is read, expected {}",
-                spec.reads.join(", ")
-            ),
-            hint: Some("this is a fault of the stage that made it; please report it".to_owned()),
-        })
-    }
-
-    /// An input whose bytes are no longer those of its manifest. A hit asks for sizes only, since that is cheap;
-    /// what is computed on is read anyway.
-    fn rotten_input(&mut self) -> Result<Option<Ended>, Error> {
-        let teller = Teller { name: &self.node.name, observer: self.observer, said: Mutex::default() };
-        for spec in self.node.stage.inputs() {
-            for artifact in self.inputs.get(spec.name).into_iter().flatten() {
-                // What this run has written or hashed already is not hashed for each stage that reads it.
-                let unsure = |path: &String| !self.sound.contains(&artifact.path(path));
-                let read = artifact.files.iter().filter(|(path, _)| spec.reads_file(path) && unsure(path));
-                let read: BTreeMap<String, Digest> = read.map(|(p, d)| (p.clone(), *d)).collect();
-                if read.is_empty() {
-                    continue;
-                }
-                let total = Some(read.len() as u64);
-                let progress = Progress::begin(&teller, self.cancel, "check the input", total, "files");
-                if let Some(file) = rotten(&artifact.dir, &read, &progress)? {
-                    let upstream = &artifact.stage;
-                    let (message, hint) = match self.replaced_input() {
-                        Some(_) => (replaced(upstream), "run again".to_owned()),
-                        None => (
-                            format!("{file} of `{upstream}` is damaged: it is not what its manifest says"),
-                            format!("make it again with --force {upstream}"),
-                        ),
-                    };
-                    return Ok(Some(Ended::Failed { message, hint: Some(hint) }));
-                }
-                self.sound.extend(read.keys().map(|path| artifact.path(path)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// What is no longer what the key was made of, in words.
-    fn changed_meanwhile(&self) -> Result<Option<String>, Error> {
-        if let Some(upstream) = self.replaced_input() {
-            return Ok(Some(replaced(upstream)));
-        }
-        let source = self.finder.changed(self.node, &self.parts.sources)?;
-        Ok(source.map(|name| format!("its source `{name}` changed while this stage was reading it")))
-    }
-
-    /// The stage that made an input which is no longer the one that the key was made of: another run may
-    /// have forced it, and readers hold no lock.
-    fn replaced_input(&self) -> Option<&str> {
-        let is_same = |artifact: &Artifact| {
-            let manifest = fs_err::read(artifact.path(MANIFEST_FILE)).ok();
-            let manifest = manifest.and_then(|text| serde_json::from_slice::<Manifest>(&text).ok());
-            manifest.is_some_and(|manifest| manifest.digests() == artifact.files)
+        let failure = match outcome {
+            Ok(Ok(summary)) => return Ok(summary),
+            Ok(Err(failure)) => failure,
+            Err(panic) => return Err(broken_off(panic.as_ref())),
         };
-        self.inputs.values().flatten().find(|artifact| !is_same(artifact)).map(|a| a.stage.as_str())
+        Err(self.why_failed(failure))
+    }
+
+    /// A failure of the stage, with what the runner knows about it.
+    fn why_failed(&self, failure: Failure) -> Ended {
+        let (message, hint, may_pass) = match failure {
+            Failure::Cancelled => return Ended::Cancelled,
+            Failure::Passing { message, hint } => (message, hint, true),
+            Failure::Failed { message, hint } => (message, hint, false),
+        };
+        // What a stage stumbles over may well be that its input is not the one it began with.
+        if let Ok(Some(change)) = self.changed_meanwhile() {
+            let hint = hint.or_else(|| Some("run again".to_owned()));
+            return Ended::Failed { message: format!("{message} ({change})"), hint, may_pass: true };
+        }
+        // Stages meet a full disk deep inside libraries that hand on nothing but a message.
+        let is_full = message.contains("No space left on device");
+        let hint = hint.or_else(|| is_full.then(|| DISK_FULL_HINT.to_owned()));
+        Ended::Failed { message, hint, may_pass }
     }
 
     fn publish(
@@ -278,28 +245,10 @@ impl Attempt<'_> {
     }
 }
 
-fn replaced(upstream: &str) -> String {
-    format!("another run replaced what `{upstream}` made while this stage was reading it")
-}
-
-/// Passes a stage's events on, and keeps its notes and warnings.
-struct Teller<'a> {
-    name: &'a str,
-    observer: &'a dyn Observer,
-    said: Mutex<(Vec<String>, Vec<String>)>,
-}
-
-impl Report for Teller<'_> {
-    fn emit(&self, event: Event) {
-        let mut said = self.said.lock().unwrap_or_else(|e| e.into_inner());
-        match &event {
-            Event::Note(text) => said.0.push(text.clone()),
-            Event::Warning(text) => said.1.push(text.clone()),
-            _ => {}
-        }
-        drop(said);
-        self.observer.stage_event(self.name, &event);
-    }
+/// The end of a stage that panicked.
+pub(crate) fn broken_off(panic: &(dyn Any + Send)) -> Ended {
+    let message = format!("the stage broke off: {}", panic_text(panic));
+    Ended::failed(message, Some("this is a fault of the program; please report it".to_owned()))
 }
 
 /// The message of a panic, where it has one.

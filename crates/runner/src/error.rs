@@ -92,8 +92,18 @@ pub enum Error {
         file: String,
         /// What happened: `no route to host`.
         reason: String,
+        /// Whether the same again may succeed.
+        may_pass: bool,
         /// What to do.
         hint: String,
+    },
+    /// A zip became another while it was being unpacked.
+    #[error("{stage}: {path} changed while it was being unpacked")]
+    ZipChanged {
+        /// The stage.
+        stage: String,
+        /// The zip.
+        path: String,
     },
     /// A file has another SHA-256 than it must have.
     #[error("{stage}: {path} has sha256 {found}, expected {expected}")]
@@ -302,6 +312,7 @@ impl Hint for Error {
             | Error::Fetch { hint, .. }
             | Error::WrongDigest { hint, .. }
             | Error::Unpack { hint, .. } => Some(hint.clone()),
+            Error::ZipChanged { .. } => Some("run again".to_owned()),
             Error::Locked { hint, .. } => Some((*hint).to_owned()),
             Error::StoreFormat { .. } => {
                 Some("use another --store, or the command that made this one".to_owned())
@@ -346,6 +357,11 @@ impl Hint for Error {
 }
 
 impl Error {
+    /// Whether the same again may succeed, with nobody doing anything about it.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, Error::Fetch { may_pass: true, .. } | Error::ZipChanged { .. })
+    }
+
     /// For `map_err`: `doing` (`open the store`) failed, near `path`. A full disk gets its own message.
     pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
         move |source| {
@@ -374,7 +390,7 @@ mod tests {
     #[test]
     fn messages_say_what_where_and_what_was_expected_and_hints_the_way_out() {
         let hint = text("put the file at data/weights/r.pth");
-        let cases: [(Error, &str, &str); 29] = [
+        let cases: [(Error, &str, &str); 30] = [
             (
                 Error::NoStore { path: "p/.pipeline".into() },
                 "no store at p/.pipeline",
@@ -498,6 +514,7 @@ mod tests {
                     stage: text("backbone"),
                     file: text("r.pth"),
                     reason: text("no route to host"),
+                    may_pass: true,
                     hint: hint.clone(),
                 },
                 "backbone: cannot fetch r.pth: no route to host",
@@ -565,6 +582,11 @@ mod tests {
                 Error::Unpublishable { file: text("a"), reason: "it is not a file" },
                 "cannot publish `a`: it is not a file",
                 "this is a fault of the stage; please report it",
+            ),
+            (
+                Error::ZipChanged { stage: text("ingest"), path: text("data/dogs.zip") },
+                "ingest: data/dogs.zip changed while it was being unpacked",
+                "run again",
             ),
             (
                 Error::LinkBlocked { path: "out/c/head".into() },

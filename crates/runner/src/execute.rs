@@ -1,29 +1,27 @@
 //! [`run`] and [`plan`]: the two calls that do everything.
 //!
-//! A run finds the sources, plans, and then takes the stages in order: a fresh one is linked; any other is
-//! locked, looked up once more (another run may have made it meanwhile), run, published and linked. After
-//! each stage the next is planned anew, so that an equal result stops the wave. How a stage itself is
-//! carried out is in `attempt`.
+//! A run finds the sources, plans, and then takes the stages (`conductor`), side by side where that is wanted
+//! (`scheduler`): a fresh one is linked; any other is locked, looked up once more (another run may have made it
+//! meanwhile), run, published and linked. Each stage is planned anew when its turn comes, so that an equal result
+//! stops the wave. How a stage itself is carried out is in `attempt`.
 
-use std::collections::HashSet;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use pipeline_stage::{Cancel, Digest, Manifest};
 
-use crate::attempt::{Attempt, Ended};
+use crate::conductor::Conductor;
 use crate::error::Error;
+use crate::free_memory::free_memory;
 use crate::graph::Graph;
-use crate::link;
 use crate::lock::Claim;
 use crate::observer::Observer;
 use crate::options::RunOptions;
-use crate::plan::{Lookup, Lookups, Plan, Planner, Settled, State};
+use crate::plan::{Lookup, Lookups, Plan, Planner};
 use crate::record::Recorder;
-use crate::report::{Outcome, RunReport, StageReport};
-use crate::roots;
-use crate::selection::Chosen;
+use crate::report::RunReport;
+use crate::scheduler::Scheduler;
 use crate::source::{Finder, Found};
 use crate::store::Store;
 
@@ -83,7 +81,7 @@ pub fn run(
 
     let may_fetch = |place: usize| chosen.may_run.contains(&place);
     let finder = Finder { options, store: &store, cancel, observer, may_fetch: &may_fetch };
-    let found = finder.find_all(graph)?;
+    let (found, mut warnings) = find(&finder, graph)?;
     let lookups = Known { store: &store, options };
     let planner = Planner { graph, sources: &found.states, lookups: &lookups, seed: options.seed };
     let plan = planner.plan(&chosen);
@@ -91,34 +89,53 @@ pub fn run(
 
     let recorder = Recorder::begin(&store.runs_dir(), graph, options, observer);
     recorder.planned(&plan);
-    let mut run = Run {
+    // Where nothing runs beside another, nobody asks how much there is.
+    let memory = if options.jobs.get() > 1 { options.memory_bytes.or_else(free_memory) } else { None };
+    let conductor = Conductor {
         graph,
         options,
         cancel,
         store: &store,
+        lookups: &lookups,
         finder: &finder,
-        found: &found,
-        planner: &planner,
         chosen: &chosen,
-        observer: &recorder,
+        recorder: &recorder,
+        found,
+        scheduler: Scheduler::new(options.jobs, options.threads, memory),
         settled: vec![None; graph.nodes().len()],
-        sound: HashSet::new(),
+        reports: vec![None; graph.nodes().len()],
+        earlier: BTreeMap::new(),
+        running: BTreeMap::new(),
+        sound: &Mutex::default(),
     };
-    let mut stages: Vec<StageReport> = Vec::new();
-    for place in 0..graph.nodes().len() {
-        let report = run.stage(place, &stages);
-        recorder.stage_finished(&report.name, &report);
-        stages.push(report);
-    }
+    let stages = conductor.conduct();
+    warnings.extend(recorder.warnings());
     let report = RunReport {
         run: recorder.name(),
         dir: recorder.dir().to_owned(),
         stages,
         wall_seconds: started.elapsed().as_secs_f64(),
-        warnings: recorder.warnings(),
+        warnings,
     };
     recorder.finish(&report);
     Ok(report)
+}
+
+/// Finds all sources, tries again where that may help, and says so.
+fn find(finder: &Finder<'_>, graph: &Graph) -> Result<(Found, Vec<String>), Error> {
+    let (mut warnings, retries) = (vec![], finder.options.retries);
+    loop {
+        let error = match finder.find_all(graph) {
+            Ok(found) => return Ok((found, warnings)),
+            Err(error) if error.may_pass() && warnings.len() < retries as usize => error,
+            Err(error) => return Err(error),
+        };
+        let error = pipeline_stage::failure::full_message(&error);
+        let warning = format!("tried again ({} of {retries}): {error}", warnings.len() + 1);
+        finder.observer.warning(&warning);
+        warnings.push(warning);
+        finder.cancel.check()?;
+    }
 }
 
 /// With `--only`, what a stage reads must be fresh.
@@ -134,7 +151,7 @@ fn refuse_blocked(plan: &Plan, graph: &Graph) -> Result<(), Error> {
 }
 
 /// What the store and the links know.
-struct Known<'a> {
+pub(crate) struct Known<'a> {
     store: &'a Store,
     options: &'a RunOptions,
 }
@@ -147,173 +164,5 @@ impl Lookups for Known<'_> {
     fn current(&self, name: &str) -> Option<Arc<Manifest>> {
         let path = self.options.link(name).join(pipeline_stage::manifest::MANIFEST_FILE);
         serde_json::from_slice(&fs_err::read(path).ok()?).ok().map(Arc::new)
-    }
-}
-
-/// A run on its way.
-struct Run<'a> {
-    graph: &'a Graph,
-    options: &'a RunOptions,
-    cancel: &'a Cancel,
-    store: &'a Store,
-    finder: &'a Finder<'a>,
-    found: &'a Found,
-    planner: &'a Planner<'a>,
-    chosen: &'a Chosen,
-    observer: &'a Recorder<'a>,
-    settled: Settled,
-    /// As in [`Attempt`].
-    sound: HashSet<PathBuf>,
-}
-
-impl Run<'_> {
-    /// Does with a stage what the plan says, now that all before it are done.
-    fn stage(&mut self, place: usize, before: &[StageReport]) -> StageReport {
-        let node = &self.graph.nodes()[place];
-        let mut report = StageReport {
-            name: node.name.clone(),
-            kind: node.stage.kind().to_owned(),
-            outcome: Outcome::NotSelected,
-            wall_seconds: 0.0,
-            peak_memory_bytes: None,
-            key: None,
-            size_bytes: None,
-            path: None,
-            summary: None,
-            warnings: vec![],
-            notes: vec![],
-        };
-        let state = self.planner.state(place, &self.settled);
-        report.key = state.key();
-        if !self.chosen.may_run.contains(&place) {
-            if let State::Fresh { manifest, .. } = state {
-                self.settled[place] = Some(manifest);
-            }
-            return report;
-        }
-        if let State::Depends { on } = &state {
-            report.outcome = Outcome::NotRun { because: because(on, before) };
-            return report;
-        }
-        if let State::Unknown { .. } = &state {
-            report.outcome = Outcome::Failed { message: state.reason(), hint: None };
-            return report;
-        }
-        if self.cancel.is_cancelled() {
-            report.outcome = Outcome::Cancelled;
-            return report;
-        }
-        let forced = self.chosen.force.contains(&place);
-        if let (State::Fresh { manifest, .. }, false) = (&state, forced) {
-            self.finish(place, &mut report, Outcome::Fresh, manifest.clone());
-            return report;
-        }
-        let stopper =
-            before.iter().find(|r| matches!(r.outcome, Outcome::Failed { .. } | Outcome::Locked { .. }));
-        if let Some(stopper) = stopper {
-            let why = because(std::slice::from_ref(&stopper.name), before);
-            report.outcome = Outcome::NotRun { because: format!("the run stopped: {why}") };
-            return report;
-        }
-
-        let reason =
-            if forced && matches!(state, State::Fresh { .. }) { "forced".to_owned() } else { state.reason() };
-        let started = Instant::now();
-        let attempt = Attempt {
-            options: self.options,
-            store: self.store,
-            cancel: self.cancel,
-            observer: self.observer,
-            finder: self.finder,
-            node,
-            parts: self.planner.parts(place, &self.settled),
-            inputs: self.inputs(place),
-            lineage: self.planner.graph.lineage(place),
-            sources: self.found.paths[place].clone(),
-            forced,
-            reason: &reason,
-            sound: &mut self.sound,
-        };
-        let ended = attempt.make(&mut report);
-        if !matches!(ended, Ok(Ended::MadeElsewhere(_)) | Err(Error::Locked { .. })) {
-            report.wall_seconds = started.elapsed().as_secs_f64();
-        }
-        match ended {
-            Ok(Ended::Made(manifest)) => {
-                // Sealing has just hashed every file.
-                let dir = absolute(&self.store.artifact_dir(node.stage.kind(), &manifest.key));
-                self.sound.extend(manifest.files.iter().map(|file| dir.join(&file.path)));
-                self.finish(place, &mut report, Outcome::Ran { reason }, manifest);
-            }
-            Ok(Ended::MadeElsewhere(manifest)) => self.finish(place, &mut report, Outcome::Fresh, manifest),
-            Ok(Ended::Failed { message, hint }) => report.outcome = Outcome::Failed { message, hint },
-            Ok(Ended::Cancelled) | Err(Error::Cancelled) => report.outcome = Outcome::Cancelled,
-            Err(error) => report.outcome = outcome(&error),
-        }
-        report
-    }
-
-    /// Notes the artifact of a stage and points its link to it.
-    fn finish(&mut self, place: usize, report: &mut StageReport, outcome: Outcome, manifest: Arc<Manifest>) {
-        let link = self.options.link(&report.name);
-        report.size_bytes = Some(manifest.size_bytes());
-        report.summary = Some(manifest.summary.clone());
-        report.outcome = outcome;
-        let artifact = self.store.artifact_dir(&report.kind, &manifest.key);
-        let key = &manifest.key;
-        let noted = roots::note(self.store, &link, &report.kind, key);
-        match noted.and_then(|()| link::point(&link, &artifact)) {
-            Ok(()) => report.path = Some(link),
-            // The artifact is whole; only its plain name is not. Failing says so, and the next run links it.
-            Err(error) => {
-                report.path = Some(artifact);
-                report.outcome = self::outcome(&error);
-            }
-        }
-        self.settled[place] = Some(manifest);
-    }
-
-    /// The artifacts that the stage at `place` reads, by input.
-    fn inputs(&self, place: usize) -> std::collections::BTreeMap<String, Vec<pipeline_stage::Artifact>> {
-        let node = &self.graph.nodes()[place];
-        let artifact = |name: &String| {
-            let upstream = self.graph.place(name)?;
-            let manifest = self.settled[upstream].as_ref()?;
-            let kind = self.graph.nodes()[upstream].stage.kind();
-            Some(pipeline_stage::Artifact {
-                stage: name.clone(),
-                dir: absolute(&self.store.artifact_dir(kind, &manifest.key)),
-                files: manifest.digests(),
-                sources: self.found.paths[upstream].clone(),
-            })
-        };
-        let inputs = node.inputs.iter();
-        inputs.map(|(input, names)| (input.clone(), names.iter().filter_map(artifact).collect())).collect()
-    }
-}
-
-fn absolute(path: &Path) -> std::path::PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// Why a stage whose upstream stages `on` have no artifact is not run.
-fn because(on: &[String], before: &[StageReport]) -> String {
-    let words = on.iter().map(|name| {
-        let word = before.iter().find(|report| report.name == *name).map_or("not run", |r| r.outcome.word());
-        match word {
-            "failed" => format!("{name} failed"),
-            word => format!("{name} is {word}"),
-        }
-    });
-    words.collect::<Vec<_>>().join(", ")
-}
-
-/// An error around a stage as that stage's outcome.
-fn outcome(error: &Error) -> Outcome {
-    let message = pipeline_stage::failure::full_message(error);
-    let hint = pipeline_stage::Hint::hint(error);
-    match error {
-        Error::Locked { .. } => Outcome::Locked { message, hint },
-        _ => Outcome::Failed { message, hint },
     }
 }

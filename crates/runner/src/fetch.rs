@@ -40,6 +40,8 @@ const POLL: Duration = Duration::from_millis(100);
 pub(crate) enum Unfetched {
     /// The other side says no. What has arrived is kept.
     Remote(String),
+    /// The other side says no for now. What has arrived is kept.
+    Busy(String),
     /// The way to the other side does not hold. What has arrived is kept.
     Broken(String),
     /// The content is not what it must be: found and expected SHA-256. What was fetched was deleted.
@@ -135,6 +137,10 @@ fn receive(remote: &Remote, part: &Path, report: &dyn Report, cancel: &Cancel) -
     let start = match answer.status {
         200 => 0,
         206 if answer.start == Some(have) => have,
+        // Too many requests, or trouble over there.
+        status @ (408 | 429 | 500..=599) => {
+            return Err(Unfetched::Busy(format!("the server answered with status {status}")));
+        }
         status => return Err(Unfetched::Remote(format!("the server answered with status {status}"))),
     };
     let total = answer.length.map(|length| start + length);

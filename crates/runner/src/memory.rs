@@ -6,18 +6,30 @@
 //! whoever else asks how much the whole run needed would be told of its last stage only.
 //!
 //! It is the whole process that is counted: what earlier stages left there, what runs beside, pages of mapped files; not
-//! the memory of a GPU.
+//! the memory of a GPU. Where stages run side by side, the number is of them all, and is said to be.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// How often the thread looks; a look takes about 20 µs.
 const EVERY: Duration = Duration::from_millis(50);
 
+/// How many watches there are in this process now, in whichever run, and how many there have been.
+static WATCHES: Mutex<Watches> = Mutex::new(Watches { now: 0, ever: 0 });
+
+struct Watches {
+    now: u64,
+    ever: u64,
+}
+
 /// Watches the memory of this process until it is asked or dropped.
 pub(crate) struct Peak {
+    /// Whether no other watch was there when this one began.
+    was_alone: bool,
+    /// Its number.
+    number: u64,
     /// Peak of the process before.
     before: Option<u64>,
     seen: Arc<AtomicU64>,
@@ -39,7 +51,16 @@ impl Peak {
         };
         let builder = std::thread::Builder::new().name("memory".to_owned());
         let thread = before.and_then(|_| builder.spawn(look).ok());
-        Peak { before, seen, is_over, thread }
+        let mut watches = watches();
+        let was_alone = watches.now == 0;
+        watches.now += 1;
+        watches.ever += 1;
+        Peak { was_alone, number: watches.ever, before, seen, is_over, thread }
+    }
+
+    /// Whether another stage was watched at some time since it began, so that the memory is not of one alone.
+    pub(crate) fn is_shared(&self) -> bool {
+        !self.was_alone || watches().ever > self.number
     }
 
     /// The most bytes that were resident since it began; `None` where the system does not tell.
@@ -52,12 +73,18 @@ impl Peak {
 
 impl Drop for Peak {
     fn drop(&mut self) {
+        watches().now -= 1;
         self.is_over.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
             let _ = thread.join();
         }
     }
+}
+
+fn watches() -> MutexGuard<'static, Watches> {
+    // Two numbers, whole at any instant.
+    WATCHES.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// Bytes of this process in memory.
@@ -107,5 +134,13 @@ mod tests {
         drop(held);
         let second = second.bytes().unwrap();
         assert!((100 << 20..first).contains(&second), "{second}, the first had {first}");
+    }
+    #[test]
+    fn two_watches_at_one_time_are_both_shared_also_when_one_has_ended() {
+        let first = Peak::begin();
+        let second = Peak::begin();
+        assert!(second.is_shared());
+        drop(second);
+        assert!(first.is_shared());
     }
 }

@@ -8,8 +8,9 @@ use crate::report::StageReport;
 /// Watches a run. Every method does nothing unless implemented; each may be called from any thread.
 ///
 /// Order of calls: [`source_event`](Observer::source_event)s, one [`planned`](Observer::planned), then for
-/// every stage of the graph [`stage_started`](Observer::stage_started) and its events if it runs, and
-/// [`stage_finished`](Observer::stage_finished) in any case. [`waiting`](Observer::waiting) and
+/// every stage of the graph [`stage_started`](Observer::stage_started) and its events if it runs, again where it is
+/// tried again, and [`stage_finished`](Observer::stage_finished) in any case. Those of stages that run side by side
+/// come mixed. [`waiting`](Observer::waiting) and
 /// [`warning`](Observer::warning) may come at any time.
 pub trait Observer: Send + Sync {
     /// A source of the stage `stage` is being fetched, unpacked or hashed.

@@ -24,8 +24,17 @@ pub struct RunOptions {
     pub config: String,
     /// The run's seed. Part of the keys of stages that draw random numbers, and of no others.
     pub seed: u64,
-    /// How many threads a stage may keep busy.
+    /// How many threads stages may keep busy, all that run together.
     pub threads: NonZeroUsize,
+    /// How many independent stages may run side by side.
+    pub jobs: NonZeroUsize,
+    /// Bytes of memory that stages side by side may take by their own estimates; `None` for what the system has available
+    /// when the run begins.
+    pub memory_bytes: Option<u64>,
+    /// Whether stages that do not depend on a failed one are still run.
+    pub keep_going: bool,
+    /// How often a stage or a download is tried again that failed for a reason that may pass.
+    pub retries: u32,
     /// How often a training writes a checkpoint.
     pub checkpoint_every: CheckpointEvery,
     /// What computes, for the record: `cpu`, `cuda:0`.

@@ -53,6 +53,7 @@ impl<'a> Recorder<'a> {
             "pid": std::process::id(),
             "seed": options.seed,
             "threads": options.threads,
+            "jobs": options.jobs,
             "device": options.device,
             "pipeline_version": options.pipeline_version,
             "graph": graph.nodes().iter().map(|node| (node.name.clone(), settings(node))).collect::<BTreeMap<_, _>>(),

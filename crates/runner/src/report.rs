@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use pipeline_stage::{Digest, Summary};
 use serde::Serialize;
 
+use crate::graph::Node;
+
 /// What came of a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunReport {
@@ -12,7 +14,7 @@ pub struct RunReport {
     pub run: String,
     /// The run's record: `run.json`, `events.jsonl`, a log per stage.
     pub dir: PathBuf,
-    /// Every stage of the graph in the order of running, also those not selected.
+    /// Every stage of the graph, each after what it reads, also those not selected.
     pub stages: Vec<StageReport>,
     /// Duration of the whole run.
     pub wall_seconds: f64,
@@ -35,6 +37,8 @@ pub struct StageReport {
     /// The most memory that the whole process had resident while it ran, in bytes; `None` where it did not run and
     /// where the system does not tell.
     pub peak_memory_bytes: Option<u64>,
+    /// Whether other stages ran beside it, so that the memory is of them all.
+    pub peak_memory_is_shared: bool,
     /// The key of its artifact, where it is known.
     pub key: Option<Digest>,
     /// Size of its artifact in bytes, where there is one.
@@ -96,6 +100,26 @@ impl Outcome {
             Outcome::Cancelled => "cancelled",
             Outcome::NotRun { .. } => "not run",
             Outcome::NotSelected => "not selected",
+        }
+    }
+}
+
+impl StageReport {
+    /// Nothing is known of the stage, not even whether it is selected.
+    pub(crate) fn new(node: &Node) -> StageReport {
+        StageReport {
+            name: node.name.clone(),
+            kind: node.stage.kind().to_owned(),
+            outcome: Outcome::NotSelected,
+            wall_seconds: 0.0,
+            peak_memory_bytes: None,
+            peak_memory_is_shared: false,
+            key: None,
+            size_bytes: None,
+            path: None,
+            summary: None,
+            warnings: vec![],
+            notes: vec![],
         }
     }
 }

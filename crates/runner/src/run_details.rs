@@ -55,6 +55,8 @@ pub struct StageRecord {
     pub wall_seconds: f64,
     /// The most memory that the process had while it ran, in bytes.
     pub peak_memory_bytes: Option<u64>,
+    /// Whether other stages ran beside it, so that the memory is of them all.
+    pub peak_memory_is_shared: bool,
     /// Key of its artifact.
     pub key: Option<Digest>,
     /// Bytes of its artifact.

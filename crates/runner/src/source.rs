@@ -47,21 +47,34 @@ impl Finder<'_> {
     /// When a source of a stage that may fetch cannot be had, and when one cannot be read.
     pub(crate) fn find_all(&self, graph: &Graph) -> Result<Found, Error> {
         let mut found = Found::default();
-        for (place, node) in graph.nodes().iter().enumerate() {
-            let (mut states, mut paths) = (BTreeMap::new(), BTreeMap::new());
-            for (name, place) in self.of(node, (self.may_fetch)(place))? {
-                match place {
-                    Place::Ready(path, digest) => {
-                        states.insert(name.clone(), Located::Ready(digest));
-                        paths.insert(name, path);
-                    }
-                    Place::Unready(why) => drop(states.insert(name, Located::Unready(why))),
-                }
-            }
+        for place in 0..graph.nodes().len() {
+            let (states, paths) = self.find_of(graph, place)?;
             found.states.push(states);
             found.paths.push(paths);
         }
         Ok(found)
+    }
+
+    /// The sources of the stage at `place`, and where those are that are there.
+    ///
+    /// # Errors
+    /// As [`Finder::find_all`].
+    pub(crate) fn find_of(
+        &self,
+        graph: &Graph,
+        place: usize,
+    ) -> Result<(BTreeMap<String, Located>, BTreeMap<String, PathBuf>), Error> {
+        let (mut states, mut paths) = (BTreeMap::new(), BTreeMap::new());
+        for (name, found) in self.of(&graph.nodes()[place], (self.may_fetch)(place))? {
+            match found {
+                Place::Ready(path, digest) => {
+                    states.insert(name.clone(), Located::Ready(digest));
+                    paths.insert(name, path);
+                }
+                Place::Unready(why) => drop(states.insert(name, Located::Unready(why))),
+            }
+        }
+        Ok((states, paths))
     }
 
     /// The name of a source of `node` whose content is not, or not any more, what `digests` says.
@@ -186,12 +199,7 @@ impl One<'_> {
                 self.unpack(self.path, &draft.out())?;
                 // Another zip may have taken its place while we waited or unpacked.
                 if look()? != hashed {
-                    return Err(Error::Unpack {
-                        stage: self.stage.to_owned(),
-                        path: self.shown(),
-                        reason: "it changed meanwhile".to_owned(),
-                        hint: "run again".to_owned(),
-                    });
+                    return Err(Error::ZipChanged { stage: self.stage.to_owned(), path: self.shown() });
                 }
                 fs_err::rename(draft.out(), &unpacked).map_err(Error::io("unpack a source", &unpacked))?;
             }
@@ -331,15 +339,14 @@ impl One<'_> {
     fn unfetched(&self, unfetched: Unfetched, what: String, hint: String) -> Error {
         let stage = self.stage.to_owned();
         match unfetched {
-            Unfetched::Remote(reason) | Unfetched::Broken(reason) => {
-                Error::Fetch { stage, file: what, reason, hint }
+            Unfetched::Remote(reason) => Error::Fetch { stage, file: what, reason, may_pass: false, hint },
+            Unfetched::Busy(reason) | Unfetched::Broken(reason) => {
+                Error::Fetch { stage, file: what, reason, may_pass: true, hint }
             }
-            Unfetched::NoZip(found) => Error::Fetch {
-                stage,
-                file: what,
-                reason: format!("what arrived is {found}, expected a zip"),
-                hint,
-            },
+            Unfetched::NoZip(found) => {
+                let reason = format!("what arrived is {found}, expected a zip");
+                Error::Fetch { stage, file: what, reason, may_pass: false, hint }
+            }
             Unfetched::WrongDigest(found, expected) => {
                 Error::WrongDigest { stage, path: what, found, expected, hint }
             }

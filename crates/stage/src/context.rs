@@ -26,7 +26,7 @@ pub struct Context<'a> {
     pub lineage: Vec<Step>,
     /// The run's seed. Only for stages with [`Stage::USES_SEED`](crate::Stage::USES_SEED).
     pub seed: u64,
-    /// How many threads the stage may keep busy.
+    /// How many threads the stage may keep busy: all of the run, or its part, as its [`cost`](crate::Stage::cost) says.
     pub threads: NonZeroUsize,
     /// How often a training writes a checkpoint into `partial`; it must not change the result.
     pub checkpoint_every: CheckpointEvery,

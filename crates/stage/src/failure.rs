@@ -22,6 +22,14 @@ pub trait Hint: Error + Send + Sync + 'static {
 pub enum Failure {
     /// Ctrl-C or SIGTERM: the stage stopped because it was asked to.
     Cancelled,
+    /// For a reason that may pass by itself: a file server that did not answer. The same again may succeed, and is tried
+    /// where the user wants that (`--retries`). Not for what photos or parameters are to blame for.
+    Passing {
+        /// What happened; its sources are part of the message.
+        message: String,
+        /// The way out.
+        hint: Option<String>,
+    },
     /// Anything else.
     Failed {
         /// What happened; its sources are part of the message.
@@ -48,14 +56,15 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Cancelled => f.write_str("cancelled"),
-            Failure::Failed { message, .. } => f.write_str(message),
+            Failure::Passing { message, .. } | Failure::Failed { message, .. } => f.write_str(message),
         }
     }
 }
 
 impl<E: Hint> From<E> for Failure {
     fn from(error: E) -> Self {
-        Failure::new(full_message(&error), error.hint())
+        let (message, hint) = (full_message(&error), error.hint());
+        if may_pass(&error) { Failure::Passing { message, hint } } else { Failure::new(message, hint) }
     }
 }
 
@@ -63,6 +72,36 @@ impl From<Cancelled> for Failure {
     fn from(_: Cancelled) -> Self {
         Failure::Cancelled
     }
+}
+
+/// Whether the system blames what comes and goes: a network, a file server, too many processes at the moment.
+fn may_pass(error: &(dyn Error + 'static)) -> bool {
+    use std::io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, NetworkDown, NetworkUnreachable, ResourceBusy,
+        StaleNetworkFileHandle, TimedOut, WouldBlock,
+    };
+    let passes = |error: &std::io::Error| {
+        matches!(
+            error.kind(),
+            ConnectionAborted
+                | ConnectionReset
+                | HostUnreachable
+                | NetworkDown
+                | NetworkUnreachable
+                | ResourceBusy
+                | StaleNetworkFileHandle
+                | TimedOut
+                | WouldBlock
+        )
+    };
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref().is_some_and(passes) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The error's message followed by those of its sources, unless already contained in it.
@@ -98,5 +137,17 @@ mod tests {
         let failure = Failure::from(Unreadable(std::io::Error::other("no such device")));
         assert_eq!(failure.to_string(), "cannot read `a.jpg`: no such device");
         assert!(matches!(failure, Failure::Failed { hint: Some(h), .. } if h == "check its permissions"));
+    }
+
+    #[test]
+    fn a_failure_may_pass_where_a_network_is_to_blame_and_not_where_a_file_is() {
+        let failure = |kind: std::io::ErrorKind| Failure::from(Unreadable(kind.into()));
+        // Of Linux: connection timed out, stale file handle.
+        for number in [110, 116] {
+            let failure = Failure::from(Unreadable(std::io::Error::from_raw_os_error(number)));
+            assert!(matches!(failure, Failure::Passing { hint: Some(_), .. }), "{failure:?}");
+        }
+        assert!(matches!(failure(std::io::ErrorKind::NotFound), Failure::Failed { .. }));
+        assert!(matches!(failure(std::io::ErrorKind::InvalidData), Failure::Failed { .. }));
     }
 }

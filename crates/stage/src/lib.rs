@@ -2,13 +2,14 @@
 //!
 //! A stage crate implements [`Stage`]; the runner plans, locks and publishes; neither knows the other.
 //! Here live the trait, typed parameters and their problems, sources, digests, the cache key
-//! and the manifest (`artifact.json`), progress, failures, exit codes, counter-based random numbers, and work in lanes.
+//! and the manifest (`artifact.json`), what a stage costs, progress, failures, exit codes, counter-based random numbers, and work in lanes.
 //! Not here: anything that links libtorch, arrow or clap, and anything that touches the disk.
 //!
 //! Reading order: [`stage`], [`context`], [`key`], [`manifest`].
 
 pub mod checkpoint;
 pub mod context;
+pub mod cost;
 pub mod digest;
 pub mod exit;
 pub mod failure;
@@ -26,6 +27,7 @@ pub mod words;
 
 pub use checkpoint::CheckpointEvery;
 pub use context::{Artifact, Context, Step};
+pub use cost::{Cost, Processors};
 pub use digest::Digest;
 pub use failure::{Failure, Hint};
 pub use key::KeyParts;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::context::Context;
+use crate::cost::Cost;
 use crate::failure::Failure;
 use crate::manifest::Summary;
 use crate::params::{self, Parameters, Problem};
@@ -43,6 +44,12 @@ pub trait Stage: Send + Sync + 'static {
     fn check_inputs(params: &Self::Params, given: &[&str]) -> Vec<Problem> {
         let _ = (params, given);
         vec![]
+    }
+
+    /// What it takes of the machine with these parameters, where the files that it reads of its inputs have `input_bytes`.
+    fn cost(params: &Self::Params, input_bytes: u64) -> Cost {
+        let _ = (params, input_bytes);
+        Cost::default()
     }
 
     /// Does the work. Reports progress, and returns soon after [`Context::cancel`] is set.
@@ -111,6 +118,11 @@ pub trait AnyStage: Send + Sync {
         let _ = (resolved, given);
         vec![]
     }
+    /// [`Stage::cost`] with resolved parameters.
+    fn cost(&self, resolved: &Value, input_bytes: u64) -> Cost {
+        let _ = (resolved, input_bytes);
+        Cost::default()
+    }
     /// [`Stage::run`] with resolved parameters.
     ///
     /// # Errors
@@ -156,6 +168,11 @@ impl<S: Stage> AnyStage for S {
     fn check_inputs(&self, resolved: &Value, given: &[&str]) -> Vec<Problem> {
         params::parse::<S::Params>(resolved)
             .map_or_else(|problems| problems, |typed| S::check_inputs(&typed, given))
+    }
+    fn cost(&self, resolved: &Value, input_bytes: u64) -> Cost {
+        // Parameters that do not parse fail when it runs.
+        params::parse::<S::Params>(resolved)
+            .map_or_else(|_| Cost::default(), |typed| S::cost(&typed, input_bytes))
     }
     fn run(&self, resolved: &Value, cx: &Context<'_>) -> Result<Summary, Failure> {
         let typed = params::parse::<S::Params>(resolved).map_err(Failure::from_problems)?;

@@ -144,7 +144,7 @@ impl Inputs {
     fn fail(&self, bench: &StageBench, params: &Value) -> (String, String) {
         match self.run(bench, params).unwrap_err() {
             Failure::Failed { message, hint } => (message, hint.unwrap_or_default()),
-            Failure::Cancelled => panic!("cancelled"),
+            other => panic!("{other:?}"),
         }
     }
 }

@@ -135,6 +135,7 @@ fn stop(error: &Error, interrupt: &Interrupt) -> Stop {
         | Error::Unpublishable { .. }
         | Error::ArtifactUnreadable { .. }
         | Error::Fetch { .. }
+        | Error::ZipChanged { .. }
         | Error::WrongDigest { .. }
         | Error::Unpack { .. } => exit::STAGE_FAILED,
         _ => exit::USAGE,

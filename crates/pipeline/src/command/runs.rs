@@ -175,6 +175,7 @@ fn cells(run: &RunDetails, stage: &StageRecord) -> [String; 7] {
     let time = if stage.wall_seconds > 0.0 { words::duration(stage.wall_seconds) } else { dash() };
     let said = stage.summary.as_ref().map(|summary| summary.line.clone());
     let said = [stage.message.clone(), stage.because.clone(), said].into_iter().flatten().next();
+    let memory = stage.peak_memory_bytes.map(words::size);
     let reason = stage.reason.as_ref().map(|reason| format!("({reason})"));
     let said: Vec<String> = said.into_iter().chain(reason).collect();
     [
@@ -182,7 +183,7 @@ fn cells(run: &RunDetails, stage: &StageRecord) -> [String; 7] {
         stage.outcome.replace('_', " "),
         version,
         time,
-        stage.peak_memory_bytes.map_or_else(dash, words::size),
+        memory.map_or_else(dash, |size| if stage.peak_memory_is_shared { format!("≤ {size}") } else { size }),
         stage.size_bytes.map_or_else(dash, words::size),
         said.join(" "),
     ]

@@ -144,6 +144,7 @@ mod tests {
             outcome,
             wall_seconds: 542.3,
             peak_memory_bytes: None,
+            peak_memory_is_shared: false,
             key: None,
             size_bytes: Some(4_096),
             path: Some(PathBuf::from("/p/out/c").join(name)),

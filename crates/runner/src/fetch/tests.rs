@@ -108,7 +108,7 @@ fn what_arrived_before_a_failure_is_kept_for_the_next_run() {
     let target = dir.path().join("photos.zip");
     let (url, asked) = serve(CONTENT, vec![Reply::Cut(10), Reply::Status(503), Reply::Whole]);
     let error = get(&url, Some(sha256(CONTENT)), &target).unwrap_err();
-    assert_eq!(error, r#"Remote("the server answered with status 503")"#);
+    assert_eq!(error, r#"Busy("the server answered with status 503")"#);
     assert!(!target.exists());
     get(&url, Some(sha256(CONTENT)), &target).unwrap();
     assert_eq!(fs_err::read(&target).unwrap(), CONTENT);

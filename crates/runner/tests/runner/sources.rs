@@ -316,7 +316,7 @@ fn a_zip_that_is_replaced_after_it_was_hashed_is_not_kept_under_the_old_digest()
     options.wait_lock = Some(Duration::from_secs(30));
     let nodes = || vec![read_from(json!({"path": "texts.zip"}))];
     let error = run(&graph(nodes()), &options, &Cancel::default(), &replacer).unwrap_err();
-    assert_eq!(error.to_string(), "read: cannot unpack texts.zip: it changed meanwhile");
+    assert_eq!(error.to_string(), "read: texts.zip changed while it was being unpacked");
     assert_eq!(error.hint().unwrap(), "run again");
     assert_eq!(project.in_store("sources"), [""; 0]);
 
