@@ -16,7 +16,7 @@ use std::path::Path;
 use pipeline_photo::augmentation::POLICY_FILE;
 use pipeline_photo::{Augmentation, BatchMix, Border, Policy, PolicyChoice, policy, test_time};
 use pipeline_stage::params::{Parameters, Problem, check_part};
-use pipeline_stage::{Context, Failure, Input, Source, Stage, Summary, words};
+use pipeline_stage::{Context, Cost, Failure, Input, Source, Stage, Summary, words};
 use pipeline_table::images::{IMAGES_FILE, PHOTOS};
 use pipeline_table::{ImageRow, ImagesReader, Split, VIEWS_FILE, Verdict, ViewRow, ViewsWriter};
 use schemars::JsonSchema;
@@ -131,6 +131,11 @@ impl Stage for Augment {
 
     fn sources(_: &Params) -> Vec<Source> {
         vec![]
+    }
+
+    fn cost(_: &Params, _: u64) -> Cost {
+        // The photos of the preview, one decoded at a time.
+        Cost::one_thread(300_000_000)
     }
 
     fn run(params: &Params, cx: &Context<'_>) -> Result<Summary, Failure> {

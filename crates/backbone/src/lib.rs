@@ -14,7 +14,7 @@ use pipeline_nn::backbones::{self, Backbone};
 use pipeline_nn::{Device, weights};
 use pipeline_stage::params::{Parameters, Problem, SourcePath};
 use pipeline_stage::source::{Remote, Shape, Source, check_fetch};
-use pipeline_stage::{Context, Failure, Hint, Stage, Summary};
+use pipeline_stage::{Context, Cost, Failure, Hint, Stage, Summary};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -96,6 +96,11 @@ impl Stage for BackboneStage {
             // Parameters were checked, so the architecture is known.
             (None, Err(_)) => vec![],
         }
+    }
+
+    fn cost(_: &Params, _: u64) -> Cost {
+        // The largest weight file has 180 MB; it is read, its tensors are made, and those are written.
+        Cost::one_thread(600_000_000)
     }
 
     fn run(params: &Params, cx: &Context<'_>) -> Result<Summary, Failure> {

@@ -34,7 +34,7 @@ use pipeline_nn::Dtype;
 use pipeline_nn::artifact::{HEAD_FILE, MODEL_FILE, TRUNK_FILE};
 use pipeline_photo::augmentation::POLICY_FILE;
 use pipeline_stage::params::{Parameters, Problem};
-use pipeline_stage::{Context, Failure, Hint, Input, Source, Stage, Summary};
+use pipeline_stage::{Context, Cost, Failure, Hint, Input, Source, Stage, Summary};
 use pipeline_table::Split;
 use pipeline_table::classes::CLASSES_FILE;
 use pipeline_table::images::IMAGES_FILE;
@@ -181,6 +181,11 @@ impl Stage for Evaluate {
             Problem { hint: error.hint(), ..problem }
         };
         lacking(params, |input| given.contains(&input)).map(problem).into_iter().collect()
+    }
+
+    fn cost(_: &Params, input_bytes: u64) -> Cost {
+        // The models and the features of all photos are held, and compared; each thread has views of photos in a trunk.
+        Cost::any_threads(input_bytes.saturating_mul(2).saturating_add(500_000_000), 300_000_000)
     }
 
     fn run(params: &Params, cx: &Context<'_>) -> Result<Summary, Failure> {

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use pipeline_stage::params::{Parameters, Problem, SourcePath};
 use pipeline_stage::source::{Remote, Shape, check_fetch};
-use pipeline_stage::{Context, Failure, Input, Source, Stage, Summary};
+use pipeline_stage::{Cost, Context, Failure, Input, Source, Stage, Summary};
 use pipeline_table::classes::{self, CLASSES_FILE};
 use pipeline_table::images::{IMAGES_FILE, PHOTOS};
 use pipeline_table::{ImagesWriter, Verdict};
@@ -99,6 +99,11 @@ impl Stage for Ingest {
                     .to_owned(),
             },
         }]
+    }
+
+    fn cost(_: &Params, _: u64) -> Cost {
+        // A decoded photo and its file in each thread; a photo of 24 megapixels is 72 MB.
+        Cost::any_threads(200_000_000, 150_000_000)
     }
 
     fn run(params: &Params, cx: &Context<'_>) -> Result<Summary, Failure> {

@@ -19,7 +19,7 @@ use pipeline_nn::{backbones, device, weights};
 use pipeline_photo::{Loader, Preprocessing};
 use pipeline_stage::lanes;
 use pipeline_stage::params::{Parameters, Problem};
-use pipeline_stage::{Context, Failure, Input, Source, Stage, Summary, words};
+use pipeline_stage::{Context, Cost, Failure, Input, Source, Stage, Summary, words};
 use pipeline_table::classes::{self, CLASSES_FILE};
 use pipeline_table::images::{IMAGES_FILE, PHOTOS};
 use pipeline_table::{FeatureRow, FeaturesMeta, FeaturesWriter, Split, VIEWS_FILE};
@@ -122,6 +122,14 @@ impl Stage for Precompute {
 
     fn sources(_: &Params) -> Vec<Source> {
         vec![]
+    }
+
+    fn cost(params: &Params, _: u64) -> Cost {
+        // The widest maps of a resnet have 64 channels at half the size, of float32, and some are there at a time; a
+        // decoded photo of 24 megapixels is 72 MB.
+        let view_bytes = 4 * u64::from(params.size).pow(2) * 64;
+        let batch_bytes = view_bytes * params.batch_size as u64;
+        Cost::any_threads(500_000_000, 150_000_000 + batch_bytes)
     }
 
     fn run(params: &Params, cx: &Context<'_>) -> Result<Summary, Failure> {

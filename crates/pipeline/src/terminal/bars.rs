@@ -1,4 +1,4 @@
-//! A run on a terminal: a bar for what is running, a line for what is done.
+//! A run on a terminal: a bar for each stage that is running, a line for each that is done.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -30,14 +30,12 @@ impl<'a> Bars<'a> {
         let mut running = self.running.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         match event {
             Event::Begin { what, total, unit } => {
-                if let Some(old) = running.remove(name) {
-                    old.finish_and_clear();
-                }
-                let bar = self.all.add(ProgressBar::new(total.unwrap_or(0)).with_style(style(*total, unit)));
-                bar.set_prefix(format!("{name:<width$}", width = self.header.width));
+                let bar = running.entry(name.to_owned()).or_insert_with(|| self.begin(name));
+                // The same bar begins anew, so that those of other stages stay where they are.
+                bar.set_length(total.unwrap_or(0));
+                bar.set_style(style(*total, unit));
                 bar.set_message(what.clone());
-                bar.enable_steady_tick(Duration::from_millis(200));
-                running.insert(name.to_owned(), bar);
+                bar.reset();
             }
             Event::Done(done) => {
                 if let Some(bar) = running.get(name) {
@@ -64,6 +62,14 @@ impl<'a> Bars<'a> {
                 self.all.suspend(|| self.screen.error(&format!("warning: {name}: {text}")))
             }
         }
+    }
+
+    /// A bar below the others, for something of which nothing is known yet.
+    fn begin(&self, name: &str) -> ProgressBar {
+        let bar = self.all.add(ProgressBar::new(0).with_style(style(None, "")));
+        bar.set_prefix(format!("{name:<width$}", width = self.header.width));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        bar
     }
 
     /// Prints a line above the bars.
@@ -101,6 +107,10 @@ impl Observer for Bars<'_> {
     fn planned(&self, plan: &Plan) {
         self.clear();
         self.line(&self.header.line(plan));
+    }
+    fn stage_started(&self, name: &str, _reason: &str) {
+        let mut running = self.running.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        running.entry(name.to_owned()).or_insert_with(|| self.begin(name));
     }
     fn stage_event(&self, name: &str, event: &Event) {
         self.event(name, event);

@@ -1,5 +1,5 @@
 //! What a plan announces, in words and in JSON, is what a run does, and what `explain` says is what the plan
-//! says: over random graphs, changes, damage and selections.
+//! says: over random graphs, changes, damage, selections and numbers of jobs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use pipeline_stage::key;
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::project::{Project, draw, graph, join, read};
+use crate::project::{Project, draw, graph, jobs, join, read};
 
 /// One of the stages that join: which of the stages before it are read, its text, how much it keeps.
 #[derive(Debug, Clone)]
@@ -248,18 +248,18 @@ proptest! {
     #[test]
     fn a_run_does_what_the_plan_announces(
         mut specs in prop::collection::vec(spec(), 1..5),
-        rounds in prop::collection::vec((prop::collection::vec(change(), 1..3), chosen()), 1..5),
+        rounds in prop::collection::vec((prop::collection::vec(change(), 1..3), chosen(), 1..4usize), 1..5),
     ) {
         let project = Project::new();
         let (mut source, mut seed) = ("one ".to_owned(), 1);
         project.run(nodes(&specs));
-        for (changes, chosen) in rounds {
+        for (changes, chosen, at_once) in rounds {
             project.write("texts/a.txt", &source);
             project.write("texts/sub/b.txt", "two ");
             for change in &changes {
                 apply(change, &project, &mut specs, &mut source, &mut seed);
             }
-            let whole = RunOptions { seed, ..project.options() };
+            let whole = jobs(at_once, 3, RunOptions { seed, ..project.options() });
             let options = RunOptions { selection: selection(&chosen, specs.len()), ..whole.clone() };
             let graph = graph(nodes(&specs));
             let before = project.listing(&[".pipeline/memo"]);
@@ -293,5 +293,21 @@ proptest! {
             let after = plan(&graph, &options, &cancel, &Unobserved).unwrap();
             prop_assert_eq!(after.to_run(), 0, "{:?}", after);
         }
+    }
+    #[test]
+    fn side_by_side_stages_make_what_they_make_one_after_another(
+        specs in prop::collection::vec(spec(), 1..8),
+        at_once in 2..5usize,
+        threads in 1..5usize,
+    ) {
+        let made = |at_once: usize, threads: usize| {
+            let project = Project::new();
+            let report = project.try_run(nodes(&specs), &jobs(at_once, threads, project.options())).unwrap();
+            assert!(report.succeeded(), "{report:?}");
+            let keys = report.stages.iter().map(|stage| (stage.name.clone(), stage.key, project.text(&stage.name)));
+            // Twins may change places: who ran is left out.
+            keys.collect::<Vec<_>>()
+        };
+        prop_assert_eq!(made(at_once, threads), made(1, 1));
     }
 }

@@ -6,6 +6,8 @@
 //! - `sources`: folders, zips, addresses, and what is missing.
 //! - `publishing`: what is in the store and under `out/` after a run.
 //! - `damage`: artifacts that are not whole, and the litter of killed runs.
+//! - `side_by_side`: independent stages at one time, within threads and memory; what goes on after a failure.
+//! - `retries`: what is tried again, and what is not.
 //! - `failures`: failed, panicking and cancelled stages.
 //! - `collecting`: what `gc` removes, also beside a run and after a kill.
 //! - `verifying`: bytes that are not what manifests say.
@@ -27,6 +29,8 @@ mod locks;
 mod project;
 mod publishing;
 mod recorded;
+mod retries;
+mod side_by_side;
 mod sources;
 mod speed;
 mod toys;

@@ -128,6 +128,12 @@ pub(crate) fn options(root: &Path) -> RunOptions {
     }
 }
 
+/// So many jobs on so many threads.
+pub(crate) fn jobs(jobs: usize, threads: usize, options: RunOptions) -> RunOptions {
+    let number = |n| NonZeroUsize::new(n).unwrap();
+    RunOptions { jobs: number(jobs), threads: number(threads), ..options }
+}
+
 pub(crate) fn outcomes(report: &RunReport) -> Vec<String> {
     report.stages.iter().map(|s| format!("{} {}", s.name, s.outcome.word())).collect()
 }

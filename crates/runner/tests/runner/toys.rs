@@ -3,13 +3,15 @@
 //! Parameters named in `LOCATORS` are not part of a key; the toys use that to be told how to behave
 //! without becoming another stage.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use pipeline_stage::params::SourcePath;
 use pipeline_stage::source::Shape;
 use pipeline_stage::{
-    Context, Event, Failure, Input, Measured, Parameters, Problem, Remote, Source, Stage, Summary,
+    Context, Cost, Event, Failure, Input, Measured, Parameters, Problem, Processors, Remote, Source, Stage,
+    Summary,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,6 +37,9 @@ pub(crate) struct ReadParams {
     /// The first digits of its SHA-256.
     #[serde(default)]
     sha256: Option<String>,
+    /// Writes this text into this file after it has read it, as another process might.
+    #[serde(default)]
+    rewrite: Option<(PathBuf, String)>,
 }
 
 impl Parameters for ReadParams {
@@ -48,7 +53,7 @@ impl Stage for Read {
     const PRODUCES: &'static str = "text";
     const INPUTS: &'static [Input] = &[];
     const USES_SEED: bool = false;
-    const LOCATORS: &'static [&'static str] = &["path", "url", "sha256"];
+    const LOCATORS: &'static [&'static str] = &["path", "url", "sha256", "rewrite"];
     type Params = ReadParams;
 
     fn sources(params: &ReadParams) -> Vec<Source> {
@@ -62,7 +67,11 @@ impl Stage for Read {
         }]
     }
 
-    fn run(_: &ReadParams, cx: &Context<'_>) -> Result<Summary, Failure> {
+    fn cost(_: &ReadParams, _: u64) -> Cost {
+        Cost::any_threads(0, 0)
+    }
+
+    fn run(params: &ReadParams, cx: &Context<'_>) -> Result<Summary, Failure> {
         let mut files: Vec<PathBuf> = vec![];
         let mut folders = vec![cx.source("folder").to_owned()];
         while let Some(folder) = folders.pop() {
@@ -74,6 +83,9 @@ impl Stage for Read {
         files.sort();
         let texts: Result<Vec<String>, _> = files.iter().map(fs_err::read_to_string).collect();
         fs_err::write(cx.out.join(TEXT), texts.map_err(io)?.concat()).map_err(io)?;
+        if let Some((path, text)) = &params.rewrite {
+            fs_err::write(path, text).map_err(io)?;
+        }
         Ok(Summary { line: format!("{} files", files.len()), ..Summary::default() })
     }
 }
@@ -96,6 +108,16 @@ pub(crate) struct JoinParams {
     /// Not in the key: what else it does.
     #[serde(default)]
     behaviour: Behaviour,
+    /// Not in the key: the memory that it says it needs.
+    #[serde(default)]
+    bytes: u64,
+    /// Not in the key: threads that it says it keeps busy; 0 for all, always.
+    #[serde(default = "one")]
+    most_threads: usize,
+}
+
+fn one() -> usize {
+    1
 }
 
 fn all() -> usize {
@@ -133,6 +155,14 @@ pub(crate) enum Behaviour {
     LinkInput,
     /// Hard-links this file from outside as `linked.txt`.
     LinkOutside(PathBuf),
+    /// Leaves a file in this folder, and goes on until so many are there.
+    Meet(PathBuf, usize),
+    /// Fails where another stage with the same file runs beside it.
+    Alone(PathBuf),
+    /// Fails for a reason that passes, until this file has so many bytes: one for each attempt.
+    Passing(PathBuf, usize),
+    /// Writes how many threads it has.
+    Threads,
 }
 
 impl Parameters for JoinParams {
@@ -153,12 +183,17 @@ impl Stage for Join {
         doc: "The texts.",
     }];
     const USES_SEED: bool = false;
-    const LOCATORS: &'static [&'static str] = &["journal", "behaviour"];
+    const LOCATORS: &'static [&'static str] = &["journal", "behaviour", "bytes", "most_threads"];
     const RECORDS: &'static [&'static str] = &["when.txt"];
     type Params = JoinParams;
 
     fn sources(_: &JoinParams) -> Vec<Source> {
         vec![]
+    }
+
+    fn cost(params: &JoinParams, _: u64) -> Cost {
+        let processors = NonZeroUsize::new(params.most_threads).map_or(Processors::All, Processors::AtMost);
+        Cost { processors, ..Cost::one_thread(params.bytes) }
     }
 
     fn run(params: &JoinParams, cx: &Context<'_>) -> Result<Summary, Failure> {
@@ -210,6 +245,33 @@ impl Stage for Join {
                 fs_err::hard_link(cx.inputs("texts")[0].path(TEXT), cx.out.join("linked.txt")).map_err(io)?;
             }
             Behaviour::LinkOutside(path) => fs_err::hard_link(path, cx.out.join("linked.txt")).map_err(io)?,
+            Behaviour::Meet(folder, count) => {
+                fs_err::create_dir_all(folder).map_err(io)?;
+                fs_err::write(folder.join(&cx.stage), "").map_err(io)?;
+                let deadline = Instant::now() + Duration::from_secs(60);
+                while fs_err::read_dir(folder).map_err(io)?.count() < *count {
+                    cx.cancel.check()?;
+                    if Instant::now() > deadline {
+                        return Err(Failure::new("nobody came", None));
+                    }
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            }
+            Behaviour::Alone(path) => {
+                let busy = |_| Failure::new("another runs beside it", None);
+                fs_err::OpenOptions::new().create_new(true).write(true).open(path).map_err(busy)?;
+                std::thread::sleep(Duration::from_millis(60));
+                fs_err::remove_file(path).map_err(io)?;
+            }
+            Behaviour::Passing(path, count) => {
+                let before = fs_err::metadata(path).map_or(0, |file| file.len() as usize);
+                fs_err::write(path, "x".repeat(before + 1)).map_err(io)?;
+                if before < *count {
+                    let message = "the file server does not answer".to_owned();
+                    return Err(Failure::Passing { message, hint: None });
+                }
+            }
+            Behaviour::Threads => text = cx.threads.to_string(),
         }
         fs_err::write(cx.out.join(TEXT), &text).map_err(io)?;
         fs_err::write(cx.out.join("when.txt"), now.to_string()).map_err(io)?;
@@ -259,7 +321,8 @@ impl Stage for Join2 {
 
     fn run(params: &Join2Params, cx: &Context<'_>) -> Result<Summary, Failure> {
         let (text, keep) = (params.text.clone(), params.keep);
-        Join::run(&JoinParams { text, keep, journal: None, behaviour: Behaviour::Plain }, cx)
+        let behaviour = Behaviour::Plain;
+        Join::run(&JoinParams { text, keep, journal: None, behaviour, bytes: 0, most_threads: 1 }, cx)
     }
 }
 

@@ -1,0 +1,237 @@
+//! Several stages at one time: which, on how many threads, and what one that fails does to the others.
+
+use std::time::Duration;
+
+use pipeline_runner::{Node, Outcome, RunOptions, RunReport, Unobserved, run};
+use pipeline_stage::Cancel;
+use serde_json::{Value, json};
+
+use crate::project::{Project, graph, jobs, join, outcomes, read};
+
+/// `read`, and stages that read it and nothing else: name and parameters.
+fn fan(stages: &[(&str, Value)]) -> Vec<Node> {
+    let stages = stages.iter().map(|(name, params)| join(name, params.clone(), &["read"]));
+    [read()].into_iter().chain(stages).collect()
+}
+
+/// Parameters of a stage that writes `text` and behaves so.
+fn behaving(text: &str, behaviour: Value) -> Value {
+    json!({"text": text, "behaviour": behaviour})
+}
+
+fn run_with(project: &Project, nodes: Vec<Node>, options: &RunOptions) -> RunReport {
+    project.try_run(nodes, options).unwrap()
+}
+
+#[test]
+fn independent_stages_run_side_by_side_and_are_reported_in_the_order_of_the_graph() {
+    let project = Project::new();
+    let meet = |count: usize| json!({"meet": [project.path("met"), count]});
+    let stages =
+        [("b", behaving("b", meet(3))), ("a", behaving("a", meet(3))), ("c", behaving("c", meet(3)))];
+    let report = run_with(&project, fan(&stages), &jobs(3, 3, project.options()));
+    assert_eq!(outcomes(&report), ["read ran", "b ran", "a ran", "c ran"]);
+    assert_eq!(["a", "b", "c"].map(|name| project.text(name)), ["one two a", "one two b", "one two c"]);
+    let shared: Vec<bool> = report.stages[1..].iter().map(|stage| stage.peak_memory_is_shared).collect();
+    assert_eq!(shared, [true; 3], "what the process held was not theirs alone");
+    // All of it is fresh for one job.
+    assert_eq!(project.outcomes(fan(&stages)), ["read fresh", "b fresh", "a fresh", "c fresh"]);
+}
+
+#[test]
+fn one_job_runs_one_stage_after_another_in_the_order_of_the_graph() {
+    let project = Project::new();
+    let (busy, journal) = (project.path("busy"), project.path("journal"));
+    let alone = |text: &str| json!({"text": text, "behaviour": {"alone": busy}, "journal": journal});
+    let stages = [("b", alone("b")), ("a", alone("a")), ("c", alone("c"))];
+    let report = run_with(&project, fan(&stages), &jobs(1, 4, project.options()));
+    assert!(report.succeeded(), "{report:?}");
+    assert_eq!(fs_err::read_to_string(journal).unwrap(), "b\na\nc\n");
+}
+
+#[test]
+fn no_more_stages_run_at_once_than_there_are_threads_or_than_memory_has_room_for() {
+    for (threads, memory_bytes) in [(1, None), (2, Some(100))] {
+        let project = Project::new();
+        let options = RunOptions { memory_bytes, ..project.options() };
+        let alone =
+            |text: &str| json!({"text": text, "bytes": 60, "behaviour": {"alone": project.path("busy")}});
+        let report =
+            run_with(&project, fan(&[("a", alone("a")), ("b", alone("b"))]), &jobs(2, threads, options));
+        assert!(report.succeeded(), "{threads} threads, {memory_bytes:?} bytes: {report:?}");
+    }
+    let project = Project::new();
+    let options = RunOptions { memory_bytes: Some(120), ..project.options() };
+    let meet =
+        |text: &str| json!({"text": text, "bytes": 60, "behaviour": {"meet": [project.path("met"), 2]}});
+    let report = run_with(&project, fan(&[("a", meet("a")), ("b", meet("b"))]), &jobs(2, 2, options));
+    assert!(report.succeeded(), "{report:?}");
+}
+
+#[test]
+fn a_stage_whose_bytes_depend_on_the_threads_has_all_of_them_whatever_the_jobs() {
+    for jobs_ in [1, 3] {
+        let project = Project::new();
+        let busy = project.path("busy");
+        let all = |name: &str| {
+            join(name, json!({"behaviour": "threads", "most_threads": 0, "text": name}), &["read"])
+        };
+        let few = |name: &str| {
+            join(name, json!({"behaviour": {"alone": busy}, "most_threads": 5, "text": name}), &["read"])
+        };
+        let report = run_with(
+            &project,
+            vec![read(), few("a"), all("b"), all("c")],
+            &jobs(jobs_, 5, project.options()),
+        );
+        assert!(report.succeeded(), "{jobs_} jobs: {report:?}");
+        assert_eq!(["b", "c"].map(|name| project.text(name)), ["5", "5"], "{jobs_} jobs");
+        let made = fs_err::read_to_string(project.path("out/c/b/artifact.json")).unwrap();
+        let made: Value = serde_json::from_str(&made).unwrap();
+        assert_eq!(made["made"]["threads"], 5, "{jobs_} jobs");
+    }
+}
+
+#[test]
+fn stages_that_start_together_share_the_threads_and_their_manifests_say_so() {
+    let project = Project::new();
+    let threads =
+        |text: &str, most: usize| json!({"behaviour": "threads", "most_threads": most, "text": text});
+    let stages = [("a", threads("a", 9)), ("b", threads("b", 1)), ("c", threads("c", 9))];
+    run_with(&project, fan(&stages), &jobs(3, 6, project.options()));
+    // 2 each; then b can use one of its 2 only, which a gets.
+    assert_eq!(["a", "b", "c"].map(|name| project.text(name)), ["3", "1", "2"]);
+    let made: Value =
+        serde_json::from_str(&fs_err::read_to_string(project.path("out/c/a/artifact.json")).unwrap())
+            .unwrap();
+    assert_eq!(made["made"]["threads"], 3);
+}
+
+#[test]
+fn two_stages_with_one_key_run_once_also_when_both_are_ready_at_one_moment() {
+    let project = Project::new();
+    let journal = project.path("journal");
+    let slow = json!({"text": "x", "behaviour": {"slow": 60}, "journal": journal});
+    let stages = [("a", slow.clone()), ("b", slow.clone()), ("c", slow)];
+    let report = run_with(&project, fan(&stages), &jobs(3, 3, project.options()));
+    assert_eq!(outcomes(&report), ["read ran", "a ran", "b fresh", "c fresh"]);
+    assert_eq!(fs_err::read_to_string(&journal).unwrap(), "a\n");
+    assert_eq!(project.text("c"), "one two x");
+}
+
+#[test]
+fn the_twin_of_a_forced_stage_has_what_that_makes() {
+    let project = Project::new();
+    let random = json!({"text": "x", "behaviour": "random"});
+    let nodes = || {
+        let last = join("last", json!({"text": "y"}), &["b"]);
+        fan(&[("a", random.clone()), ("b", random.clone())]).into_iter().chain([last]).collect::<Vec<_>>()
+    };
+    run_with(&project, nodes(), &jobs(3, 3, project.options()));
+    let mut options = jobs(3, 3, project.options());
+    // `a` is not ready before `read` has run again, of which `b` would have to know nothing.
+    options.selection.force = vec!["read".to_owned(), "a".to_owned()];
+    let report = run_with(&project, nodes(), &options);
+    assert_eq!(outcomes(&report), ["read ran", "a ran", "b fresh", "last ran"]);
+    assert_eq!(project.text("last"), format!("{}y", project.text("a")));
+    assert_eq!(project.plan(nodes()).to_run(), 0);
+}
+
+/// `bad` fails; `after` reads it; `beside` does not, nor do `later` and `last`, which come after that.
+fn with_a_fault() -> Vec<Node> {
+    vec![
+        read(),
+        join("bad", json!({"text": "b", "behaviour": "fail"}), &["read"]),
+        join("beside", json!({"text": "s", "behaviour": {"slow": 300}}), &["read"]),
+        join("after", json!({"text": "a"}), &["bad"]),
+        join("later", json!({"text": "l"}), &["beside"]),
+        join("last", json!({"text": "t"}), &["later"]),
+    ]
+}
+
+fn not_run(because: &str) -> Outcome {
+    Outcome::NotRun { because: because.to_owned() }
+}
+
+#[test]
+fn after_a_failure_what_runs_is_finished_and_nothing_new_is_started() {
+    let project = Project::new();
+    let report = run_with(&project, with_a_fault(), &jobs(2, 2, project.options()));
+    let outcome = |name: &str| report.stage(name).unwrap().outcome.clone();
+    assert_eq!(["bad", "beside"].map(|name| outcome(name).word()), ["failed", "ran"]);
+    assert_eq!(outcome("after"), not_run("bad failed"));
+    assert_eq!(outcome("later"), not_run("the run stopped: bad failed"));
+    assert_eq!(outcome("last"), not_run("later is not run"));
+    assert_eq!(project.in_store("tmp"), [""; 0]);
+}
+
+#[test]
+fn with_keep_going_a_failure_stops_only_what_depends_on_it() {
+    for jobs_ in [1, 3] {
+        let project = Project::new();
+        let options = RunOptions { keep_going: true, ..project.options() };
+        let report = run_with(&project, with_a_fault(), &jobs(jobs_, jobs_, options));
+        let outcome = |name: &str| report.stage(name).unwrap().outcome.clone();
+        assert_eq!(
+            ["bad", "beside", "later", "last"].map(|n| outcome(n).word()),
+            ["failed", "ran", "ran", "ran"]
+        );
+        assert_eq!(outcome("after"), not_run("bad failed"));
+        assert!(!report.succeeded());
+    }
+}
+
+#[test]
+fn a_cancel_stops_all_that_run() {
+    let project = Project::new();
+    let until = |text: &str| behaving(text, json!("until_cancelled"));
+    let nodes = fan(&[("a", until("a")), ("b", until("b")), ("c", until("c"))]);
+    let options = jobs(2, 2, project.options());
+    let cancel = Cancel::default();
+    let report = std::thread::scope(|scope| {
+        let running = scope.spawn(|| run(&graph(nodes), &options, &cancel, &Unobserved).unwrap());
+        while !running.is_finished() && project.in_store("partial/join").len() < 2 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        cancel.cancel();
+        running.join().unwrap()
+    });
+    assert_eq!(outcomes(&report), ["read ran", "a cancelled", "b cancelled", "c cancelled"]);
+    assert_eq!(project.in_store("tmp"), [""; 0]);
+}
+
+#[test]
+fn a_panic_fails_its_stage_and_not_the_one_beside_it() {
+    let project = Project::new();
+    let beside = json!({"text": "s", "behaviour": {"slow": 100}});
+    let nodes = fan(&[("a", behaving("a", json!("panic"))), ("b", beside)]);
+    let report = run_with(&project, nodes, &jobs(2, 2, project.options()));
+    assert_eq!(outcomes(&report), ["read ran", "a failed", "b ran"]);
+    let Outcome::Failed { message, .. } = &report.stages[1].outcome else { panic!("{report:?}") };
+    assert_eq!(message, "the stage broke off: index out of bounds");
+}
+
+#[test]
+fn the_record_tells_stages_apart_that_ran_at_one_time() {
+    let project = Project::new();
+    let meet = json!({"meet": [project.path("met"), 2]});
+    let nodes = fan(&[("a", behaving("a", meet.clone())), ("b", behaving("b", meet))]);
+    let report = run_with(&project, nodes, &jobs(2, 2, project.options()));
+    let text = fs_err::read_to_string(report.dir.join("events.jsonl")).unwrap();
+    let events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let told: Vec<String> = events
+        .filter(|event| event["stage"] == "a" || event["stage"] == "b")
+        .map(|event| format!("{} {}", event["event"].as_str().unwrap(), event["stage"].as_str().unwrap()))
+        .collect();
+    let (begun, ended) = told.split_at(2);
+    for (half, word) in [(begun, "stage_started"), (ended, "stage_finished")] {
+        let mut half = half.to_vec();
+        half.sort();
+        assert_eq!(half, [format!("{word} a"), format!("{word} b")], "{told:?}");
+    }
+    let log = fs_err::read_to_string(report.dir.join("a.log")).unwrap();
+    assert_eq!(log.lines().count(), 2, "{log}");
+    let record: Value =
+        serde_json::from_str(&fs_err::read_to_string(report.dir.join("run.json")).unwrap()).unwrap();
+    assert_eq!((&record["jobs"], &record["threads"]), (&json!(2), &json!(2)));
+}
