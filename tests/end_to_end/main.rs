@@ -5,6 +5,7 @@
 //! - `bad_input`: one clear message for each kind of wrong input, the exit code, nothing half-published.
 //! - `interrupted`: Ctrl-C, SIGTERM, SIGKILL, a closed pipe, a held lock, a full disk.
 //! - `killed`: trainings, killed at random moments.
+//! - `side_by_side`: independent stages at one time.
 //! - `storing`: what is in the store: `verify`, `gc`, `runs`, `diff`, `graph`.
 //! - `watching`: a run's record, shown.
 //! - `reporting`: what was evaluated, shown and compared.
@@ -21,6 +22,7 @@ mod killed;
 mod lesson;
 mod photos;
 mod reporting;
+mod side_by_side;
 mod storing;
 mod watching;
 

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use pipeline_stage::params::{Parameters, Problem, SourcePath};
 use pipeline_stage::source::{Remote, Shape, check_fetch};
-use pipeline_stage::{Cost, Context, Failure, Input, Source, Stage, Summary};
+use pipeline_stage::{Context, Cost, Failure, Input, Source, Stage, Summary};
 use pipeline_table::classes::{self, CLASSES_FILE};
 use pipeline_table::images::{IMAGES_FILE, PHOTOS};
 use pipeline_table::{ImagesWriter, Verdict};

@@ -67,20 +67,13 @@ impl Ended {
     }
 }
 
-/// How often a pause looks whether the run was cancelled.
-const POLL: Duration = Duration::from_millis(50);
-
 impl Attempt<'_> {
     /// Runs the stage and publishes its artifact. Notes and warnings go into `report`.
     ///
     /// # Errors
     /// When the lock is held, or the disk says no around the stage.
     pub(crate) fn make(&self, report: &mut StageReport) -> Result<Ended, Error> {
-        let begin = Instant::now() + self.pause;
-        while Instant::now() < begin {
-            self.cancel.check()?;
-            std::thread::sleep(POLL);
-        }
+        clock::pause(self.pause, self.cancel)?;
         let kind = self.node.stage.kind();
         let key = self.parts.key();
         let claim = Claim {

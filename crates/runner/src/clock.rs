@@ -1,9 +1,10 @@
-//! Times as they are written: UTC in records and names of runs, the local time of day in messages.
+//! Times as they are written: UTC in records and names of runs, the local time of day in messages; and a pause.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use pipeline_stage::{Cancel, Cancelled};
 
 /// Seconds since 1970-01-01 UTC; 0 for a clock that is set before that.
 pub(crate) fn unix_seconds() -> u64 {
@@ -45,6 +46,19 @@ fn format(unix_seconds: u64, form: &str, zone: TimeZone) -> String {
     let seconds = i64::try_from(unix_seconds).unwrap_or(i64::MAX);
     let time = Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
     time.to_zoned(zone).strftime(form).to_string()
+}
+
+/// Waits, and ends with the run.
+///
+/// # Errors
+/// [`Cancelled`] when the run was asked to stop.
+pub(crate) fn pause(duration: Duration, cancel: &Cancel) -> Result<(), Cancelled> {
+    let end = Instant::now() + duration;
+    while Instant::now() < end {
+        cancel.check()?;
+        std::thread::sleep(Duration::from_millis(50).min(end.saturating_duration_since(Instant::now())));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -6,32 +6,34 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{Builder, Scope, scope};
 use std::time::{Duration, Instant};
 
-use pipeline_stage::{Artifact, Cancel, Digest, Event, Input, Manifest};
+use pipeline_stage::failure::full_message;
+use pipeline_stage::{Cancel, Digest, Event, Hint, Manifest};
 
 use crate::attempt::{Attempt, Ended, broken_off};
 use crate::error::Error;
 use crate::execute::Known;
 use crate::graph::Graph;
+use crate::ledger::{Ledger, absolute};
 use crate::link;
 use crate::observer::Observer;
 use crate::options::RunOptions;
-use crate::plan::{Lookup, Lookups, Planner, Settled, State, params_in_key};
+use crate::plan::{Lookup, Lookups, Planner, State};
 use crate::record::Recorder;
 use crate::report::{Outcome, StageReport};
 use crate::roots;
 use crate::scheduler::Scheduler;
 use crate::selection::Chosen;
-use crate::source::{Finder, Found};
+use crate::source::Finder;
 use crate::store::Store;
 
-/// Pause before a stage is tried again, so that what passes has time to.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Pause before something is tried again, so that what passes has time to.
+pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 
 /// Stack of a stage's thread: that of a main thread.
 const STACK_BYTES: usize = 8 << 20;
@@ -46,11 +48,8 @@ pub(crate) struct Conductor<'a> {
     pub(crate) finder: &'a Finder<'a>,
     pub(crate) chosen: &'a Chosen,
     pub(crate) recorder: &'a Recorder<'a>,
-    pub(crate) found: Found,
+    pub(crate) ledger: Ledger<'a>,
     pub(crate) scheduler: Scheduler,
-    pub(crate) settled: Settled,
-    /// What came of each stage, where it is decided.
-    pub(crate) reports: Vec<Option<StageReport>>,
     /// What came of earlier attempts of each stage, and how many there were.
     pub(crate) earlier: BTreeMap<usize, (u32, StageReport)>,
     /// The keys of those that run.
@@ -62,8 +61,8 @@ pub(crate) struct Conductor<'a> {
 /// What to do with a stage whose turn has come.
 enum Turn<'a> {
     /// Nothing is left to do: this came of it.
-    Decided(StageReport),
-    /// It is, or may be, the twin of one that is about to run.
+    Decided(Box<StageReport>),
+    /// It is the twin of one that runs first.
     Twin,
     /// It can run.
     Ready(Box<Attempt<'a>>),
@@ -89,7 +88,7 @@ impl<'a> Conductor<'a> {
                 self.take(over);
             }
         });
-        self.reports.into_iter().flatten().collect()
+        self.ledger.reports.into_iter().flatten().collect()
     }
 
     /// Decides on the stages whose turn has come, and returns those that run now.
@@ -100,16 +99,15 @@ impl<'a> Conductor<'a> {
             if self.scheduler.is_full() {
                 break;
             }
-            let is_open = self.is_open(place) && !self.running.contains_key(&place);
-            if !is_open || self.graph.upstream(place).iter().any(|up| self.is_open(*up)) {
+            if self.running.contains_key(&place) || !self.ledger.is_due(place) {
                 continue;
             }
             match self.turn(place, &kept_back) {
-                Turn::Decided(report) => self.decide(place, report),
+                Turn::Decided(report) => self.decide(place, *report),
                 Turn::Twin => {}
                 Turn::Ready(attempt) => {
                     let (kind, key) = (attempt.node.stage.kind(), attempt.parts.key());
-                    let cost = attempt.node.stage.cost(&attempt.node.params, self.input_bytes(place));
+                    let cost = attempt.node.stage.cost(&attempt.node.params, self.ledger.input_bytes(place));
                     if self.scheduler.admit(place, cost) {
                         self.running.insert(place, key);
                         ready.insert(place, attempt);
@@ -128,14 +126,10 @@ impl<'a> Conductor<'a> {
         with_threads.collect()
     }
 
-    fn is_open(&self, place: usize) -> bool {
-        self.reports[place].is_none()
-    }
-
     /// Does with a stage what the plan says, now that all before it are done, short of running it.
     fn turn(&mut self, place: usize, kept_back: &[(&str, Digest)]) -> Turn<'a> {
         let node = &self.graph.nodes()[place];
-        let state = self.planner().state(place, &self.settled);
+        let state = self.planner().state(place, &self.ledger.settled);
         let (tries, mut report) = match self.earlier.get(&place) {
             Some((tries, report)) => (*tries, report.clone()),
             None => (0, StageReport::new(node)),
@@ -143,13 +137,13 @@ impl<'a> Conductor<'a> {
         report.key = state.key();
         if !self.chosen.may_run.contains(&place) {
             if let State::Fresh { manifest, .. } = state {
-                self.settled[place] = Some(manifest);
+                self.ledger.settled[place] = Some(manifest);
             }
-            return Turn::Decided(report);
+            return Turn::Decided(Box::new(report));
         }
-        let decided = |outcome| Turn::Decided(StageReport { outcome, ..report.clone() });
+        let decided = |outcome| Turn::Decided(Box::new(StageReport { outcome, ..report.clone() }));
         match &state {
-            State::Depends { on } => return decided(Outcome::NotRun { because: self.because(on) }),
+            State::Depends { on } => return decided(Outcome::NotRun { because: self.ledger.because(on) }),
             State::Unknown { .. } => return decided(Outcome::Failed { message: state.reason(), hint: None }),
             _ if self.cancel.is_cancelled() => return decided(Outcome::Cancelled),
             _ => {}
@@ -159,10 +153,11 @@ impl<'a> Conductor<'a> {
         }
         let forced = self.chosen.force.contains(&place);
         if let (State::Fresh { manifest, .. }, false) = (&state, forced) {
-            return Turn::Decided(self.finish(place, report, Outcome::Fresh, manifest.clone()));
+            let report = self.finish(place, report, Outcome::Fresh, manifest.clone());
+            return Turn::Decided(Box::new(report));
         }
-        if let (Some(name), false) = (self.stopper(), self.options.keep_going) {
-            let because = format!("the run stopped: {}", self.because(&[name]));
+        if let (Some(name), false) = (self.ledger.stopper(), self.options.keep_going) {
+            let because = format!("the run stopped: {}", self.ledger.because(&[name]));
             return decided(Outcome::NotRun { because });
         }
         let is_forced = forced && matches!(state, State::Fresh { .. });
@@ -173,10 +168,10 @@ impl<'a> Conductor<'a> {
             observer: self.recorder,
             finder: self.finder,
             node,
-            parts: self.planner().parts(place, &self.settled),
-            inputs: self.inputs(place),
+            parts: self.planner().parts(place, &self.ledger.settled),
+            inputs: self.ledger.inputs(place),
             lineage: self.graph.lineage(place),
-            sources: self.found.paths[place].clone(),
+            sources: self.ledger.found.paths[place].clone(),
             threads: self.options.threads,
             forced,
             reason: if is_forced { "forced".to_owned() } else { state.reason() },
@@ -187,43 +182,17 @@ impl<'a> Conductor<'a> {
 
     fn planner(&self) -> Planner<'_> {
         let Conductor { graph, lookups, options, .. } = self;
-        Planner { graph, sources: &self.found.states, lookups: *lookups, seed: options.seed }
+        Planner { graph, sources: &self.ledger.found.states, lookups: *lookups, seed: options.seed }
     }
 
-    /// Whether a stage with the same key, or with one that may turn out the same, comes first: the work is done once, and
-    /// what a forced stage makes is what its twins have.
+    /// Whether a stage with the same key comes first: the work is done once, and what a forced stage makes is what its
+    /// twins have.
     fn is_twin(&self, place: usize, state: &State, kept_back: &[(&str, Digest)]) -> bool {
         let nodes = self.graph.nodes();
-        let (node, key) = (&nodes[place], state.key());
-        let kind = node.stage.kind();
+        let (kind, key) = (nodes[place].stage.kind(), state.key());
         let runs = self.running.iter().map(|(place, key)| (nodes[*place].stage.kind(), *key));
         let mut first = runs.chain(kept_back.iter().copied());
-        let may_be_equal = |other: &usize| {
-            let other_node = &nodes[*other];
-            let is_alike =
-                other_node.stage.kind() == kind && params_in_key(other_node) == params_in_key(node);
-            is_alike && self.is_open(*other) && self.graph.upstream(*other).iter().any(|up| self.is_open(*up))
-        };
         first.any(|twin| Some(twin) == key.map(|key| (kind, key)))
-            || self.chosen.force.range(..place).any(may_be_equal)
-    }
-
-    /// The first stage that stops the run.
-    fn stopper(&self) -> Option<String> {
-        let stops = |r: &&StageReport| matches!(r.outcome, Outcome::Failed { .. } | Outcome::Locked { .. });
-        self.reports.iter().flatten().find(stops).map(|report| report.name.clone())
-    }
-
-    /// Why a stage whose upstream stages `on` have no artifact is not run.
-    fn because(&self, on: &[String]) -> String {
-        let words = on.iter().map(|name| {
-            let report = self.reports.iter().flatten().find(|report| report.name == *name);
-            match report.map_or("not run", |report| report.outcome.word()) {
-                "failed" => format!("{name} failed"),
-                word => format!("{name} is {word}"),
-            }
-        });
-        words.collect::<Vec<_>>().join(", ")
     }
 
     /// Runs a stage in a thread of its own.
@@ -265,6 +234,10 @@ impl<'a> Conductor<'a> {
     fn take(&mut self, (place, mut report, ended): Over) {
         self.running.remove(&place);
         self.scheduler.end(place);
+        let ended = ended.or_else(|error| match error.may_pass() {
+            true => Ok(Ended::Failed { message: full_message(&error), hint: error.hint(), may_pass: true }),
+            false => Err(error),
+        });
         let report = match ended {
             Ok(Ended::Made(manifest)) => {
                 // Sealing has just hashed every file.
@@ -295,19 +268,19 @@ impl<'a> Conductor<'a> {
     /// Whether the stage at `place` may be tried once more.
     fn may_retry(&self, place: usize) -> bool {
         let tries = self.earlier.get(&place).map_or(0, |(tries, _)| *tries);
-        let goes_on = self.options.keep_going || self.stopper().is_none();
+        let goes_on = self.options.keep_going || self.ledger.stopper().is_none();
         tries < self.options.retries && goes_on && !self.cancel.is_cancelled()
     }
 
     /// Looks anew at what the stage at `place` reads, and says that it is tried again.
     fn prepare_again(&mut self, place: usize, message: &str, report: &mut StageReport) -> Result<(), Error> {
         let (states, paths) = self.finder.find_of(self.graph, place)?;
-        (self.found.states[place], self.found.paths[place]) = (states, paths);
+        (self.ledger.found.states[place], self.ledger.found.paths[place]) = (states, paths);
         for up in self.graph.upstream(place) {
-            let (kind, old) = (self.graph.nodes()[*up].stage.kind(), self.settled[*up].as_ref());
+            let (kind, old) = (self.graph.nodes()[*up].stage.kind(), self.ledger.settled[*up].as_ref());
             // Another run may have replaced it.
             if let Some(Lookup::Hit(now)) = old.map(|old| self.lookups.lookup(kind, &old.key)) {
-                self.settled[*up] = Some(now);
+                self.ledger.settled[*up] = Some(now);
             }
         }
         let tries = self.earlier.get(&place).map_or(0, |(tries, _)| *tries) + 1;
@@ -320,7 +293,7 @@ impl<'a> Conductor<'a> {
 
     fn decide(&mut self, place: usize, report: StageReport) {
         self.recorder.stage_finished(&report.name, &report);
-        self.reports[place] = Some(report);
+        self.ledger.reports[place] = Some(report);
     }
 
     /// Notes the artifact of a stage and points its link to it.
@@ -345,49 +318,14 @@ impl<'a> Conductor<'a> {
                 report.outcome = self::outcome(&error);
             }
         }
-        self.settled[place] = Some(manifest);
+        self.ledger.settled[place] = Some(manifest);
         report
     }
-
-    /// The artifacts that the stage at `place` reads, by input.
-    fn inputs(&self, place: usize) -> BTreeMap<String, Vec<Artifact>> {
-        let node = &self.graph.nodes()[place];
-        let artifact = |name: &String| {
-            let upstream = self.graph.place(name)?;
-            let manifest = self.settled[upstream].as_ref()?;
-            let kind = self.graph.nodes()[upstream].stage.kind();
-            Some(Artifact {
-                stage: name.clone(),
-                dir: absolute(&self.store.artifact_dir(kind, &manifest.key)),
-                files: manifest.digests(),
-                sources: self.found.paths[upstream].clone(),
-            })
-        };
-        let inputs = node.inputs.iter();
-        inputs.map(|(input, names)| (input.clone(), names.iter().filter_map(artifact).collect())).collect()
-    }
-
-    /// Bytes of the files that the stage at `place` reads of its inputs.
-    fn input_bytes(&self, place: usize) -> u64 {
-        let node = &self.graph.nodes()[place];
-        let of = |spec: &Input| {
-            let names = node.inputs.get(spec.name).into_iter().flatten();
-            let manifests = names.filter_map(|name| self.settled[self.graph.place(name)?].as_ref());
-            let files = manifests.flat_map(|manifest| &manifest.files);
-            files.filter(|file| spec.reads_file(&file.path)).map(|file| file.size_bytes).sum::<u64>()
-        };
-        node.stage.inputs().iter().map(of).sum()
-    }
-}
-
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// An error around a stage as that stage's outcome.
 fn outcome(error: &Error) -> Outcome {
-    let message = pipeline_stage::failure::full_message(error);
-    let hint = pipeline_stage::Hint::hint(error);
+    let (message, hint) = (full_message(error), error.hint());
     match error {
         Error::Locked { .. } => Outcome::Locked { message, hint },
         _ => Outcome::Failed { message, hint },

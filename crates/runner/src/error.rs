@@ -360,6 +360,7 @@ impl Error {
     /// Whether the same again may succeed, with nobody doing anything about it.
     pub(crate) fn may_pass(&self) -> bool {
         matches!(self, Error::Fetch { may_pass: true, .. } | Error::ZipChanged { .. })
+            || pipeline_stage::failure::may_pass(self)
     }
 
     /// For `map_err`: `doing` (`open the store`) failed, near `path`. A full disk gets its own message.
@@ -649,5 +650,26 @@ mod tests {
             message.starts_with("cannot open the store: ") && message.contains("no/such/file"),
             "{message}"
         );
+    }
+    #[test]
+    fn what_a_network_does_not_bring_may_pass_and_what_a_disk_refuses_may_not() {
+        let fetch = |may_pass| Error::Fetch {
+            stage: text("a"),
+            file: text("b"),
+            reason: text("c"),
+            may_pass,
+            hint: text("d"),
+        };
+        let io = |kind: io::ErrorKind| Error::io("open the store", Path::new("no"))(kind.into());
+        for (error, expected) in [
+            (fetch(true), true),
+            (fetch(false), false),
+            (Error::ZipChanged { stage: text("a"), path: text("b") }, true),
+            (io(io::ErrorKind::StaleNetworkFileHandle), true),
+            (io(io::ErrorKind::StorageFull), false),
+            (io(io::ErrorKind::PermissionDenied), false),
+        ] {
+            assert_eq!(error.may_pass(), expected, "{error:?}");
+        }
     }
 }

@@ -11,10 +11,12 @@ use std::time::Instant;
 
 use pipeline_stage::{Cancel, Digest, Manifest};
 
-use crate::conductor::Conductor;
+use crate::clock;
+use crate::conductor::{Conductor, PAUSE};
 use crate::error::Error;
 use crate::free_memory::free_memory;
 use crate::graph::Graph;
+use crate::ledger::Ledger;
 use crate::lock::Claim;
 use crate::observer::Observer;
 use crate::options::RunOptions;
@@ -100,10 +102,8 @@ pub fn run(
         finder: &finder,
         chosen: &chosen,
         recorder: &recorder,
-        found,
+        ledger: Ledger::new(graph, &store, found),
         scheduler: Scheduler::new(options.jobs, options.threads, memory),
-        settled: vec![None; graph.nodes().len()],
-        reports: vec![None; graph.nodes().len()],
         earlier: BTreeMap::new(),
         running: BTreeMap::new(),
         sound: &Mutex::default(),
@@ -134,7 +134,7 @@ fn find(finder: &Finder<'_>, graph: &Graph) -> Result<(Found, Vec<String>), Erro
         let warning = format!("tried again ({} of {retries}): {error}", warnings.len() + 1);
         finder.observer.warning(&warning);
         warnings.push(warning);
-        finder.cancel.check()?;
+        clock::pause(PAUSE, finder.cancel)?;
     }
 }
 

@@ -35,6 +35,7 @@ mod free_memory;
 pub mod gc;
 mod given;
 pub mod graph;
+mod ledger;
 mod leftovers;
 mod link;
 pub mod lock;

@@ -269,7 +269,7 @@ impl Planner<'_> {
 }
 
 /// The resolved parameters but for those that only locate sources.
-pub(crate) fn params_in_key(node: &Node) -> BTreeMap<String, serde_json::Value> {
+fn params_in_key(node: &Node) -> BTreeMap<String, serde_json::Value> {
     let locators = node.stage.locators();
     let all = node.params.as_object().into_iter().flatten();
     all.filter(|(name, _)| !locators.contains(&name.as_str())).map(|(n, v)| (n.clone(), v.clone())).collect()

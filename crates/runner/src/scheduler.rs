@@ -61,7 +61,7 @@ impl Scheduler {
         let starting: Vec<usize> =
             self.running.iter().filter(|(_, share)| !share.has_started).map(|(place, _)| *place).collect();
         // A thread to each in turn.
-        while starting.iter().fold(false, |grew, place| self.grow(*place) || grew) {}
+        while starting.iter().filter(|place| self.grow(**place)).count() > 0 {}
         let start = |place: usize| {
             let share = self.running.get_mut(&place)?;
             share.has_started = true;

@@ -30,6 +30,9 @@ pub(crate) struct Found {
     pub(crate) paths: Vec<BTreeMap<String, PathBuf>>,
 }
 
+/// The same of one stage.
+pub(crate) type FoundOf = (BTreeMap<String, Located>, BTreeMap<String, PathBuf>);
+
 /// Looks for sources.
 pub(crate) struct Finder<'a> {
     pub(crate) options: &'a RunOptions,
@@ -59,11 +62,7 @@ impl Finder<'_> {
     ///
     /// # Errors
     /// As [`Finder::find_all`].
-    pub(crate) fn find_of(
-        &self,
-        graph: &Graph,
-        place: usize,
-    ) -> Result<(BTreeMap<String, Located>, BTreeMap<String, PathBuf>), Error> {
+    pub(crate) fn find_of(&self, graph: &Graph, place: usize) -> Result<FoundOf, Error> {
         let (mut states, mut paths) = (BTreeMap::new(), BTreeMap::new());
         for (name, found) in self.of(&graph.nodes()[place], (self.may_fetch)(place))? {
             match found {

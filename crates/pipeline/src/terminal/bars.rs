@@ -55,8 +55,7 @@ impl<'a> Bars<'a> {
             // The numbers of the moment come as status, those of an epoch as a note.
             Event::Measured(_) => {}
             Event::Note(text) => {
-                let line = format!("  {name:<width$}   {text}", width = self.header.width);
-                self.all.suspend(|| self.screen.error(&line));
+                self.all.suspend(|| self.screen.error(&self.header.note(name, text)));
             }
             Event::Warning(text) => {
                 self.all.suspend(|| self.screen.error(&format!("warning: {name}: {text}")))

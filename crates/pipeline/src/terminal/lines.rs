@@ -64,9 +64,7 @@ impl<'a> Lines<'a> {
             }
             // The numbers of the moment come as status, those of an epoch as a note.
             Event::Measured(_) => {}
-            Event::Note(text) => {
-                self.screen.error(&format!("  {name:<width$}   {text}", width = self.header.width))
-            }
+            Event::Note(text) => self.screen.error(&self.header.note(name, text)),
             Event::Warning(text) => self.screen.error(&format!("warning: {name}: {text}")),
         }
     }

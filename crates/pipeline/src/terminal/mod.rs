@@ -115,6 +115,12 @@ impl Header {
         Some(format!("  {name:<width$}   {word:<9} {seconds:>9}   {said}{path}").trim_end().to_owned())
     }
 
+    /// What a stage says, with its name before each line: those of others may come between.
+    fn note(&self, name: &str, text: &str) -> String {
+        let lines = text.lines().map(|line| format!("  {name:<width$}   {line}", width = self.width));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     fn shown(&self, path: &Path) -> String {
         path.strip_prefix(&self.folder).unwrap_or(path).display().to_string()
     }
@@ -213,6 +219,11 @@ mod tests {
   c    rerun    forced
   d    skip     not selected; missing (no artifact yet)"
         );
+    }
+
+    #[test]
+    fn every_line_that_a_stage_says_has_its_name() {
+        assert_eq!(header().note("head", "one\ntwo"), "  head         one\n  head         two");
     }
 
     #[test]

@@ -110,3 +110,25 @@ fn a_source_that_changes_while_a_stage_reads_it_is_read_again_where_that_is_want
     assert_eq!(project.text("read"), "new two ");
     assert_eq!(project.plan(chain()).to_run(), 0, "its key is that of what it read");
 }
+
+#[test]
+fn a_download_that_fails_for_now_is_tried_again_and_one_that_is_refused_is_not() {
+    for (status, more, outcome) in
+        [("503 Busy", 1, Some("read ran")), ("503 Busy", 0, None), ("404 None", 1, None)]
+    {
+        let project = Project::new();
+        let zip = crate::sources::zip_of_texts(&project);
+        let url = crate::sources::serve_after(vec![status], zip);
+        let nodes = vec![crate::project::read_from(json!({"path": "fetched", "url": url}))];
+        let ran = project.try_run(nodes, &retries(more, &project));
+        assert_eq!(
+            ran.as_ref().ok().map(|report| outcomes(report)[0].clone()).as_deref(),
+            outcome,
+            "{ran:?}"
+        );
+        if let Ok(report) = ran {
+            let why = "read: cannot fetch fetched.zip: the server answered with status 503";
+            assert_eq!(report.warnings, [format!("tried again (1 of 1): {why}")]);
+        }
+    }
+}

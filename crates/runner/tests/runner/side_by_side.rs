@@ -120,19 +120,21 @@ fn two_stages_with_one_key_run_once_also_when_both_are_ready_at_one_moment() {
 }
 
 #[test]
-fn the_twin_of_a_forced_stage_has_what_that_makes() {
+fn the_twin_of_a_forced_stage_waits_for_what_that_makes_also_where_that_has_to_wait() {
     let project = Project::new();
-    let random = json!({"text": "x", "behaviour": "random"});
+    let random = json!({"text": "x", "behaviour": "random", "most_threads": 0});
     let nodes = || {
-        let last = join("last", json!({"text": "y"}), &["b"]);
-        fan(&[("a", random.clone()), ("b", random.clone())]).into_iter().chain([last]).collect::<Vec<_>>()
+        let slow = json!({"text": "s", "behaviour": {"slow": 100}});
+        let mut nodes = fan(&[("slow", slow), ("a", random.clone()), ("b", random.clone())]);
+        nodes.push(join("last", json!({"text": "y"}), &["b"]));
+        nodes
     };
-    run_with(&project, nodes(), &jobs(3, 3, project.options()));
+    run_with(&project, nodes(), &jobs(1, 3, project.options()));
+    // `a` needs all threads, and `slow` has one; `b` is fresh until `a` has run.
     let mut options = jobs(3, 3, project.options());
-    // `a` is not ready before `read` has run again, of which `b` would have to know nothing.
-    options.selection.force = vec!["read".to_owned(), "a".to_owned()];
+    options.selection.force = vec!["slow".to_owned(), "a".to_owned()];
     let report = run_with(&project, nodes(), &options);
-    assert_eq!(outcomes(&report), ["read ran", "a ran", "b fresh", "last ran"]);
+    assert_eq!(outcomes(&report), ["read fresh", "slow ran", "a ran", "b fresh", "last ran"]);
     assert_eq!(project.text("last"), format!("{}y", project.text("a")));
     assert_eq!(project.plan(nodes()).to_run(), 0);
 }

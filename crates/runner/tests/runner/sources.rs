@@ -14,7 +14,7 @@ use sha2::Digest as _;
 use crate::project::{Listener, Project, graph, join, outcomes, read, read_from};
 
 /// A zip of the project's texts under one folder.
-fn zip_of_texts(project: &Project) -> Vec<u8> {
+pub(crate) fn zip_of_texts(project: &Project) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(vec![]));
     for name in ["a.txt", "sub/b.txt"] {
         zip.start_file(format!("texts-1.0/{name}"), zip::write::SimpleFileOptions::default()).unwrap();
@@ -25,16 +25,24 @@ fn zip_of_texts(project: &Project) -> Vec<u8> {
 
 /// Serves `content` once.
 fn serve(content: Vec<u8>) -> String {
+    serve_after(vec![], content)
+}
+
+/// Answers with these statuses (`503 Busy`), then serves `content` once.
+pub(crate) fn serve_after(refusals: Vec<&'static str>, content: Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/texts.zip", listener.local_addr().unwrap());
     std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut request = [0; 4096];
-        let _ = stream.read(&mut request).unwrap();
-        let head =
-            format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", content.len());
-        stream.write_all(head.as_bytes()).unwrap();
-        stream.write_all(&content).unwrap();
+        let refusals = refusals.into_iter().map(|status| (status, vec![]));
+        for (status, content) in refusals.chain([("200 OK", content)]) {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request).unwrap();
+            let length = content.len();
+            let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(&content).unwrap();
+        }
     });
     address
 }
