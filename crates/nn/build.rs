@@ -31,8 +31,8 @@ const CALLBACKS: [&str; 7] = [
     "tch_write_stream_write",
 ];
 
-/// Where `libtch.so` is given the callbacks' addresses.
-const SLOTS: &str = "pipeline_nn_slots";
+/// The word of `libtch.so` that is given the address of `pipeline_nn_callbacks`.
+const LINK: &str = "pipeline_nn_link";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -150,16 +150,15 @@ fn imports(functions: &[String]) -> String {
     text + &table("pipeline_nn_callbacks", ".hidden", CALLBACKS.iter().copied())
 }
 
-/// The bindings' side: the functions' addresses, the callbacks, and room for the callbacks' addresses.
+/// The bindings' side: the functions' addresses, the callbacks, and where the table of the callbacks' addresses is.
 fn exports(functions: &[String]) -> String {
     let mut text = String::from(".intel_syntax noprefix\n.section .note.GNU-stack,\"\",@progbits\n.text\n");
     for (number, name) in CALLBACKS.iter().enumerate() {
         text += &format!(".globl {name}\n.hidden {name}\n.type {name}, @function\n");
-        text += &format!("{name}: jmp [rip + {SLOTS} + {}]\n", 8 * number);
+        text += &format!("{name}: mov r11, [rip + {LINK}]\njmp [r11 + {}]\n", 8 * number);
     }
     text += &table("pipeline_nn_functions", ".globl", functions.iter().map(String::as_str));
-    let bytes = 8 * CALLBACKS.len();
-    text + &format!(".bss\n.balign 8\n.globl {SLOTS}\n.protected {SLOTS}\n{SLOTS}: .zero {bytes}\n")
+    text + &format!(".bss\n.balign 8\n.globl {LINK}\n.protected {LINK}\n{LINK}: .zero 8\n")
 }
 
 /// A table of addresses with a name of its own.

@@ -11,6 +11,7 @@
 //! libtorch. Each call costs three more instructions.
 
 use std::arch::{global_asm, naked_asm};
+use std::error::Error as _;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsRawFd;
@@ -33,13 +34,10 @@ const LIBTORCH: &str = env!("LIBTORCH_LIB");
 /// The addresses of the bindings' functions, by number; null until they are loaded.
 static FUNCTIONS: AtomicPtr<usize> = AtomicPtr::new(ptr::null_mut());
 
-/// How many functions of torch-sys the bindings call.
-const CALLBACKS: usize = 7;
-
 unsafe extern "C" {
-    /// Their addresses.
+    /// The first of the addresses of torch-sys's functions that the bindings call.
     #[link_name = "pipeline_nn_callbacks"]
-    static CALLBACK_TABLE: [usize; CALLBACKS];
+    static CALLBACKS: usize;
 }
 
 global_asm!(include_str!(concat!(env!("OUT_DIR"), "/imports.s")), options(raw));
@@ -50,44 +48,45 @@ global_asm!(include_str!(concat!(env!("OUT_DIR"), "/imports.s")), options(raw));
 /// # Errors
 /// [`Error::Libtorch`] when it, or something it needs, is not there or does not load. The next call tries again.
 pub fn load() -> Result<(), Error> {
-    static LOADING: Mutex<()> = Mutex::new(());
-    let _alone = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
-    if !FUNCTIONS.load(Ordering::Acquire).is_null() {
-        return Ok(());
-    }
-    let functions = open().map_err(|problem| Error::Libtorch { folder: LIBTORCH.into(), problem })?;
-    FUNCTIONS.store(functions, Ordering::Release);
+    static OPENED: Mutex<Option<&'static usize>> = Mutex::new(None);
+    let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    let functions = match *opened {
+        Some(functions) => functions,
+        None => open().map_err(|problem| Error::Libtorch { folder: LIBTORCH.into(), problem })?,
+    };
+    *opened = Some(functions);
+    FUNCTIONS.store(ptr::from_ref(functions).cast_mut(), Ordering::Release);
     Ok(())
 }
 
-/// Maps the bindings, and with them libtorch, for good; returns the table of their functions.
-fn open() -> Result<*mut usize, String> {
+/// Maps the bindings, and with them libtorch, for good; returns the first of the addresses of their functions.
+fn open() -> Result<&'static usize, String> {
     let memory = rustix::fs::memfd_create("libtch.so", MemfdFlags::CLOEXEC)
         .map_err(|error| format!("no memory file for tch's bindings: {error}"))?;
     let mut memory = File::from(memory);
     memory.write_all(BINDINGS).map_err(|error| format!("cannot write tch's bindings to memory: {error}"))?;
     let path = format!("/proc/self/fd/{}", memory.as_raw_fd());
-    // The library goes by this name from now on, for whoever prints a trace. Never closed, the name stays right.
+    // From now on the library goes by this name, for whoever prints a trace. Never closed, the name stays right.
     std::mem::forget(memory);
 
     // SAFETY: runs the initialisers of the bindings and of libtorch, which are made to run when these are loaded, on
     // any thread. They are never unloaded.
-    let library = unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_GLOBAL) }
-        .map_err(|error| error.to_string())?;
-    // SAFETY: `build.rs` makes the library with these two names, as tables of as many words as are used here; it is
-    // part of this program, so it is of the same build.
-    let (functions, slots) = unsafe {
-        let symbol =
-            |name: &[u8]| library.get::<*mut usize>(name).map(|symbol| symbol.into_raw().cast::<usize>());
-        (symbol(b"pipeline_nn_functions"), symbol(b"pipeline_nn_slots"))
-    };
-    let missing = |error: libloading::Error| error.to_string();
-    let (functions, slots) = (functions.map_err(missing)?, slots.map_err(missing)?);
-    // SAFETY: both are tables of `CALLBACKS` words. Nobody reads the slots before a function of the bindings is called,
-    // which needs what we return.
-    unsafe { ptr::copy_nonoverlapping(CALLBACK_TABLE.as_ptr(), slots, CALLBACKS) };
-    std::mem::forget(library);
-    Ok(functions)
+    let library = unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_GLOBAL) }.map_err(in_words)?;
+    // SAFETY: `build.rs` makes the library, of the same build as this program, with these two names: a table that is
+    // never empty, and a word. The word is read by the callbacks, so not before a function of the table is called.
+    unsafe {
+        let link = library.get::<*mut &usize>(b"pipeline_nn_link").map_err(in_words)?;
+        **link = &CALLBACKS;
+        let functions = library.get::<&'static usize>(b"pipeline_nn_functions").map_err(in_words)?;
+        let functions = *functions;
+        std::mem::forget(library);
+        Ok(functions)
+    }
+}
+
+/// What the system's loader said.
+fn in_words(error: libloading::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// Where every function of the bindings goes first, with its number in `r11`: a jump, so that the function sees the
@@ -159,5 +158,73 @@ extern "C" fn load_or_exit() {
             eprintln!("  hint: {}", error.hint().unwrap_or_default());
         }
         std::process::exit(exit::STAGE_FAILED.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Kind, Tensor};
+
+    use super::*;
+
+    /// The next call of any thread goes the way of a first one, but for libtorch, which is loaded already.
+    fn forget() {
+        FUNCTIONS.store(ptr::null_mut(), Ordering::Release);
+    }
+
+    #[test]
+    fn a_first_call_passes_on_arguments_in_registers_on_the_stack_and_doubles() {
+        let x = Tensor::from_slice(&[1f32, 3.0, 10.0, 30.0]).view([2, 2, 1]);
+        let (scale, shift) = (Tensor::from_slice(&[1f32, 10.0]), Tensor::from_slice(&[0f32, 100.0]));
+        let (mean, variance) = (Tensor::from_slice(&[0f32, 0.0]), Tensor::from_slice(&[1f32, 1.0]));
+        forget();
+        // atg_batch_norm: six pointers in registers, two numbers on the stack, momentum 0.25 and epsilon 3 as doubles.
+        let y =
+            x.batch_norm(Some(&scale), Some(&shift), Some(&mean), Some(&variance), true, 0.25, 3.0, false);
+        // Channel 1 has 1 and 10: mean 5.5, variance 20.25, divided by sqrt(23.25). Channel 2 has 3 and 30: mean 16.5,
+        // variance 182.25, divided by sqrt(185.25). The running mean goes a quarter of the way from 0.
+        let expected = [-0.933256f32, 90.081211, 0.933256, 109.918789];
+        let found = Vec::<f32>::try_from(y.view(-1)).unwrap();
+        assert!(
+            found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-4),
+            "found {found:?}, expected {expected:?}"
+        );
+        assert_eq!(Vec::<f32>::try_from(mean).unwrap(), [1.375, 4.125]);
+    }
+
+    #[test]
+    fn a_first_call_returns_doubles_and_errors_as_any_other() {
+        let x = Tensor::from_slice(&[1f64, 2.5]);
+        forget();
+        assert_eq!(x.double_value(&[1]), 2.5);
+        forget();
+        let refused = x.f_reshape([3]).unwrap_err().to_string();
+        assert!(refused.starts_with("Internal torch error: shape '[3]' is invalid"), "found: {refused}");
+    }
+
+    #[test]
+    fn the_bindings_call_back_into_this_program() {
+        let mut file = Vec::new();
+        forget();
+        Tensor::save_multi_to_stream(&[("a", Tensor::from_slice(&[1f32, -2.0]))], &mut file).unwrap();
+        let read = Tensor::load_multi_from_stream(std::io::Cursor::new(file)).unwrap();
+        assert_eq!(read[0].0, "a");
+        assert_eq!(Vec::<f32>::try_from(&read[0].1).unwrap(), [1.0, -2.0]);
+    }
+
+    #[test]
+    fn many_threads_that_call_at_once_for_the_first_time_all_get_answers() {
+        for round in 0..50i64 {
+            forget();
+            let sums = std::thread::scope(|scope| {
+                let sum = |n: i64| {
+                    Tensor::arange(n, (Kind::Int64, tch::Device::Cpu)).sum(Kind::Int64).int64_value(&[])
+                };
+                let threads: Vec<_> = (2..6).map(|n| scope.spawn(move || sum(n + round))).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<i64>>()
+            });
+            let expected: Vec<i64> = (2..6).map(|n| (n + round) * (n + round - 1) / 2).collect();
+            assert_eq!(sums, expected, "round {round}");
+        }
     }
 }
