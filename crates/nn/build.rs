@@ -15,10 +15,10 @@
 //! Where any of it fails, a warning says so, and libtorch is linked as torch-sys says: it works, and starts later.
 
 use std::env;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+
+use fs_err as fs;
 
 /// What the bindings call of torch-sys (its `io.rs`). If there were more, `libtch.so` would not link.
 const CALLBACKS: [&str; 7] = [
@@ -60,11 +60,11 @@ fn make(libtorch: &Path) -> Result<(), String> {
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
     let archive = find_archive(&out, libtorch)?;
     println!("cargo::rerun-if-changed={}", archive.display());
-    let io = |doing: &'static str| move |error: io::Error| format!("cannot {doing}: {error}");
-    let functions = functions(&fs::read(&archive).map_err(io("read libtch.a"))?)?;
-    fs::write(out.join("imports.s"), imports(&functions)).map_err(io("write imports.s"))?;
+    let io = |error: std::io::Error| error.to_string();
+    let functions = functions(&fs::read(&archive).map_err(io)?)?;
+    fs::write(out.join("imports.s"), imports(&functions)).map_err(io)?;
     let exports_file = out.join("exports.s");
-    fs::write(&exports_file, exports(&functions)).map_err(io("write exports.s"))?;
+    fs::write(&exports_file, exports(&functions)).map_err(io)?;
 
     let mut compiler = cc::Build::new().cpp(true).pic(true).cargo_metadata(false).get_compiler().to_command();
     compiler
@@ -80,7 +80,7 @@ fn make(libtorch: &Path) -> Result<(), String> {
         .arg(format!("-Wl,-rpath,{}", libtorch.display()))
         // Unknown names are errors now, and its functions are its own, whatever the program exports.
         .args(["-Wl,-z,defs", "-Wl,-Bsymbolic-functions"]);
-    let linked = compiler.output().map_err(io("start the C++ compiler"))?;
+    let linked = compiler.output().map_err(|error| format!("the C++ compiler does not start: {error}"))?;
     let said = String::from_utf8_lossy(&linked.stderr);
     match linked.status.success() {
         true => Ok(()),
@@ -96,7 +96,7 @@ fn find_archive(out: &Path, libtorch: &Path) -> Result<PathBuf, String> {
     let build = out.ancestors().nth(2).ok_or("OUT_DIR has no parents")?;
     let made_for = format!("cargo:libtorch_lib={}", libtorch.display());
     let newest = fs::read_dir(build)
-        .map_err(|error| format!("cannot list `{}`: {error}", build.display()))?
+        .map_err(|error| error.to_string())?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|dir| dir.file_name().is_some_and(|name| name.to_string_lossy().starts_with("torch-sys-")))
         .filter(|dir| {
