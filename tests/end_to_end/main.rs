@@ -9,6 +9,7 @@
 //! - `storing`: what is in the store: `verify`, `gc`, `runs`, `diff`, `graph`.
 //! - `watching`: a run's record, shown.
 //! - `reporting`: what was evaluated, shown and compared.
+//! - `starting`: what is loaded when the command starts.
 //! - `lesson`: the whole lesson: three trainings, and the learning-rate finder.
 //! - `photos`: on the photos beside the project, where they are.
 
@@ -23,6 +24,7 @@ mod lesson;
 mod photos;
 mod reporting;
 mod side_by_side;
+mod starting;
 mod storing;
 mod watching;
 

@@ -1,8 +1,9 @@
 //! `cargo xtask`: sets up what the workspace needs, runs the quick start, runs every test.
 //!
-//! One file per subcommand ([`quickstart`], [`mod@test`]) and per thing that is set up ([`chromium`], [`libtorch`],
+//! One file per subcommand ([`quickstart`], [`mod@test`], [`bench`]) and per thing that is set up ([`chromium`], [`libtorch`],
 //! [`python`], [`weights`]). Nothing here links libtorch: this is what puts libtorch in place.
 
+mod bench;
 mod chromium;
 mod error;
 mod libtorch;
@@ -37,6 +38,9 @@ enum Task {
     Quickstart,
     /// Set up everything that the tests need and run all checks and tests.
     Test(test::Options),
+    /// Measure what the README says, beside other programs.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Put libtorch into .tools/libtorch.
     Libtorch(libtorch::Options),
     /// Make the Python environment of the tests in .tools/python.
@@ -60,6 +64,7 @@ fn run(task: &Task) -> Result<(), Error> {
     match task {
         Task::Quickstart => quickstart::run(&workspace),
         Task::Test(options) => test::run(&workspace, options),
+        Task::Bench(bench) => bench::run(&workspace, bench),
         Task::Libtorch(options) => {
             prerequisites::check(&[Need::Pip])?;
             let _lock = workspace.lock()?;

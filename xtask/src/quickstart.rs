@@ -29,16 +29,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Error> {
         step::run("libtorch", || libtorch::ensure(workspace, None))?;
         step::run("weights", || weights::ensure(workspace))?;
     }
-    let command = command()?;
-    step::run("build", || {
-        process::run(process::cargo().current_dir(&workspace.root).args([
-            "build",
-            "--release",
-            "--package",
-            "pipeline",
-        ]))?;
-        Ok(Outcome::done("built", workspace.short(&command).to_string()))
-    })?;
+    let command = build(workspace)?;
 
     let built = Instant::now();
     let pipeline = || {
@@ -60,11 +51,24 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Error> {
     Ok(())
 }
 
-/// The command that `cargo build` makes. This program lies beside it: `cargo xtask` is built with the
+/// Builds the command, and returns where it is: beside this program, since `cargo xtask` is built with the
 /// same profile into the same target folder, wherever that is.
-fn command() -> Result<PathBuf, Error> {
+///
+/// # Errors
+/// Those of Cargo.
+pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf, Error> {
     let own = std::env::current_exe()?;
-    Ok(own.with_file_name(format!("pipeline{}", std::env::consts::EXE_SUFFIX)))
+    let command = own.with_file_name(format!("pipeline{}", std::env::consts::EXE_SUFFIX));
+    step::run("build", || {
+        process::run(process::cargo().current_dir(&workspace.root).args([
+            "build",
+            "--release",
+            "--package",
+            "pipeline",
+        ]))?;
+        Ok(Outcome::done("built", workspace.short(&command).to_string()))
+    })?;
+    Ok(command)
 }
 
 fn next_steps(command: &str, since_built: &str, whole: &str) -> String {

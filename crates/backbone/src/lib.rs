@@ -11,7 +11,7 @@ use std::path::Path;
 
 use pipeline_nn::artifact::{BACKBONE_FILE, BackboneRecord, TRUNK_FILE};
 use pipeline_nn::backbones::{self, Backbone};
-use pipeline_nn::{Device, weights};
+use pipeline_nn::{Device, libtorch, weights};
 use pipeline_stage::params::{Parameters, Problem, SourcePath};
 use pipeline_stage::source::{Remote, Shape, Source, check_fetch};
 use pipeline_stage::{Context, Cost, Failure, Hint, Stage, Summary};
@@ -123,6 +123,7 @@ impl Stage for BackboneStage {
         }
         cx.cancel.check()?;
 
+        libtorch::load()?;
         let file = weights::read(path)?;
         let trunk = backbone.load(&file, Device::Cpu)?;
         cx.cancel.check()?;

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use pipeline_nn::{Device, device};
+use pipeline_nn::{Device, device, libtorch};
 use pipeline_photo::{Augmentation, Policy};
 use pipeline_stage::{Context, Failure};
 use pipeline_table::Mode;
@@ -40,6 +40,7 @@ impl Exam {
         let gallery =
             cx.optional_input("images").map(|images| Gallery::open(images, params.split)).transpose()?;
         let augmented = augmented(params, cx)?;
+        libtorch::load()?;
         let device = device::pick();
         // One thread for the heads: with several, the last bits would depend on how many.
         device::set_threads(NonZeroUsize::MIN);

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use pipeline_fit::{HasRecipe, Length, Rates, Recipe, Searched};
 use pipeline_nn::artifact::{HEAD_FILE, MODEL_FILE, ModelRecord, TRUNK_FILE};
-use pipeline_nn::{Dtype, device, weights};
+use pipeline_nn::{Dtype, device, libtorch, weights};
 use pipeline_photo::Augmentation;
 use pipeline_photo::augmentation::POLICY_FILE;
 use pipeline_stage::params::{Parameters, Problem};
@@ -203,6 +203,7 @@ impl Job {
         if record.classes != classes {
             return Err(Error::OtherClasses { found: record.classes, expected: classes }.into());
         }
+        libtorch::load()?;
         let device = device::pick();
         device::set_threads(cx.threads);
         let (trunk, head) = (record.load_trunk(&model.dir, device)?, record.load_head(&model.dir, device)?);

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use pipeline_fit::{HasRecipe, Length, Rates, Recipe, Searched};
 use pipeline_nn::artifact::{BACKBONE_FILE, HEAD_FILE, MODEL_FILE, ModelRecord, TRUNK_FILE};
-use pipeline_nn::{Dtype, Head, Sizes, device, weights};
+use pipeline_nn::{Dtype, Head, Sizes, device, libtorch, weights};
 use pipeline_stage::params::{Parameters, Problem};
 use pipeline_stage::{Context, Digest, Failure, Input, Source, Stage, Summary};
 use pipeline_table::{FeatureRow, FeaturesMeta, FeaturesReader, Split};
@@ -150,6 +150,7 @@ impl Job {
         if meta.weights != trunk.to_string() {
             return Err(Error::OtherTrunk { features: meta.weights, backbone: trunk }.into());
         }
+        libtorch::load()?;
         let device = device::pick();
         device::set_threads(cx.threads);
         let is_measured = |row: &FeatureRow| row.split == Split::Valid && row.view == 0;

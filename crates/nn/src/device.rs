@@ -12,7 +12,8 @@ use tch::Device;
 /// The first CUDA device where one can be used, else the processor.
 ///
 /// The first call loads libtorch's CUDA library when the machine has NVIDIA's driver. A library that is
-/// absent or does not load (a slim libtorch comes without the libraries that it needs) means the processor.
+/// absent or does not load (a slim libtorch comes without the libraries that it needs) means the processor. Without the
+/// driver libtorch is not touched: a plan, which settles `dtype: auto` by this, must not load it.
 pub fn pick() -> Device {
     static CUDA: OnceLock<Option<libloading::Library>> = OnceLock::new();
     let loaded = CUDA.get_or_init(load_cuda);

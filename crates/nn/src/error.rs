@@ -179,6 +179,15 @@ pub enum Error {
         /// That of the record.
         expected: Digest,
     },
+    /// libtorch could not be loaded.
+    #[error("cannot load libtorch, which this program expects in `{}`: {problem}", folder.display())]
+    Libtorch {
+        /// The folder whose libtorch the program was built with.
+        folder: PathBuf,
+        /// What the system's loader said.
+        problem: String,
+    },
+
     /// libtorch refused.
     #[error("cannot {doing}: {message}")]
     Torch {
@@ -232,6 +241,10 @@ impl Hint for Error {
             Error::WrongState { .. } => {
                 Some("continue with the network and the recipe that it was saved with, or start afresh".to_owned())
             }
+            Error::Libtorch { .. } => Some(
+                "put libtorch 2.13 there (`cargo xtask libtorch` fills .tools/libtorch), or name its folder in LD_LIBRARY_PATH"
+                    .to_owned(),
+            ),
             Error::BatchOfOne => Some("add photos, or choose another batch size".to_owned()),
             _ => None,
         }
@@ -357,6 +370,16 @@ mod tests {
             },
             "cannot run resnet18 on a batch of shape [2, 1, 8, 9], expected [N, 3, H, W]",
             None,
+        );
+        assert_text(
+            Error::Libtorch {
+                folder: ".tools/libtorch/torch/lib".into(),
+                problem: "libtorch_cpu.so: cannot open shared object file".into(),
+            },
+            "cannot load libtorch, which this program expects in `.tools/libtorch/torch/lib`: libtorch_cpu.so: cannot open shared object file",
+            Some(
+                "put libtorch 2.13 there (`cargo xtask libtorch` fills .tools/libtorch), or name its folder in LD_LIBRARY_PATH",
+            ),
         );
         assert_text(
             Error::BatchOfOne,

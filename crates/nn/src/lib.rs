@@ -6,6 +6,7 @@
 //!
 //! | to | call |
 //! |---|---|
+//! | have libtorch in the process, before anything else | [`libtorch::load`] |
 //! | choose where to compute | [`device::pick`], [`device::set_threads`] |
 //! | read weights of any known format | [`weights::read`] |
 //! | get a trunk | [`backbones::find`], [`Backbone::load`](backbones::Backbone::load) |
@@ -32,6 +33,7 @@ mod error;
 mod features;
 mod grad_cam;
 mod head;
+pub mod libtorch;
 mod linear;
 mod loss;
 mod optimizer;

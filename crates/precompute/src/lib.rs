@@ -15,7 +15,7 @@ mod shots;
 use std::collections::{BTreeMap, BTreeSet};
 
 use pipeline_nn::artifact::{BACKBONE_FILE, BackboneRecord, TRUNK_FILE};
-use pipeline_nn::{backbones, device, weights};
+use pipeline_nn::{backbones, device, libtorch, weights};
 use pipeline_photo::{Loader, Preprocessing};
 use pipeline_stage::lanes;
 use pipeline_stage::params::{Parameters, Problem};
@@ -162,6 +162,7 @@ impl Stage for Precompute {
         let progress = cx.progress("photos through the trunk", Some(counts.views), unit);
         let started = std::time::Instant::now();
 
+        libtorch::load()?;
         let trunk = network.load(&weights::read(&backbone.path(TRUNK_FILE))?, device::pick())?;
         // A batch is padded to its full size; more than there are views would be computed for nothing.
         let batch_size = params.batch_size.min(usize::try_from(counts.views).unwrap_or(usize::MAX));

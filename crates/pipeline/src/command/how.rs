@@ -3,13 +3,13 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use pipeline_runner::{Announcement, Outcome, RunOptions, RunReport, Unobserved};
+use pipeline_runner::{Announcement, Outcome, RunOptions, RunReport};
 use pipeline_stage::{CheckpointEvery, exit};
 
 use super::interrupt::Interrupt;
 use super::{Stop, stop};
 use crate::config::Job;
-use crate::terminal::{Header, Screen, Style, summary, watch};
+use crate::terminal::{Header, Screen, Style, summary, watch, watch_plan};
 
 /// How stages are run, and how that is shown.
 #[derive(Debug, clap::Args)]
@@ -50,12 +50,15 @@ impl How {
     ) -> Result<usize, Stop> {
         options.threads = self.threads(&options);
         let interrupt = Interrupt::listen();
-        let plan = pipeline_runner::plan(&job.graph, &options, &interrupt.cancel, &Unobserved)
-            .map_err(|error| stop(&error, &interrupt))?;
+        let header = header(job, &options);
+        let watched = watch_plan(self.quiet, &header, screen);
+        let plan = pipeline_runner::plan(&job.graph, &options, &interrupt.cancel, watched.as_ref());
+        drop(watched);
+        let plan = plan.map_err(|error| stop(&error, &interrupt))?;
         match Style::choose(self.quiet, self.json, screen) {
             Style::Quiet => {}
             Style::Json => screen.json(&serde_json::json!(Announcement::new(&plan, &options))),
-            Style::Bars | Style::Lines => screen.line(&header(job, &options).announcement(&plan)),
+            Style::Bars | Style::Lines => screen.line(&header.announcement(&plan)),
         }
         Ok(plan.to_run())
     }
@@ -105,7 +108,7 @@ pub(super) fn telling(
     outcome
 }
 
-fn header(job: &Job, options: &RunOptions) -> Header {
+pub(super) fn header(job: &Job, options: &RunOptions) -> Header {
     Header {
         config: job.name.clone(),
         pipeline: job.pipeline.clone(),

@@ -1,14 +1,14 @@
 //! `pipeline status CONFIG`: what each stage is, and why.
 
+use pipeline_runner::Announcement;
 use pipeline_runner::plan::{Plan, State};
-use pipeline_runner::{Announcement, Unobserved};
 use pipeline_stage::exit;
 
-use super::how::telling;
+use super::how::{header, telling};
 use super::interrupt::Interrupt;
 use super::job::{Folders, JobArguments};
 use super::{Stop, stop};
-use crate::terminal::{Screen, words};
+use crate::terminal::{Screen, watch_plan, words};
 
 /// Show which stages are fresh, stale (and why) or missing
 #[derive(Debug, clap::Args)]
@@ -36,8 +36,11 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
         let job = arguments.job.load()?;
         let options = arguments.folders.options(&job);
         let interrupt = Interrupt::listen();
-        let plan = pipeline_runner::plan(&job.graph, &options, &interrupt.cancel, &Unobserved)
-            .map_err(|error| stop(&error, &interrupt))?;
+        let header = header(&job, &options);
+        let watched = watch_plan(false, &header, screen);
+        let plan = pipeline_runner::plan(&job.graph, &options, &interrupt.cancel, watched.as_ref());
+        drop(watched);
+        let plan = plan.map_err(|error| stop(&error, &interrupt))?;
         match arguments.json {
             true => screen.json(&serde_json::json!(Announcement::new(&plan, &options))),
             false => show(&plan, screen),

@@ -136,6 +136,13 @@ pub(crate) fn watch<'a>(style: Style, header: &'a Header, screen: &'a Screen) ->
     }
 }
 
+/// The observer of a plan that is all that is asked for: bars of the hashing where a person waits for it. Elsewhere
+/// nothing but the plan is printed.
+pub(crate) fn watch_plan<'a>(quiet: bool, header: &'a Header, screen: &'a Screen) -> Box<dyn Observer + 'a> {
+    let style = if screen.is_watched() && !quiet { Style::Bars } else { Style::Quiet };
+    watch(style, header, screen)
+}
+
 #[cfg(test)]
 mod tests {
     use pipeline_runner::plan::{PlannedStage, State};

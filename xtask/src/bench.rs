@@ -1,0 +1,24 @@
+//! `cargo xtask bench`: measurements whose numbers stand in the README, beside another program where that is installed.
+
+mod noop;
+mod photo;
+
+use crate::error::Error;
+use crate::workspace::Workspace;
+
+/// What to measure.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Bench {
+    /// How long `pipeline` takes where nothing changed, beside DVC.
+    Noop(noop::Options),
+}
+
+/// Measures it, and prints the numbers.
+///
+/// # Errors
+/// Those of the measurement: a command that fails, files.
+pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<(), Error> {
+    match bench {
+        Bench::Noop(options) => noop::run(workspace, options),
+    }
+}
