@@ -83,7 +83,7 @@ fn a_dry_run_status_and_explain_say_what_a_changed_number_does_and_write_nothing
     let lines = project.succeed(&[dry_run.as_slice(), &set].concat()).stdout;
     let lines: Vec<String> =
         lines.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-    assert!(lines[0].starts_with("c: 6 stages, 4 fresh, 2 to run ("), "{lines:?}");
+    assert!(lines[0].starts_with("c: 6 stages, 4 fresh, 1 to run, 1 depends on it ("), "{lines:?}");
     assert_eq!(
         lines[2..],
         [

@@ -30,6 +30,8 @@ mod tally;
 mod tta;
 mod verdict;
 
+use std::collections::BTreeMap;
+
 use pipeline_nn::Dtype;
 use pipeline_nn::artifact::{HEAD_FILE, MODEL_FILE, TRUNK_FILE};
 use pipeline_photo::augmentation::POLICY_FILE;
@@ -171,16 +173,19 @@ impl Stage for Evaluate {
         vec![]
     }
 
-    fn check_inputs(params: &Params, given: &[&str]) -> Vec<Problem> {
+    fn check_inputs(params: &Params, inputs: &BTreeMap<String, Vec<String>>) -> Vec<Problem> {
         let problem = |error: Error| {
             let message = error.to_string();
             let problem = match error {
                 Error::TtaWithout { .. } => Problem::new("tta", message),
+                Error::UnknownModel { .. } => Problem::new("report_model", message),
                 _ => Problem::whole(message),
             };
             Problem { hint: error.hint(), ..problem }
         };
-        lacking(params, |input| given.contains(&input)).map(problem).into_iter().collect()
+        let unknown = inputs.get("models").and_then(|models| exam::detail(params, models).err());
+        let errors = [lacking(params, |input| inputs.contains_key(input)), unknown];
+        errors.into_iter().flatten().map(problem).collect()
     }
 
     fn run(params: &Params, cx: &Context<'_>) -> Result<Summary, Failure> {

@@ -54,7 +54,7 @@ impl How {
             .map_err(|error| stop(&error, &interrupt))?;
         match Style::choose(self.quiet, self.json, screen) {
             Style::Quiet => {}
-            Style::Json => screen.json(&serde_json::json!(Announcement::new(&plan, &options))),
+            Style::Json => screen.json(&serde_json::json!(Announcement::new(&plan, &options, &job.files))),
             Style::Bars | Style::Lines => screen.line(&header(job, &options).announcement(&plan)),
         }
         Ok(plan.to_run())
@@ -105,7 +105,8 @@ pub(super) fn telling(
     outcome
 }
 
-fn header(job: &Job, options: &RunOptions) -> Header {
+/// What the first line about a job says.
+pub(super) fn header(job: &Job, options: &RunOptions) -> Header {
     Header {
         config: job.name.clone(),
         pipeline: job.pipeline.clone(),

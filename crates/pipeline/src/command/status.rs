@@ -4,13 +4,13 @@ use pipeline_runner::plan::{Plan, State};
 use pipeline_runner::{Announcement, Unobserved};
 use pipeline_stage::exit;
 
-use super::how::telling;
+use super::how::{header, telling};
 use super::interrupt::Interrupt;
 use super::job::{Folders, JobArguments};
 use super::{Stop, stop};
 use crate::terminal::{Screen, words};
 
-/// Show which stages are fresh, stale (and why) or missing
+/// Show which stages are fresh, stale (and why) or missing, and which files that was read from
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: pipeline status configs/dogscats.yaml --set head.lr=0.003\n\n\
     A stage is\n  \
@@ -39,8 +39,12 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
         let plan = pipeline_runner::plan(&job.graph, &options, &interrupt.cancel, &Unobserved)
             .map_err(|error| stop(&error, &interrupt))?;
         match arguments.json {
-            true => screen.json(&serde_json::json!(Announcement::new(&plan, &options))),
-            false => show(&plan, screen),
+            true => screen.json(&serde_json::json!(Announcement::new(&plan, &options, &job.files))),
+            false => {
+                screen.line(&header(&job, &options).line(&plan));
+                screen.line(&format!("{}\n", job.read()));
+                show(&plan, screen);
+            }
         }
         Ok(exit::DONE)
     })

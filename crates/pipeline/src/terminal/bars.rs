@@ -100,7 +100,7 @@ impl Observer for Bars<'_> {
     }
     fn planned(&self, plan: &Plan) {
         self.clear();
-        self.line(&self.header.line(plan));
+        self.line(&format!("{}\n", self.header.line(plan)));
     }
     fn stage_event(&self, name: &str, event: &Event) {
         self.event(name, event);
