@@ -8,6 +8,7 @@
 //! - `storing`: what is in the store: `verify`, `gc`, `runs`, `diff`, `graph`.
 //! - `watching`: a run's record, shown.
 //! - `reporting`: what was evaluated, shown and compared.
+//! - `schema`: the JSON schema of configs, with a validator in Python.
 //! - `lesson`: the whole lesson: three trainings, and the learning-rate finder.
 //! - `photos`: on the photos beside the project, where they are.
 
@@ -21,6 +22,7 @@ mod killed;
 mod lesson;
 mod photos;
 mod reporting;
+mod schema;
 mod storing;
 mod watching;
 

@@ -172,7 +172,7 @@ impl Hint for Error {
             Error::OtherOutputs { .. } | Error::Preprocessing(_) | Error::Findings { .. } => {
                 "make the artifact again with `--force STAGE`".to_owned()
             }
-            Error::NoSize { .. } => "run the stage that ingests them again, with `--force STAGE`".to_owned(),
+            Error::NoSize { .. } => "run the stage that ingests them again, with `--force {images}`".to_owned(),
             Error::OtherPhotos { split, .. } => format!(
                 "in the pipeline file, give evaluate the images that the features were made of, and put {split} into the `splits` of precompute"
             ),
@@ -241,7 +241,7 @@ mod tests {
             (
                 Error::NoSize { id: "valid/a.jpg".to_owned() },
                 "photo `valid/a.jpg` is listed as usable and has no width or height",
-                "run the stage that ingests them again, with `--force STAGE`",
+                "run the stage that ingests them again, with `--force {images}`",
             ),
             (
                 photo("images", "features"),

@@ -72,6 +72,7 @@ pub struct Params {
     pub view_probs: bool,
     /// How often photos are drawn again for the 95 % intervals of the measures, 0 to 10,000; 0: intervals of no width.
     #[serde(default = "default_resamples")]
+    #[schemars(range(max = MOST_RESAMPLES))]
     pub resamples: u32,
     /// The model that report.html details; not set: the last of `models`.
     #[serde(default)]
@@ -81,6 +82,7 @@ pub struct Params {
     pub dtype: Dtype,
     /// Likely wrong labels are looked for with so many folds, 2 to 20: heads trained on the features of all but one predict that one. 0 does not look.
     #[serde(default = "default_label_issues")]
+    #[schemars(range(max = 20))]
     pub label_issues: u32,
 }
 

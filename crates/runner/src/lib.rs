@@ -34,6 +34,7 @@ pub mod gc;
 pub mod graph;
 mod leftovers;
 mod link;
+mod listing;
 pub mod lock;
 mod memo;
 mod memory;
@@ -55,6 +56,7 @@ pub mod store;
 #[cfg(test)]
 mod toy;
 mod tree;
+pub mod tree_change;
 mod unpack;
 pub mod verify;
 mod weight;

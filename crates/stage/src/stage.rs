@@ -161,6 +161,6 @@ impl<S: Stage> AnyStage for S {
     }
     fn run(&self, resolved: &Value, cx: &Context<'_>) -> Result<Summary, Failure> {
         let typed = params::parse::<S::Params>(resolved).map_err(Failure::from_problems)?;
-        S::run(&typed, cx)
+        S::run(&typed, cx).map_err(|failure| failure.naming(&cx.inputs))
     }
 }

@@ -8,6 +8,7 @@ mod error;
 mod layers;
 mod overrides;
 mod pipeline_file;
+mod schema;
 mod yaml;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use layers::Layers;
 use overrides::Overrides;
 pub use pipeline_file::BUILT_IN;
 use pipeline_file::{PipelineFile, StageEntry};
+pub use schema::schema;
 
 /// Top-level keys of a config that are not names of stages.
 const RESERVED: &[&str] = &["pipeline", "seed", "extends", "executors"];
@@ -128,6 +130,16 @@ fn reserved_keys(config: &Layers, overrides: &Overrides) -> Result<(String, u64)
             );
             String::new()
         }
+        None if config.top.len() == 1 && config.top.contains_key("stages") => {
+            let message = "expected a config, found a pipeline".to_owned();
+            fault(
+                "pipeline",
+                false,
+                message,
+                Some("give a config, which names the pipeline and its numbers"),
+            );
+            String::new()
+        }
         None => {
             fault(
                 "pipeline",
@@ -189,14 +201,8 @@ fn node(
     pipeline: &PipelineFile,
     kinds: &[&'static dyn AnyStage],
 ) -> Result<Node, Vec<Located>> {
-    let in_pipeline = |tail: &str, at_key| {
-        pipeline.yaml.place(&["stages".to_owned(), entry.name.clone(), tail.to_owned()], at_key)
-    };
     let Some(&stage) = kinds.iter().find(|k| k.kind() == entry.kind) else {
-        let known: Vec<&str> = kinds.iter().map(|k| k.kind()).collect();
-        let message = format!("unknown stage kind `{}`\nexpected one of: {}", entry.kind, known.join(", "));
-        let hint = nearest(&entry.kind, known).map(|n| format!("did you mean `{n}`?"));
-        return Err(vec![Located::new(in_pipeline("kind", false), message, hint)]);
+        return Err(vec![unknown_kind(pipeline, entry, kinds)]);
     };
     let given = config.top.get(&entry.name).unwrap_or(&Value::Null);
     let given = overrides.apply(&entry.name, given, stage)?;
@@ -219,6 +225,14 @@ fn node(
         return Err(place_all(problems));
     }
     Ok(Node { name: entry.name.clone(), stage, params, inputs: entry.inputs.clone() })
+}
+
+fn unknown_kind(pipeline: &PipelineFile, stage: &StageEntry, kinds: &[&'static dyn AnyStage]) -> Located {
+    let known: Vec<&str> = kinds.iter().map(|k| k.kind()).collect();
+    let message = format!("unknown stage kind `{}`\nexpected one of: {}", stage.kind, known.join(", "));
+    let hint = nearest(&stage.kind, known).map(|n| format!("did you mean `{n}`?"));
+    let path = ["stages".to_owned(), stage.name.clone(), "kind".to_owned()];
+    Located::new(pipeline.yaml.place(&path, false), message, hint)
 }
 
 /// Adds the stage's name to a problem, as `head.lr` for values, "in stage `head`" for its own keys, and "in

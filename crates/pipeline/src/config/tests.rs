@@ -155,6 +155,31 @@ fn a_missing_or_wrong_pipeline_or_seed_is_named() {
 }
 
 #[test]
+fn a_pipeline_in_the_place_of_a_config_is_called_so() {
+    assert_eq!(
+        faults(PIPELINE),
+        [
+            "configs/c.yaml: expected a config, found a pipeline\nhint: give a config, which names the pipeline and its numbers"
+        ]
+    );
+}
+
+#[test]
+fn all_wrong_values_of_a_stage_are_told_at_once_and_long_numbers_are_short() {
+    assert_eq!(
+        faults("pipeline: p\ningest: { root: photos }\nhead: { lr: fast, epochs: 0.5 }\n"),
+        [
+            "configs/c.yaml:3:27: `head.epochs`: expected a whole number from 1 to 10000, found the number 0.5",
+            "configs/c.yaml:3:13: `head.lr`: expected a number, a list or a map, found the text `fast`",
+        ]
+    );
+    assert_eq!(
+        faults("pipeline: p\ningest: { root: photos }\nhead: { momentum: 1e308 }\n"),
+        ["configs/c.yaml:3:19: `head.momentum`: expected 0 to below 1, found 1e308"]
+    );
+}
+
+#[test]
 fn an_unknown_stage_kind_is_placed_in_the_pipeline() {
     assert_eq!(
         pipeline_faults("stages:\n  ingest: { kind: ingets }\n"),
@@ -283,12 +308,14 @@ fn a_config_that_extends_is_the_same_as_the_config_written_out() {
         "configs/base.yaml",
         "extends: shared/root.yaml\nhead: { epochs: 5, lr: { find: valley }, momentum: 0.9 }\nprecompute: { splits: [train, valid], size: 96 }\n",
     );
-    project.write("shared/root.yaml", "pipeline: p\nseed: 3\ningest: { root: photos }\nhead: { epochs: 9 }\n");
+    project
+        .write("shared/root.yaml", "pipeline: p\nseed: 3\ningest: { root: photos }\nhead: { epochs: 9 }\n");
     let extended = project.load(&[]).unwrap();
     assert_eq!(resolved(&extended), resolved(&written));
     assert_eq!((extended.seed, &extended.name, &extended.pipeline), (7, &written.name, &written.pipeline));
     let root = project.0.path().to_owned();
-    let files: Vec<_> = extended.files.iter().map(|f| f.strip_prefix(&root).unwrap().display().to_string()).collect();
+    let files: Vec<_> =
+        extended.files.iter().map(|f| f.strip_prefix(&root).unwrap().display().to_string()).collect();
     assert_eq!(files, ["configs/c.yaml", "configs/base.yaml", "shared/root.yaml", "pipelines/p.yaml"]);
     // `--set` wins over all of them.
     assert_eq!(project.load(&["head.epochs=1"]).unwrap().graph.node("head").unwrap().params["epochs"], 1);
@@ -302,16 +329,27 @@ fn what_is_wrong_is_placed_in_the_file_where_it_stands() {
         project.load(&[]).err().unwrap()
     };
     assert_eq!(
-        faults("extends: configs/base.yaml\nhead: { lr: 0.1 }\n", "pipeline: p\ningest: { root: a }\nhead:\n  epochs: many\n"),
-        ["configs/base.yaml:4:11: `head.epochs`: expected a whole number from 0 to 4294967295, found the text `many`"]
+        faults(
+            "extends: configs/base.yaml\nhead: { lr: 0.1 }\n",
+            "pipeline: p\ningest: { root: a }\nhead:\n  epochs: many\n"
+        ),
+        [
+            "configs/base.yaml:4:11: `head.epochs`: expected a whole number from 1 to 10000, found the text `many`"
+        ]
     );
     assert_eq!(
-        faults("extends: configs/base.yaml\nhead: { lr: fast }\n", "pipeline: p\ningest: { root: a }\nhead: { lr: slow }\n"),
+        faults(
+            "extends: configs/base.yaml\nhead: { lr: fast }\n",
+            "pipeline: p\ningest: { root: a }\nhead: { lr: slow }\n"
+        ),
         ["configs/c.yaml:2:13: `head.lr`: expected a number, a list or a map, found the text `fast`"]
     );
-    let fault = faults("extends: configs/base.yaml\n", "pipeline: p\ningest: { root: a }\nhaed: { lr: 1 }\n").remove(0);
+    let fault = faults("extends: configs/base.yaml\n", "pipeline: p\ningest: { root: a }\nhaed: { lr: 1 }\n")
+        .remove(0);
     assert!(fault.starts_with("configs/base.yaml:3:1: unknown key `haed`"), "{fault}");
-    let fault = faults("extends: configs/base.yaml\n", "pipeline: p\ningest: { root: a }\nhead: { lrr: 1 }\n").remove(0);
+    let fault =
+        faults("extends: configs/base.yaml\n", "pipeline: p\ningest: { root: a }\nhead: { lrr: 1 }\n")
+            .remove(0);
     assert!(fault.starts_with("configs/base.yaml:3:9: unknown key `lrr`"), "{fault}");
     // What is missing is missing in the nearest file that has the stage.
     assert_eq!(
@@ -319,7 +357,10 @@ fn what_is_wrong_is_placed_in_the_file_where_it_stands() {
         ["configs/base.yaml:2:1: missing key `root` in stage `ingest`"]
     );
     assert_eq!(
-        faults("extends: configs/base.yaml\nhead: { lr: 0.1 }\n", "pipeline: p\ningest: { root: a }\nhead: 3\n"),
+        faults(
+            "extends: configs/base.yaml\nhead: { lr: 0.1 }\n",
+            "pipeline: p\ningest: { root: a }\nhead: 3\n"
+        ),
         ["configs/base.yaml:3:7: `head`: expected a map of parameters, found the number 3"]
     );
     assert_eq!(
@@ -334,7 +375,9 @@ fn a_chain_that_leads_back_or_nowhere_or_too_deep_is_refused() {
     project.write("configs/a.yaml", "seed: 1\nextends: configs/../configs/c.yaml\n");
     assert_eq!(
         project.load(&[]).err().unwrap(),
-        ["configs/a.yaml:2:10: `extends` leads back to where it was: configs/c.yaml → configs/a.yaml → configs/../configs/c.yaml"]
+        [
+            "configs/a.yaml:2:10: `extends` leads back to where it was: configs/c.yaml → configs/a.yaml → configs/../configs/c.yaml"
+        ]
     );
     project.write("configs/a.yaml", "extends: configs/a.yaml\n");
     assert!(project.load(&[]).err().unwrap()[0].starts_with("configs/a.yaml:1:10: `extends` leads back"));
@@ -364,7 +407,12 @@ fn a_chain_that_leads_back_or_nowhere_or_too_deep_is_refused() {
     }
     project.write("configs/9.yaml", "pipeline: p\n");
     let fault = project.load(&[]).err().unwrap().remove(0);
-    assert!(fault.starts_with("configs/8.yaml:1:10: `extends`: expected at most 10 files, found configs/c.yaml → "), "{fault}");
+    assert!(
+        fault.starts_with(
+            "configs/8.yaml:1:10: `extends`: expected at most 10 files, found configs/c.yaml → "
+        ),
+        "{fault}"
+    );
     project.write("configs/8.yaml", "pipeline: p\ningest: { root: a }\n");
     assert_eq!(project.load(&[]).unwrap().files.len(), 11, "ten configs and a pipeline");
 }
