@@ -38,10 +38,10 @@ fn status_says_what_the_run_will_do_and_why() {
     let project = small_project();
     let status = |more: &[&str]| {
         let ran = project.succeed(&[["status", "configs/c.yaml"].as_slice(), more].concat());
-        ran.stdout
-            .lines()
-            .map(|l| l.split_whitespace().take(5).collect::<Vec<_>>().join(" "))
-            .collect::<Vec<_>>()
+        let (header, stages) = ran.stdout.split_once("\n\n").unwrap();
+        let files = header.lines().nth(1).unwrap();
+        assert_eq!(files, "read configs/c.yaml");
+        stages.lines().map(|l| l.split_whitespace().take(5).collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
     };
     assert_eq!(
         status(&[]),
@@ -117,6 +117,29 @@ fn a_dry_run_status_and_explain_say_what_a_changed_number_does_and_write_nothing
     assert_eq!(error, expected);
     let forced = ["run", "configs/c.yaml", "--force-downstream", "he*"];
     assert_eq!(project.outcomes(&forced)[3..], states(&["precompute fresh", "head ran", "evaluate ran"]));
+}
+
+#[test]
+fn a_config_that_extends_another_has_the_keys_of_the_config_written_out() {
+    let project = small_project();
+    project.succeed(&["run", "configs/c.yaml"]);
+    let base = crate::SMALL.replace("{ size: 64 }", "{ size: 96 }");
+    project.write("configs/base.yaml", format!("# The base.\n{base}"));
+    project.write("configs/more.yaml", "extends: configs/base.yaml\nprecompute:\n  size: 64\n");
+    let fresh =
+        ["ingest", "augment", "backbone", "precompute", "head", "evaluate"].map(|s| format!("{s} fresh"));
+    assert_eq!(project.outcomes(&["run", "configs/more.yaml"]), fresh);
+    let status = project.succeed(&["status", "configs/more.yaml"]).stdout;
+    let beginning = "more: 6 stages, 6 fresh, 0 to run   (quick, built in, seed 42, ";
+    assert!(
+        status.starts_with(beginning) && status.contains("\nread configs/more.yaml, configs/base.yaml\n\n"),
+        "{status}"
+    );
+    let valid = project.succeed(&["validate", "configs/more.yaml"]).stdout;
+    assert!(valid.ends_with("\nread configs/more.yaml, configs/base.yaml\n"), "{valid}");
+    let json = project.succeed(&["status", "configs/more.yaml", "--json"]).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["files"], serde_json::json!(["configs/more.yaml", "configs/base.yaml"]));
 }
 
 #[test]

@@ -10,15 +10,15 @@ fn resolved(job: &Job) -> Vec<(String, serde_json::Value, std::collections::BTre
 #[test]
 fn a_config_that_extends_is_the_same_as_the_config_written_out() {
     let written = "pipeline: p\nseed: 7\ningest: { root: photos }\n\
-        precompute: { splits: [train], size: 96 }\nhead: { epochs: 5, lr: [0.1, 0.2], momentum: null }\n";
+        precompute: { splits: [train], size: 96 }\nhead: { epochs: 5, lr: [0.2], clip: null }\n";
     let written = Project::new(PIPELINE, written).load(&[]).unwrap();
     let project = Project::new(
         PIPELINE,
-        "extends: configs/base.yaml\nseed: 7\nbackbone:\nhead: { lr: [0.1, 0.2], momentum: null }\nprecompute: { splits: [train] }\n",
+        "extends: configs/base.yaml\nseed: 7\nbackbone:\nhead: { lr: [0.2], clip: null }\nprecompute: { splits: [train] }\n",
     );
     project.write(
         "configs/base.yaml",
-        "extends: shared/root.yaml\nhead: { epochs: 5, lr: { find: valley }, momentum: 0.9 }\nprecompute: { splits: [train, valid], size: 96 }\n",
+        "extends: shared/root.yaml\nhead: { epochs: 5, lr: { find: valley }, clip: 0.9 }\nprecompute: { splits: [train, valid], size: 96 }\n",
     );
     project
         .write("shared/root.yaml", "pipeline: p\nseed: 3\ningest: { root: photos }\nhead: { epochs: 9 }\n");
