@@ -156,6 +156,9 @@ fn a_touched_photo_is_fresh_and_a_changed_one_of_the_same_size_is_not() {
     let place = other.len() / 2;
     other[place] ^= 1;
     fs_err::write(&photo, &other).unwrap();
+    let told = project.succeed(&["explain", "configs/c.yaml", "ingest"]).stdout;
+    let why = "ingest is stale because the content of its source photos changed (train/cats/cat.1.jpg: other bytes, same size)\n";
+    assert!(told.starts_with(why), "{told}");
     let outcomes = project.outcomes(&["run", "configs/c.yaml"]);
     assert_eq!(
         outcomes,
