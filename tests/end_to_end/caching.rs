@@ -38,10 +38,10 @@ fn status_says_what_the_run_will_do_and_why() {
     let project = small_project();
     let status = |more: &[&str]| {
         let ran = project.succeed(&[["status", "configs/c.yaml"].as_slice(), more].concat());
-        ran.stdout
-            .lines()
-            .map(|l| l.split_whitespace().take(5).collect::<Vec<_>>().join(" "))
-            .collect::<Vec<_>>()
+        let (header, stages) = ran.stdout.split_once("\n\n").unwrap();
+        let files = header.lines().nth(1).unwrap();
+        assert_eq!(files, "read configs/c.yaml");
+        stages.lines().map(|l| l.split_whitespace().take(5).collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
     };
     assert_eq!(
         status(&[]),
@@ -83,7 +83,7 @@ fn a_dry_run_status_and_explain_say_what_a_changed_number_does_and_write_nothing
     let lines = project.succeed(&[dry_run.as_slice(), &set].concat()).stdout;
     let lines: Vec<String> =
         lines.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-    assert!(lines[0].starts_with("c: 6 stages, 4 fresh, 2 to run ("), "{lines:?}");
+    assert!(lines[0].starts_with("c: 6 stages, 4 fresh, 1 to run, 1 depends on it ("), "{lines:?}");
     assert_eq!(
         lines[2..],
         [
@@ -120,6 +120,29 @@ fn a_dry_run_status_and_explain_say_what_a_changed_number_does_and_write_nothing
 }
 
 #[test]
+fn a_config_that_extends_another_has_the_keys_of_the_config_written_out() {
+    let project = small_project();
+    project.succeed(&["run", "configs/c.yaml"]);
+    let base = crate::SMALL.replace("{ size: 64 }", "{ size: 96 }");
+    project.write("configs/base.yaml", format!("# The base.\n{base}"));
+    project.write("configs/more.yaml", "extends: configs/base.yaml\nprecompute:\n  size: 64\n");
+    let fresh =
+        ["ingest", "augment", "backbone", "precompute", "head", "evaluate"].map(|s| format!("{s} fresh"));
+    assert_eq!(project.outcomes(&["run", "configs/more.yaml"]), fresh);
+    let status = project.succeed(&["status", "configs/more.yaml"]).stdout;
+    let beginning = "more: 6 stages, 6 fresh, 0 to run   (quick, built in, seed 42, ";
+    assert!(
+        status.starts_with(beginning) && status.contains("\nread configs/more.yaml, configs/base.yaml\n\n"),
+        "{status}"
+    );
+    let valid = project.succeed(&["validate", "configs/more.yaml"]).stdout;
+    assert!(valid.ends_with("\nread configs/more.yaml, configs/base.yaml\n"), "{valid}");
+    let json = project.succeed(&["status", "configs/more.yaml", "--json"]).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["files"], serde_json::json!(["configs/more.yaml", "configs/base.yaml"]));
+}
+
+#[test]
 fn a_touched_photo_is_fresh_and_a_changed_one_of_the_same_size_is_not() {
     let project = small_project();
     project.succeed(&["run", "configs/c.yaml"]);
@@ -133,6 +156,9 @@ fn a_touched_photo_is_fresh_and_a_changed_one_of_the_same_size_is_not() {
     let place = other.len() / 2;
     other[place] ^= 1;
     fs_err::write(&photo, &other).unwrap();
+    let told = project.succeed(&["explain", "configs/c.yaml", "ingest"]).stdout;
+    let why = "ingest is stale because the content of its source photos changed (train/cats/cat.1.jpg: other bytes, same size)\n";
+    assert!(told.starts_with(why), "{told}");
     let outcomes = project.outcomes(&["run", "configs/c.yaml"]);
     assert_eq!(
         outcomes,

@@ -18,7 +18,10 @@ use crate::small_project;
 fn one_command_goes_from_pictures_to_metrics_and_shows_them() {
     let project = small_project();
     let ran = project.succeed(&["run", "configs/c.yaml"]);
-    assert!(ran.stdout.starts_with("c: 6 stages, 0 fresh, 6 to run   (quick, built in, seed 42, "));
+    assert!(
+        ran.stdout
+            .starts_with("c: 6 stages, 0 fresh, 2 to run, 4 depend on them   (quick, built in, seed 42, ")
+    );
     for part in ["22 photos (12 train, 8 valid, 2 test), 2 classes", "20 × 2,560, float32", "predicted"] {
         assert!(ran.stdout.contains(part), "{part}\n{}", ran.stdout);
     }

@@ -29,7 +29,7 @@ fn the_lesson_trains_three_models_and_one_report_measures_them() {
     let project = lesson();
     let ran = project.succeed(&["run", "configs/c.yaml"]);
     assert!(
-        ran.stdout.starts_with("c: 8 stages, 0 fresh, 8 to run   (lesson1, built in, "),
+        ran.stdout.starts_with("c: 8 stages, 0 fresh, 2 to run, 6 depend on them   (lesson1, built in, "),
         "{}",
         ran.stdout
     );

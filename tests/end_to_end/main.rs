@@ -10,6 +10,7 @@
 //! - `watching`: a run's record, shown.
 //! - `reporting`: what was evaluated, shown and compared.
 //! - `starting`: what is loaded when the command starts.
+//! - `schema`: the JSON schema of configs, with a validator in Python.
 //! - `lesson`: the whole lesson: three trainings, and the learning-rate finder.
 //! - `photos`: on the photos beside the project, where they are.
 
@@ -25,6 +26,7 @@ mod photos;
 mod reporting;
 mod side_by_side;
 mod starting;
+mod schema;
 mod storing;
 mod watching;
 

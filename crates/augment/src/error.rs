@@ -29,7 +29,7 @@ impl Hint for Error {
                 Some("see `ingest.json` of the ingest stage for what was set aside".to_owned())
             }
             Error::NoSize { .. } => {
-                Some("run the stage that ingests them again, with `--force STAGE`".to_owned())
+                Some("run the stage that ingests them again, with `--force {images}`".to_owned())
             }
             Error::Json(_) | Error::Io(_) => None,
         }
@@ -51,7 +51,7 @@ mod tests {
             (
                 Error::NoSize { id: "train/a.jpg".to_owned() },
                 "photo `train/a.jpg` is listed as usable and has no width or height",
-                "run the stage that ingests them again, with `--force STAGE`",
+                "run the stage that ingests them again, with `--force {images}`",
             ),
         ];
         for (error, message, hint) in cases {

@@ -47,6 +47,7 @@ pub struct Params {
     pub border: Border,
     /// How many augmented views of each photo are precomputed beside the plain one, 0 to 100; the head then draws one of them all in each epoch.
     #[serde(default)]
+    #[schemars(range(max = 100))]
     pub cached_views: u32,
     /// How fine-tuning mixes the photos of a batch: mixup, cutmix, both or, left out, neither. The head does not mix.
     #[serde(default)]
@@ -67,7 +68,7 @@ impl Parameters for Params {
     fn check(&self, problems: &mut Vec<Problem>) {
         self.policy.check("policy", problems);
         if !(1.0..=10.0).contains(&self.max_zoom) {
-            let message = format!("expected a factor from 1 to 10, found {}", self.max_zoom);
+            let message = format!("expected a factor from 1 to 10, found {}", words::number(self.max_zoom));
             problems.push(Problem::new("max_zoom", message));
         }
         // What would have no effect is not taken in silence.

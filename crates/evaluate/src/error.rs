@@ -2,6 +2,7 @@
 
 use pipeline_photo::Preprocessing;
 use pipeline_stage::Hint;
+use pipeline_stage::suggest::nearest;
 use pipeline_table::Split;
 
 use crate::tta::Tta;
@@ -161,16 +162,17 @@ impl Hint for Error {
                 "in the pipeline file, give evaluate the `images`, so that the photos go through the model's own trunk, or the features that the model was trained on"
                     .to_owned()
             }
-            Error::UnknownModel { models, .. } => {
-                format!("set `report_model` to one of them, or leave it out to detail {}", last(models))
-            }
+            Error::UnknownModel { found, models } => match nearest(found, models.iter().map(String::as_str)) {
+                Some(near) => format!("did you mean `{near}`? left out, {} is detailed", last(models)),
+                None => format!("set `report_model` to one of them, or leave it out to detail {}", last(models)),
+            },
             Error::NotFinite { model, .. } => {
                 format!("its training may have diverged: look at the losses of `{model}`, and train it with a lower `lr`")
             }
             Error::OtherOutputs { .. } | Error::Preprocessing(_) | Error::Findings { .. } => {
                 "make the artifact again with `--force STAGE`".to_owned()
             }
-            Error::NoSize { .. } => "run the stage that ingests them again, with `--force STAGE`".to_owned(),
+            Error::NoSize { .. } => "run the stage that ingests them again, with `--force {images}`".to_owned(),
             Error::OtherPhotos { split, .. } => format!(
                 "in the pipeline file, give evaluate the images that the features were made of, and put {split} into the `splits` of precompute"
             ),
@@ -227,6 +229,11 @@ mod tests {
                 "set `report_model` to one of them, or leave it out to detail `finetune`",
             ),
             (
+                Error::UnknownModel { found: "haed".to_owned(), models: names(&["head", "finetune"]) },
+                "cannot detail the model `haed`: the models are head, finetune",
+                "did you mean `head`? left out, `finetune` is detailed",
+            ),
+            (
                 Error::NotFinite { model: model(), id: "valid/a.jpg".to_owned(), found: f32::NAN },
                 "model `head` answers photo `valid/a.jpg` with NaN, expected log-probabilities",
                 "its training may have diverged: look at the losses of `head`, and train it with a lower `lr`",
@@ -234,7 +241,7 @@ mod tests {
             (
                 Error::NoSize { id: "valid/a.jpg".to_owned() },
                 "photo `valid/a.jpg` is listed as usable and has no width or height",
-                "run the stage that ingests them again, with `--force STAGE`",
+                "run the stage that ingests them again, with `--force {images}`",
             ),
             (
                 photo("images", "features"),

@@ -35,7 +35,8 @@ impl Exam {
     /// # Errors
     /// An input that cannot be read, models that do not fit the photos, a `report_model` that is none of them.
     pub(crate) fn prepare(params: &Params, cx: &Context<'_>) -> Result<Self, Failure> {
-        let detail = detail(params, cx)?;
+        let names: Vec<String> = cx.inputs("models").iter().map(|model| model.stage.clone()).collect();
+        let detail = detail(params, &names)?;
         let table = cx.optional_input("features").map(Table::open).transpose()?;
         let gallery =
             cx.optional_input("images").map(|images| Gallery::open(images, params.split)).transpose()?;
@@ -132,14 +133,10 @@ impl Exam {
 }
 
 /// The place of `report_model` among the models; without it that of the last.
-fn detail(params: &Params, cx: &Context<'_>) -> Result<usize, Error> {
-    let models = cx.inputs("models");
+pub(crate) fn detail(params: &Params, models: &[String]) -> Result<usize, Error> {
     let Some(wanted) = &params.report_model else { return Ok(models.len().saturating_sub(1)) };
-    let place = models.iter().position(|model| model.stage == *wanted);
-    place.ok_or_else(|| Error::UnknownModel {
-        found: wanted.clone(),
-        models: models.iter().map(|model| model.stage.clone()).collect(),
-    })
+    let place = models.iter().position(|model| model == wanted);
+    place.ok_or_else(|| Error::UnknownModel { found: wanted.clone(), models: models.to_owned() })
 }
 
 /// The views besides the plain one. Fixed views leave the policy and the seed alone.

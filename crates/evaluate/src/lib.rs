@@ -30,6 +30,8 @@ mod tally;
 mod tta;
 mod verdict;
 
+use std::collections::BTreeMap;
+
 use pipeline_nn::Dtype;
 use pipeline_nn::artifact::{HEAD_FILE, MODEL_FILE, TRUNK_FILE};
 use pipeline_photo::augmentation::POLICY_FILE;
@@ -70,6 +72,7 @@ pub struct Params {
     pub view_probs: bool,
     /// How often photos are drawn again for the 95 % intervals of the measures, 0 to 10,000; 0: intervals of no width.
     #[serde(default = "default_resamples")]
+    #[schemars(range(max = MOST_RESAMPLES))]
     pub resamples: u32,
     /// The model that report.html details; not set: the last of `models`.
     #[serde(default)]
@@ -79,6 +82,7 @@ pub struct Params {
     pub dtype: Dtype,
     /// Likely wrong labels are looked for with so many folds, 2 to 20: heads trained on the features of all but one predict that one. 0 does not look.
     #[serde(default = "default_label_issues")]
+    #[schemars(range(max = 20))]
     pub label_issues: u32,
 }
 
@@ -171,16 +175,19 @@ impl Stage for Evaluate {
         vec![]
     }
 
-    fn check_inputs(params: &Params, given: &[&str]) -> Vec<Problem> {
+    fn check_inputs(params: &Params, inputs: &BTreeMap<String, Vec<String>>) -> Vec<Problem> {
         let problem = |error: Error| {
             let message = error.to_string();
             let problem = match error {
                 Error::TtaWithout { .. } => Problem::new("tta", message),
+                Error::UnknownModel { .. } => Problem::new("report_model", message),
                 _ => Problem::whole(message),
             };
             Problem { hint: error.hint(), ..problem }
         };
-        lacking(params, |input| given.contains(&input)).map(problem).into_iter().collect()
+        let unknown = inputs.get("models").and_then(|models| exam::detail(params, models).err());
+        let errors = [lacking(params, |input| inputs.contains_key(input)), unknown];
+        errors.into_iter().flatten().map(problem).collect()
     }
 
     fn cost(_: &Params, input_bytes: u64) -> Cost {

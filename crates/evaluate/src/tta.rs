@@ -17,7 +17,7 @@ pub const MOST_RANDOM: u32 = 64;
 )]
 pub enum Tta {
     /// So many random ones of the training policy and the plain one, as in the lesson; 0: none at all.
-    Random(u32),
+    Random(#[schemars(range(max = MOST_RANDOM))] u32),
     /// Always the same ones.
     Fixed(FixedViews),
 }

@@ -22,14 +22,18 @@ pub struct Recipe {
     /// rate is the head's; the layer group before has a tenth of it, those before a hundredth, as in the lesson.
     pub lr: Option<Rates>,
     /// Passes over the training photos, 1 to 10000. Excludes `cycles`.
+    #[schemars(range(min = 1, max = MOST_EPOCHS))]
     pub epochs: Option<u32>,
     /// Cycles of the lesson's cosine, from 1: each falls from the rate to 0 and restarts; the first 5 % of the first
     /// have 1/100 of the rate. Excludes `epochs`.
+    #[schemars(range(min = 1, max = MOST_EPOCHS))]
     pub cycles: Option<u32>,
     /// Epochs of the first cycle, from 1. Of cycles only; where `cycles` are given, 1 when left out.
+    #[schemars(range(min = 1, max = MOST_EPOCHS))]
     pub cycle_len: Option<u32>,
     /// How many times longer each cycle is than the one before, from 1. Of cycles only; where `cycles` are given, 1 when left
     /// out. 3 cycles of 1 epoch with a `cycle_mult` of 2 are 1 + 2 + 4 = 7 epochs.
+    #[schemars(range(min = 1, max = MOST_EPOCHS))]
     pub cycle_mult: Option<u32>,
     /// How the rate moves: `constant` as in the lesson, `cosine` (down to 0), or `one_cycle` (up from 1/25 in the
     /// first quarter, then down to 1/100000). With `epochs` only, and then `constant` when left out.
@@ -38,9 +42,11 @@ pub struct Recipe {
     /// none.
     pub warmup_steps: u64,
     /// Photos per batch, from 2 (batch norm needs more than one). 64 is the lesson's.
+    #[schemars(range(min = 2))]
     pub batch_size: usize,
     /// Batches per optimiser step, from 1: their gradients are averaged, for batches that do not fit into memory at
     /// once.
+    #[schemars(range(min = 1))]
     pub accumulate: u32,
     /// The optimiser: `sgd` as in the lesson, or `adamw`.
     pub optimizer: OptimizerKind,
@@ -65,6 +71,7 @@ pub struct Recipe {
     pub ema: Option<f64>,
     /// Epochs, from 1, without a lower valid loss after which training stops. Left out: it never stops early, as in
     /// the lesson.
+    #[schemars(range(min = 1))]
     pub early_stopping: Option<u32>,
     /// Which weights are published: those of the `last` epoch, as in the lesson, or the `best`, of the lowest valid
     /// loss.

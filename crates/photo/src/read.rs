@@ -40,7 +40,7 @@ impl Hint for ReadError {
             ReadError::Unreadable { .. } | ReadError::Changed { .. } => {
                 "run again: ingest will look at the folder anew"
             }
-            ReadError::Undecodable { .. } => "run the stage that ingests them again, with `--force STAGE`",
+            ReadError::Undecodable { .. } => "run the stage that ingests them again, with `--force {images}`",
         };
         Some(hint.to_owned())
     }
@@ -81,6 +81,6 @@ mod tests {
         assert_eq!(told("a.jpg", "ab"), changed);
         let (message, hint) = told("a.jpg", &Digest::of(b"text").to_string());
         assert!(message.starts_with("cannot decode photo `a.jpg`: "), "{message}");
-        assert_eq!(hint, "run the stage that ingests them again, with `--force STAGE`");
+        assert_eq!(hint, "run the stage that ingests them again, with `--force {images}`");
     }
 }

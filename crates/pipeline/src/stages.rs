@@ -68,6 +68,43 @@ mod tests {
     }
 
     #[test]
+    fn the_ranges_that_schemas_state_are_those_that_are_checked() {
+        let mut checked = 0;
+        for stage in STAGES {
+            let root = (stage.kind() == "ingest").then(|| ("root".to_owned(), "photos".into()));
+            let has_problem = |name: &str, value: u64| {
+                let given = root.clone().into_iter().chain([(name.to_owned(), value.into())]);
+                let given = serde_json::Value::Object(given.collect());
+                stage.resolve(&given).is_err_and(|problems| problems.iter().any(|p| p.path == [name]))
+            };
+            for (name, property) in stage.schema()["properties"].as_object().into_iter().flatten() {
+                let forms = property["anyOf"].as_array().into_iter().flatten().chain([property]);
+                for form in forms.filter(|form| form["minimum"].is_u64()) {
+                    let least = form["minimum"].as_u64().unwrap_or_default();
+                    let most = form["maximum"].as_u64();
+                    let is_32_bits = form["format"] == "uint32";
+                    assert!(
+                        most.is_some() || !is_32_bits || OPEN.contains(&name.as_str()),
+                        "{}.{name}",
+                        stage.kind()
+                    );
+                    if let Some(below) = least.checked_sub(1) {
+                        assert!(has_problem(name, below), "{}.{name}: {below}", stage.kind());
+                    }
+                    if let Some(most) = most {
+                        assert!(has_problem(name, most + 1), "{}.{name}: {}", stage.kind(), most + 1);
+                        checked += 1;
+                    }
+                }
+            }
+        }
+        assert!(checked >= 10, "{checked}");
+    }
+
+    /// Numbers without a largest one.
+    const OPEN: [&str; 2] = ["accumulate", "early_stopping"];
+
+    #[test]
     fn every_stage_has_a_page_about_its_artifact() {
         for stage in STAGES {
             let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))

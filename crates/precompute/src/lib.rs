@@ -46,12 +46,14 @@ const WAITING: usize = 2;
 pub struct Params {
     /// Side of the square that the network sees, in pixels: shorter side to this size, then the centre. 32 to 1024.
     #[serde(default = "default_size")]
+    #[schemars(range(min = 32, max = 1024))]
     pub size: u32,
     /// Which splits to compute.
     #[serde(default = "default_splits")]
     pub splits: BTreeSet<Split>,
     /// Views per pass through the trunk, 1 to 1024. Lower it when memory runs out; the last digits of the features may change with it.
     #[serde(default = "default_batch_size")]
+    #[schemars(range(min = 1, max = 1024))]
     pub batch_size: usize,
 }
 

@@ -25,6 +25,10 @@ pub struct Announcement {
     pub fresh: usize,
     /// How many stages a run would run, those counted that it has yet to decide on.
     pub to_run: usize,
+    /// How many of `to_run` depend on others that must run first: whether they run as well shows then.
+    pub depending: usize,
+    /// The files that were read to know the stages: the config, what it extends, the pipeline where it is a file.
+    pub files: Vec<PathBuf>,
     /// Every stage in the order of running, also those not selected.
     pub stages: Vec<AnnouncedStage>,
 }
@@ -64,14 +68,16 @@ pub struct AnnouncedStage {
 }
 
 impl Announcement {
-    /// What `plan` says about a run with these options.
-    pub fn new(plan: &Plan, options: &RunOptions) -> Announcement {
+    /// What `plan` says about a run with these options of what stands in `files`.
+    pub fn new(plan: &Plan, options: &RunOptions, files: &[PathBuf]) -> Announcement {
         Announcement {
             format: FORMAT,
             config: options.config.clone(),
             seed: options.seed,
             fresh: plan.fresh(),
             to_run: plan.to_run(),
+            depending: plan.depending(),
+            files: files.to_owned(),
             stages: plan.stages.iter().map(|stage| AnnouncedStage::new(stage, options)).collect(),
         }
     }

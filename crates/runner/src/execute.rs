@@ -38,7 +38,7 @@ pub fn plan(
     cancel: &Cancel,
     observer: &dyn Observer,
 ) -> Result<Plan, Error> {
-    look(graph, options, cancel, observer, |_, _, plan| Ok(plan))
+    look(graph, options, cancel, observer, |_, _, _, plan| Ok(plan))
 }
 
 /// Plans without writing, and hands the plan on with what it was made from.
@@ -47,7 +47,7 @@ pub(crate) fn look<T>(
     options: &RunOptions,
     cancel: &Cancel,
     observer: &dyn Observer,
-    take: impl FnOnce(&Store, &Planner<'_>, Plan) -> Result<T, Error>,
+    take: impl FnOnce(&Finder<'_>, &Found, &Planner<'_>, Plan) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let chosen = options.selection.resolve(graph)?;
     let store = Store::at(&options.store)?;
@@ -57,7 +57,7 @@ pub(crate) fn look<T>(
     let planner = Planner { graph, sources: &found.states, lookups: &lookups, seed: options.seed };
     let plan = planner.plan(&chosen);
     refuse_blocked(&plan, graph)?;
-    take(&store, &planner, plan)
+    take(&finder, &found, &planner, plan)
 }
 
 /// Runs what is not fresh of the selected stages.

@@ -3,23 +3,27 @@
 //! It asks the planner that a run asks. What the planner does not know yet (a stage must run first, a source is
 //! not fetched) is said to be open here as well, and not guessed.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pipeline_stage::{Cancel, Digest, Manifest};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::against;
 use crate::clock;
 use crate::error::Error;
 use crate::execute::look;
 use crate::graph::Graph;
+use crate::listing::Listing;
 use crate::observer::Observer;
 use crate::options::RunOptions;
-use crate::part::{Known, Part, PartKind, compare};
+use crate::part::{Known, Part, PartKind, Standing, compare};
 use crate::plan::{Located, Plan, Planner, Settled, State};
 use crate::selection::{Selection, unknown};
-use crate::store::Store;
+use crate::source::{Finder, Found};
+use crate::tree_change::TreeChange;
 
 /// Version of the form of an [`Explanation`] in JSON. Raised when a field changes or goes; readers should accept
 /// fields that they do not know.
@@ -76,18 +80,22 @@ pub fn explain(
 ) -> Result<Explanation, Error> {
     let place = graph.place(name).ok_or_else(|| unknown(graph, name, "explain"))?;
     let whole = RunOptions { selection: Selection::default(), ..options.clone() };
-    look(graph, &whole, cancel, observer, |store, planner, plan| {
+    look(graph, &whole, cancel, observer, |finder, found, planner, plan| {
         let chosen =
-            against.map(|against| against::find(store, &graph.nodes()[place], against)).transpose()?;
-        Ok(Explainer { store, planner, settled: plan.settled(), plan: &plan }.explain(place, chosen))
+            against.map(|against| against::find(finder.store, &graph.nodes()[place], against)).transpose()?;
+        let (settled, changes) = (plan.settled(), RefCell::default());
+        Ok(Explainer { finder, found, planner, settled, plan: &plan, changes }.explain(place, chosen))
     })
 }
 
 struct Explainer<'a> {
-    store: &'a Store,
+    finder: &'a Finder<'a>,
+    found: &'a Found,
     planner: &'a Planner<'a>,
     plan: &'a Plan,
     settled: Settled,
+    /// Folders that were compared file by file, by their digests: looking at one takes a while.
+    changes: RefCell<BTreeMap<[String; 2], Option<TreeChange>>>,
 }
 
 impl Explainer<'_> {
@@ -95,7 +103,7 @@ impl Explainer<'_> {
         let planned = &self.plan.stages[place];
         let is_chosen = chosen.is_some();
         let (old, run) = chosen.map_or_else(|| (self.current(place), None), |(old, run)| (Some(old), run));
-        let parts = compare(old.as_ref().map(|old| &old.parts), &self.known(place));
+        let parts = self.parts(place, old.as_deref());
         let mut headline = self.sentence(place);
         if let (State::Fresh { key, .. }, Some(old), false) = (&planned.state, &old, is_chosen)
             && old.key != *key
@@ -134,6 +142,31 @@ impl Explainer<'_> {
         self.planner.lookups.current(&planned.name).filter(|old| old.parts.kind == planned.kind)
     }
 
+    /// Every part of the key of the stage at `place` beside that of an older artifact; of folders, file by file.
+    fn parts(&self, place: usize, old: Option<&Manifest>) -> Vec<Part> {
+        let mut parts = compare(old.map(|old| &old.parts), &self.known(place));
+        for part in &mut parts {
+            if let (PartKind::Source, Standing::Changed) = (part.part, part.standing) {
+                part.tree = self.tree_change(place, part);
+            }
+        }
+        parts
+    }
+
+    /// What became of the files of a source that changed; `None` where it is a file, or no list was kept.
+    fn tree_change(&self, place: usize, part: &Part) -> Option<TreeChange> {
+        let text = |value: &Option<Value>| Some(value.as_ref()?.as_str()?.to_owned());
+        let [old, new] = [text(&part.old)?, text(&part.new)?];
+        let compared = || {
+            let name = part.name.as_deref()?;
+            let before = Listing::read(&self.finder.store.listing_file(&old.parse().ok()?))?;
+            let path = self.found.paths[place].get(name)?;
+            let now = self.finder.listing(&self.planner.graph.nodes()[place], name, path)?;
+            Some(TreeChange::between(&before, &now))
+        };
+        self.changes.borrow_mut().entry([old.clone(), new]).or_insert_with(compared).clone()
+    }
+
     fn known(&self, place: usize) -> Known<'_> {
         let graph = self.planner.graph;
         let sources = self.planner.sources[place].iter();
@@ -157,7 +190,7 @@ impl Explainer<'_> {
             }
             State::Stale { .. } => {
                 let old = self.current(place);
-                let parts = compare(old.as_ref().map(|old| &old.parts), &self.known(place));
+                let parts = self.parts(place, old.as_deref());
                 let first = parts.iter().find(|part| part.first);
                 let why = first.map_or_else(|| planned.state.reason(), Part::why);
                 format!("{name} is stale because {why}")
@@ -209,7 +242,7 @@ impl Explainer<'_> {
             ));
             return;
         };
-        let parts = compare(Some(&old.parts), &self.known(up));
+        let parts = self.parts(up, Some(&old));
         let Some(first) = parts.iter().find(|part| part.first) else { return };
         sentences.push(format!("{stage} has another {file} because {}", first.why()));
         self.history(&parts, sentences);
@@ -222,7 +255,7 @@ impl Explainer<'_> {
             let found = manifest.digests();
             Some(manifest.key) != key && files.iter().all(|(path, digest)| found.get(path) == Some(digest))
         };
-        let makers = against::all(self.store, self.plan.stages[place].kind).filter(has_files);
+        let makers = against::all(self.finder.store, self.plan.stages[place].kind).filter(has_files);
         makers.max_by_key(|manifest| (manifest.made.unix_seconds, manifest.key))
     }
 }

@@ -76,6 +76,8 @@ pub enum What {
     Draft,
     /// What a zip holds.
     Unpacked,
+    /// The list of the files of a folder, for `explain`.
+    Listing,
     /// An artifact that was found damaged and moved aside.
     Damaged,
     /// A file that was being written when its process was killed.
@@ -96,6 +98,7 @@ impl What {
             What::Checkpoints => "checkpoints",
             What::Draft => "draft",
             What::Unpacked => "unpacked zip",
+            What::Listing => "list of files",
             What::Damaged => "damaged",
             What::Temporary => "temporary",
             What::Holder => "lock holder",

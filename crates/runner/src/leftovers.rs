@@ -39,6 +39,7 @@ impl Leftovers<'_> {
             self.temporary(survey)?;
             self.links(survey)?;
             self.unpacked(kept_sources, survey)?;
+            self.listings(kept_sources, survey)?;
         }
         for path in self.store.listed("damaged")? {
             let age = self.age(&path);
@@ -84,7 +85,7 @@ impl Leftovers<'_> {
     /// Files that were being written, and names of holders of locks.
     fn temporary(&self, survey: &mut Survey) -> Result<(), Error> {
         let mut folders = self.store.listed("runs")?;
-        folders.extend(["memo", "links", "reports", ""].map(|folder| self.store.dir().join(folder)));
+        folders.extend(["memo", "trees", "links", "reports", ""].map(|folder| self.store.dir().join(folder)));
         let written = folders.iter().flat_map(|folder| entries(folder)).filter(|path| is_temporary(path));
         for path in written {
             self.add(survey, What::Temporary, path, "its process is gone");
@@ -127,7 +128,7 @@ impl Leftovers<'_> {
             let memo = Some(self.store.memo_file(&path));
             let hashing = Hashing { memo, left_out: vec![], report: self.report, cancel: self.cancel };
             match hashing.tree(&path) {
-                Ok(tree) if kept_sources.contains(&tree) => {}
+                Ok(tree) if kept_sources.contains(&tree.digest) => {}
                 Ok(_) => {
                     let why = "no artifact that stays was made from it";
                     survey.doomed.push(Doomed::new(What::Unpacked, zip.short(), path, age, why));
@@ -138,6 +139,16 @@ impl Leftovers<'_> {
                     path.display(),
                     pipeline_stage::failure::full_message(&error)
                 )),
+            }
+        }
+        Ok(())
+    }
+
+    /// What was in folders that no artifact was made from which stays.
+    fn listings(&self, kept_sources: &BTreeSet<Digest>, survey: &mut Survey) -> Result<(), Error> {
+        for path in self.store.listed("trees")? {
+            if file_name(&path).parse().is_ok_and(|tree: Digest| !kept_sources.contains(&tree)) {
+                self.add(survey, What::Listing, path, "no artifact that stays was made from these files");
             }
         }
         Ok(())

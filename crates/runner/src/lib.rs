@@ -38,6 +38,7 @@ pub mod graph;
 mod ledger;
 mod leftovers;
 mod link;
+mod listing;
 pub mod lock;
 mod memo;
 mod memory;
@@ -61,6 +62,7 @@ mod teller;
 #[cfg(test)]
 mod toy;
 mod tree;
+pub mod tree_change;
 mod unpack;
 pub mod verify;
 mod weight;

@@ -41,6 +41,10 @@ impl Fingerprint {
             inode: metadata.ino(),
         }
     }
+
+    pub(crate) fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
 }
 
 /// Digests by path relative to the tree.

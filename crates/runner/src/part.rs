@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::graph::Node;
+use crate::tree_change::TreeChange;
 
 /// One part of a key, before and now.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -28,6 +29,9 @@ pub struct Part {
     pub new: Option<Value>,
     /// What comparing the two says.
     pub standing: Standing,
+    /// Of a source that is a folder and changed: its files, where it is known which there were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tree: Option<TreeChange>,
     /// Whether it is the first that changed: the one that is named as the reason.
     pub first: bool,
 }
@@ -159,8 +163,8 @@ fn union<'a>(
 impl Part {
     fn new(part: PartKind, name: Option<&str>) -> Part {
         let name = name.map(str::to_owned);
-        let (stage, file, old, new) = (None, None, None, None);
-        Part { part, name, stage, file, old, new, standing: Standing::Uncompared, first: false }
+        let (stage, file, old, new, tree) = (None, None, None, None, None);
+        Part { part, name, stage, file, old, new, standing: Standing::Uncompared, tree, first: false }
     }
 
     fn with(self, old: Option<impl Serialize>, new: Option<impl Serialize>) -> Part {
@@ -191,7 +195,8 @@ impl Part {
             (PartKind::Seed, ..) => "the seed changed".to_owned(),
             (PartKind::Parameter, ..) => format!("its parameter {name} {became}"),
             (PartKind::Source, ..) if became == "changed" => {
-                format!("the content of its source {name} changed")
+                let files = self.tree.as_ref().map(|tree| format!(" ({tree})")).unwrap_or_default();
+                format!("the content of its source {name} changed{files}")
             }
             (PartKind::Source, ..) => format!("its source {name} {became}"),
             (PartKind::Input, Some(file), Some(stage)) => {

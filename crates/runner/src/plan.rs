@@ -293,6 +293,13 @@ impl Plan {
         self.stages.iter().filter(|s| s.runs()).count()
     }
 
+    /// How many of [`Plan::to_run`] only depend on others that must run first: whether they run as well shows then.
+    pub fn depending(&self) -> usize {
+        let depends =
+            |s: &&PlannedStage| s.action == Action::Decide && matches!(s.state, State::Depends { .. });
+        self.stages.iter().filter(depends).count()
+    }
+
     /// The artifacts that are there and stay.
     pub(crate) fn settled(&self) -> Settled {
         let settle = |stage: &PlannedStage| match &stage.state {
@@ -546,7 +553,7 @@ mod tests {
         assert_eq!(plan.stage("a").unwrap().action, Action::Rerun);
         assert_eq!(plan.stage("a").unwrap().reason(), "forced");
         assert_eq!(plan.stage("m").unwrap().reason(), "depends on a");
-        assert_eq!((plan.fresh(), plan.to_run()), (3, 2));
+        assert_eq!((plan.fresh(), plan.to_run(), plan.depending()), (3, 2, 1));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use pipeline_stage::{Cancel, Digest, Event, Hint, Report};
 use crate::error::Error;
 use crate::fetch::{self, Unfetched, beside};
 use crate::graph::{Graph, Node};
+use crate::listing::Listing;
 use crate::lock::{Claim, Exclusive};
 use crate::memo::Fingerprint;
 use crate::observer::Observer;
@@ -91,6 +92,15 @@ impl Finder<'_> {
             .into_iter()
             .find(|(name, place)| !is_same(name, place))
             .map(|(name, _)| name))
+    }
+
+    /// The files of the folder at `path`, which is the source `name` of `node`; `None` where it is no folder, cannot be
+    /// read, or has too many.
+    pub(crate) fn listing(&self, node: &Node, name: &str, path: &Path) -> Option<Listing> {
+        let sources = node.stage.sources(&node.params).ok()?;
+        let source = sources.iter().find(|source| source.name == name && source.shape == Shape::Tree)?;
+        let one = One { finder: self, stage: &node.name, source, path, may_fetch: false };
+        one.hashing(path).tree(path).ok()?.listing()
     }
 
     /// The sources of one stage, by name.
@@ -290,8 +300,16 @@ impl One<'_> {
     }
 
     fn tree(&self, root: &Path) -> Result<Place, Error> {
-        let digest = self.hashing(root).tree(root)?;
-        Ok(Place::Ready(root.to_owned(), digest))
+        let tree = self.hashing(root).tree(root)?;
+        let listing = self.finder.store.listing_file(&tree.digest);
+        if self.may_fetch
+            && !listing.exists()
+            && let Some(files) = tree.listing()
+        {
+            // One that cannot be written costs words in `explain`, nothing else.
+            let _ = files.write(&listing);
+        }
+        Ok(Place::Ready(root.to_owned(), tree.digest))
     }
 
     fn unpack(&self, zip: &Path, out: &Path) -> Result<(), Error> {

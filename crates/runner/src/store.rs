@@ -6,6 +6,7 @@
 //!   partial/<kind>/<key>/    checkpoints of a stage that is not done
 //!   sources/<blake3>/        what the zip of that digest holds
 //!   memo/                    digests of files outside, by size, times and inode
+//!   trees/<blake3>           the files of the folder of that digest, for `explain`, see `listing`
 //!   tmp/<id>/, <id>.owner    being written; removed when the owner, who locks the second file, is gone
 //!   locks/                   see `lock`
 //!   links/<blake3>           where each link to an artifact is, see `roots`
@@ -44,7 +45,7 @@ use crate::roots::file_name;
 const FORMAT: u32 = 1;
 
 /// The folders of a store; `damaged` is made when it is needed.
-const FOLDERS: [&str; 8] = ["store", "partial", "sources", "memo", "tmp", "locks", "links", "runs"];
+const FOLDERS: [&str; 9] = ["store", "partial", "sources", "memo", "trees", "tmp", "locks", "links", "runs"];
 
 /// The first line is the signature that the specification asks for (bford.info/cachedir).
 const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
@@ -179,6 +180,11 @@ impl Store {
     pub(crate) fn memo_file(&self, path: &Path) -> PathBuf {
         let name = Digest::of(path.as_os_str().as_encoded_bytes());
         self.dir.join("memo").join(&name.to_string()[..32])
+    }
+
+    /// Where the files of the tree with this digest are listed.
+    pub(crate) fn listing_file(&self, tree: &Digest) -> PathBuf {
+        self.dir.join("trees").join(tree.to_string())
     }
 
     /// Where it is noted which links lead to artifacts.

@@ -19,6 +19,7 @@ use rayon::prelude::*;
 
 use crate::clock;
 use crate::error::Error;
+use crate::listing::{Listed, Listing, MOST_FILES};
 use crate::memo::{Fingerprint, Memo};
 
 /// What stands for the content of a file that may not be read.
@@ -46,14 +47,34 @@ struct Entry {
     is_file: bool,
 }
 
+/// A tree that was looked at.
+pub(crate) struct Tree {
+    /// The digest of the whole.
+    pub(crate) digest: Digest,
+    /// Its files, sorted by path, and the digest of each.
+    entries: Vec<Entry>,
+    digests: Vec<Digest>,
+}
+
+impl Tree {
+    /// Its files; `None` where there are too many.
+    pub(crate) fn listing(&self) -> Option<Listing> {
+        let files = self.entries.iter().zip(&self.digests);
+        let listed = |(entry, digest): (&Entry, &Digest)| {
+            Listed::new(&entry.relative, entry.fingerprint.size_bytes(), digest)
+        };
+        (self.entries.len() <= MOST_FILES).then(|| Listing(files.map(listed).collect()))
+    }
+}
+
 impl Hashing<'_> {
-    /// The digest of the tree at `root`.
-    pub(crate) fn tree(&self, root: &Path) -> Result<Digest, Error> {
+    /// The tree at `root`.
+    pub(crate) fn tree(&self, root: &Path) -> Result<Tree, Error> {
         self.tree_at(root, clock::unix_nanoseconds())
     }
 
     /// The same, when it is `looked_ns` by the clock.
-    fn tree_at(&self, root: &Path, looked_ns: i64) -> Result<Digest, Error> {
+    fn tree_at(&self, root: &Path, looked_ns: i64) -> Result<Tree, Error> {
         let real = fs_err::canonicalize(root).map_err(Error::io(DOING, root))?;
         let above = Above { real, left_out: &self.left_out, next: None };
         let entries = walk(root, &[], &above).map_err(Error::io(DOING, root))?;
@@ -65,7 +86,7 @@ impl Hashing<'_> {
             hasher.update(&entry.relative);
             hasher.update(digest.as_bytes());
         }
-        Ok(hasher.finalize().into())
+        Ok(Tree { digest: hasher.finalize().into(), entries, digests })
     }
 
     /// The digest of one file.
@@ -253,6 +274,7 @@ mod tests {
         Hashing { memo: None, left_out: vec![], report: &Silent, cancel: &Cancel::default() }
             .tree(root)
             .unwrap()
+            .digest
     }
 
     fn write(root: &Path, relative: &str, content: &str) {
@@ -269,7 +291,8 @@ mod tests {
         write(&root, "out/c/ingest/images.parquet", "made from it");
         assert_ne!(tree(&root), before);
         let (left_out, cancel) = (vec![root.join("out")], Cancel::default());
-        let without = Hashing { memo: None, left_out, report: &Silent, cancel: &cancel }.tree(&root).unwrap();
+        let without =
+            Hashing { memo: None, left_out, report: &Silent, cancel: &cancel }.tree(&root).unwrap().digest;
         assert_eq!(without, before);
         symlink("q", root.join("train/q")).unwrap();
         symlink("x.jpg/", root.join("train/r")).unwrap();
@@ -396,7 +419,7 @@ mod tests {
             let memo = Some(self.dir.path().join("memo"));
             let hashing = Hashing { memo, left_out: vec![], report: &read, cancel: &Cancel::default() };
             let later = clock::unix_nanoseconds() + 10_000_000_000;
-            let digest = hashing.tree_at(&self.root, later).unwrap();
+            let digest = hashing.tree_at(&self.root, later).unwrap().digest;
             assert_eq!(digest, tree(&self.root), "the memo changes no digest");
             (digest, read.0.into_inner())
         }

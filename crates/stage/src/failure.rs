@@ -1,8 +1,10 @@
 //! How a stage fails: with an error that names the thing, and a hint that names the way out.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 
+use crate::context::Artifact;
 use crate::params::Problem;
 use crate::progress::Cancelled;
 
@@ -16,6 +18,9 @@ pub trait Hint: Error + Send + Sync + 'static {
         None
     }
 }
+
+/// What a hint says where it does not know the name of the stage.
+const STAGE: &str = "`--force STAGE`";
 
 /// Why [`Stage::run`](crate::Stage::run) did not succeed.
 #[derive(Debug)]
@@ -43,6 +48,31 @@ impl Failure {
     /// A failure with a message and a hint.
     pub fn new(message: impl Into<String>, hint: Option<String>) -> Self {
         Failure::Failed { message: message.into(), hint }
+    }
+
+    /// Puts names of stages into the hint, which whoever reads an artifact does not know: `STAGE` is the one whose folder
+    /// or name the message has, or else any of the stages that are read; `{images}` are those behind the input `images`.
+    pub(crate) fn naming(self, inputs: &BTreeMap<String, Vec<Artifact>>) -> Failure {
+        let Failure::Failed { message, hint: Some(mut hint) } = self else { return self };
+        let names = |of: &[&Artifact]| of.iter().map(|one| one.stage.clone()).collect::<Vec<_>>();
+        for (input, artifacts) in inputs {
+            let artifacts: Vec<&Artifact> = artifacts.iter().collect();
+            hint = hint.replace(&format!("{{{input}}}"), &names(&artifacts).join(","));
+        }
+        let all: Vec<&Artifact> = inputs.values().flatten().collect();
+        let is_meant = |one: &&Artifact| {
+            message.contains(&*one.dir.to_string_lossy()) || message.contains(&format!("`{}`", one.stage))
+        };
+        let meant: Vec<&Artifact> = all.iter().copied().filter(is_meant).collect();
+        match names(if meant.is_empty() { &all } else { &meant }).as_slice() {
+            [stage] => hint = hint.replace(STAGE, &format!("`--force {stage}`")),
+            [] => {}
+            several if hint.contains(STAGE) => {
+                hint += &format!(", where STAGE is one of: {}", several.join(", "));
+            }
+            _ => {}
+        }
+        Failure::Failed { message, hint: Some(hint) }
     }
 
     pub(crate) fn from_problems(problems: Vec<Problem>) -> Self {
@@ -130,6 +160,46 @@ mod tests {
         fn hint(&self) -> Option<String> {
             Some("check its permissions".to_owned())
         }
+    }
+
+    #[test]
+    fn a_hint_names_the_stage_that_is_meant() {
+        let artifact = |stage: &str, dir: &str| Artifact {
+            stage: stage.to_owned(),
+            dir: dir.into(),
+            files: BTreeMap::new(),
+            sources: BTreeMap::new(),
+        };
+        let inputs = BTreeMap::from([
+            ("images".to_owned(), vec![artifact("photos", "/store/ingest/ab")]),
+            (
+                "models".to_owned(),
+                vec![artifact("head", "/store/head/cd"), artifact("tail", "/store/head/ef")],
+            ),
+        ]);
+        let again = "make the artifact again with `--force STAGE`";
+        let hint = |message: &str, hint: &str, inputs: &BTreeMap<String, Vec<Artifact>>| match Failure::new(
+            message,
+            Some(hint.to_owned()),
+        )
+        .naming(inputs)
+        {
+            Failure::Failed { hint: Some(hint), .. } => hint,
+            other => panic!("{other:?}"),
+        };
+        let tail = "make the artifact again with `--force tail`";
+        assert_eq!(hint("cannot read `/store/head/ef/model.json`", again, &inputs), tail);
+        assert_eq!(hint("model `tail` has 3 outputs", again, &inputs), tail);
+        assert_eq!(
+            hint("it is damaged", again, &inputs),
+            format!("{again}, where STAGE is one of: photos, head, tail")
+        );
+        assert_eq!(
+            hint("no size", "again, with `--force {images}`", &inputs),
+            "again, with `--force photos`"
+        );
+        assert_eq!(hint("it is damaged", again, &BTreeMap::new()), again);
+        assert_eq!(hint("it is damaged", "wait", &inputs), "wait");
     }
 
     #[test]

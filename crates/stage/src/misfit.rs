@@ -94,7 +94,9 @@ fn fits(value: &Value, schema: &Value) -> bool {
         || schema["anyOf"].as_array().is_some_and(|any| any.iter().any(|form| form["type"] == "null"));
     let fits_form = |form: &&Value| match (kind(form), value) {
         ("number", value) => value.is_number(),
-        ("integer", value) => value.is_u64() || (value.is_i64() && form["minimum"] != 0),
+        ("integer", value) => {
+            value.is_u64() || (value.is_i64() && form["minimum"].as_i64().is_none_or(|least| least < 0))
+        }
         ("boolean", value) => value.is_boolean(),
         ("string", Value::String(text)) => named(form).is_empty() || named(form).contains(&text.as_str()),
         ("array", Value::Array(_)) | ("object", Value::Object(_)) => inside(value, form).is_none(),
@@ -117,11 +119,11 @@ fn words(form: &Value) -> Option<String> {
     Some(match kind(form) {
         _ if !named.is_empty() => format!("one of {}", named.join(", ")),
         "number" => "a number".to_owned(),
-        "integer" if form["minimum"] == 0 => match form["format"].as_str() {
-            Some("uint32") => format!("a whole number from 0 to {}", u32::MAX),
-            _ => "a whole number from 0".to_owned(),
-        },
-        "integer" => "a whole number".to_owned(),
+        "integer" => {
+            let most = form["maximum"].as_u64().or((form["format"] == "uint32").then_some(u32::MAX.into()));
+            let from = form["minimum"].as_i64().map(|least| format!(" from {least}")).unwrap_or_default();
+            format!("a whole number{from}{}", most.map(|most| format!(" to {most}")).unwrap_or_default())
+        }
         "boolean" => "true or false".to_owned(),
         "string" if form["format"] == PATH_FORMAT => "a path".to_owned(),
         "string" => "a text".to_owned(),

@@ -114,10 +114,10 @@ pub fn parse<P: Parameters>(given: &Value) -> Result<P, Vec<Problem>> {
         return Err(lists);
     }
     let mut typed: P = serde_path_to_error::deserialize(given).map_err(|e| {
-        let path: Vec<String> = e.path().iter().filter_map(segment).collect();
+        // Serde stops at the first.
         match culprits::<P>(map, &schema) {
-            culprits if path.is_empty() && !culprits.is_empty() => culprits,
-            _ => vec![wrong_value(given, &schema, path, e.inner())],
+            culprits if culprits.is_empty() => vec![wrong_value(given, &schema, vec![], &e)],
+            culprits => culprits,
         }
     })?;
     typed.settle();
@@ -126,13 +126,20 @@ pub fn parse<P: Parameters>(given: &Value) -> Result<P, Vec<Problem>> {
     if problems.is_empty() { Ok(typed) } else { Err(problems) }
 }
 
-/// The problem with the value at `path`: in the words of its schema, else in serde's.
-fn wrong_value(given: &Value, schema: &Value, path: Vec<String>, error: &serde_json::Error) -> Problem {
-    misfit(given, schema, &path).unwrap_or_else(|| Problem { path, ..Problem::whole(error.to_string()) })
+/// Where serde found a value that it could not read.
+type Unread = serde_path_to_error::Error<serde_json::Error>;
+
+/// The problem with a value: in the words of its schema, else in serde's. It is where serde says; serde loses the place
+/// of what belongs to a part of the struct that is flattened into it, which is then that of the parameter `path`.
+fn wrong_value(given: &Value, schema: &Value, path: Vec<String>, error: &Unread) -> Problem {
+    let found: Vec<String> = error.path().iter().filter_map(segment).collect();
+    let path = if found.is_empty() { path } else { found };
+    misfit(given, schema, &path)
+        .unwrap_or_else(|| Problem { path, ..Problem::whole(error.inner().to_string()) })
 }
 
-/// The parameters that cannot be read, where serde does not say which: it loses the place of what belongs to a part of
-/// the struct that is flattened into it. A key is one of them when the required ones parse without it and not with it.
+/// All parameters that cannot be read. A key is one of them when the required ones parse without it and not with it;
+/// none is found where a required one cannot be read.
 fn culprits<P: Parameters>(given: &serde_json::Map<String, Value>, schema: &Value) -> Vec<Problem> {
     let required: Vec<&str> =
         schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -147,7 +154,7 @@ fn culprits<P: Parameters>(given: &serde_json::Map<String, Value>, schema: &Valu
         let mut with = base.clone();
         with.insert(key.clone(), value.clone());
         let with = Value::Object(with);
-        let error = P::deserialize(&with).err()?;
+        let error = serde_path_to_error::deserialize::<_, P>(&with).err()?;
         Some(wrong_value(&with, schema, vec![key.clone()], &error))
     };
     others.into_iter().filter_map(problem).collect()

@@ -1,5 +1,7 @@
 //! The [`Stage`] trait, and [`AnyStage`], its object-safe form that the runner and the command use.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::context::Context;
@@ -39,10 +41,10 @@ pub trait Stage: Send + Sync + 'static {
     /// What comes from outside the pipeline. The runner finds, fetches and digests it before planning.
     fn sources(params: &Self::Params) -> Vec<Source>;
 
-    /// What is wrong with these parameters where the pipeline gives the stage the inputs of these names: what can be
-    /// told before anything runs. Whether required inputs are there is not asked here.
-    fn check_inputs(params: &Self::Params, given: &[&str]) -> Vec<Problem> {
-        let _ = (params, given);
+    /// What is wrong with these parameters where the pipeline gives the stage these inputs, each with the names of the
+    /// stages behind it: what can be told before anything runs. Whether required inputs are there is not asked here.
+    fn check_inputs(params: &Self::Params, inputs: &BTreeMap<String, Vec<String>>) -> Vec<Problem> {
+        let _ = (params, inputs);
         vec![]
     }
 
@@ -114,8 +116,8 @@ pub trait AnyStage: Send + Sync {
     /// As [`AnyStage::resolve`].
     fn sources(&self, resolved: &Value) -> Result<Vec<Source>, Vec<Problem>>;
     /// [`Stage::check_inputs`] of resolved parameters.
-    fn check_inputs(&self, resolved: &Value, given: &[&str]) -> Vec<Problem> {
-        let _ = (resolved, given);
+    fn check_inputs(&self, resolved: &Value, inputs: &BTreeMap<String, Vec<String>>) -> Vec<Problem> {
+        let _ = (resolved, inputs);
         vec![]
     }
     /// [`Stage::cost`] with resolved parameters.
@@ -165,9 +167,9 @@ impl<S: Stage> AnyStage for S {
     fn sources(&self, resolved: &Value) -> Result<Vec<Source>, Vec<Problem>> {
         Ok(S::sources(&params::parse::<S::Params>(resolved)?))
     }
-    fn check_inputs(&self, resolved: &Value, given: &[&str]) -> Vec<Problem> {
+    fn check_inputs(&self, resolved: &Value, inputs: &BTreeMap<String, Vec<String>>) -> Vec<Problem> {
         params::parse::<S::Params>(resolved)
-            .map_or_else(|problems| problems, |typed| S::check_inputs(&typed, given))
+            .map_or_else(|problems| problems, |typed| S::check_inputs(&typed, inputs))
     }
     fn cost(&self, resolved: &Value, input_bytes: u64) -> Cost {
         // Parameters that do not parse fail when it runs.
@@ -176,6 +178,6 @@ impl<S: Stage> AnyStage for S {
     }
     fn run(&self, resolved: &Value, cx: &Context<'_>) -> Result<Summary, Failure> {
         let typed = params::parse::<S::Params>(resolved).map_err(Failure::from_problems)?;
-        S::run(&typed, cx)
+        S::run(&typed, cx).map_err(|failure| failure.naming(&cx.inputs))
     }
 }

@@ -13,6 +13,13 @@ pub fn count(n: u64) -> String {
     out
 }
 
+/// A number of a config: as short as it can be without losing anything, `0.003`, `1e308`.
+pub fn number(n: impl std::fmt::Debug) -> String {
+    // `Display` writes 1e308 with 309 digits.
+    let text = format!("{n:?}");
+    text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
+}
+
 /// A duration as people say it: `0.6 s`, `9m 02 s`, `1h 03m`.
 pub fn duration(seconds: f64) -> String {
     // From here on it would be rounded to `60.0 s`.
@@ -45,6 +52,14 @@ mod tests {
         assert_eq!(count(999), "999");
         assert_eq!(count(1_024), "1,024");
         assert_eq!(count(1_234_567), "1,234,567");
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!(number(0.003), "0.003");
+        assert_eq!(number(2.0), "2");
+        assert_eq!(number(-1e308), "-1e308");
+        assert_eq!(number(7_u32), "7");
     }
 
     #[test]

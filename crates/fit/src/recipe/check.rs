@@ -1,8 +1,9 @@
 //! What is wrong with a [`Recipe`], in words.
 
-use std::fmt::Display;
+use std::fmt::Debug;
 
 use pipeline_stage::Problem;
+use pipeline_stage::words::number;
 
 use super::{ClassWeights, Decays, MOST_EPOCHS, Rates, Recipe};
 
@@ -91,13 +92,13 @@ impl Check<'_> {
         self.problems.push(Problem::new(name, message));
     }
 
-    fn is<T: Display + Copy>(&mut self, name: &str, found: T, expected: &str, holds: impl Fn(T) -> bool) {
+    fn is<T: Debug + Copy>(&mut self, name: &str, found: T, expected: &str, holds: impl Fn(T) -> bool) {
         if !holds(found) {
-            self.problem(name, &format!("expected {expected}, found {found}"));
+            self.problem(name, &format!("expected {expected}, found {}", number(found)));
         }
     }
 
-    fn is_if_given<T: Display + Copy>(
+    fn is_if_given<T: Debug + Copy>(
         &mut self,
         name: &str,
         found: Option<T>,
@@ -111,7 +112,7 @@ impl Check<'_> {
 
     fn each(&mut self, name: &str, values: &[f64], expected: &str, holds: impl Fn(f64) -> bool) {
         for (at, value) in values.iter().enumerate().filter(|(_, value)| !holds(**value)) {
-            let message = format!("expected {expected}, found {value}");
+            let message = format!("expected {expected}, found {}", number(value));
             self.problems.push(Problem::new(&at.to_string(), message).under(name));
         }
     }

@@ -1,6 +1,7 @@
 //! Checks of parameters that many transforms have in common.
 
 use pipeline_stage::params::Problem;
+use pipeline_stage::words::number;
 
 /// A probability.
 pub(crate) fn check_p(p: f64, problems: &mut Vec<Problem>) {
@@ -10,7 +11,10 @@ pub(crate) fn check_p(p: f64, problems: &mut Vec<Problem>) {
 /// A number from `low` to `high`, both included; `what` names it with its unit.
 pub(crate) fn check(name: &str, value: f64, low: f64, high: f64, what: &str, problems: &mut Vec<Problem>) {
     if !(low..=high).contains(&value) {
-        problems.push(Problem::new(name, format!("expected {what} from {low} to {high}, found {value}")));
+        problems.push(Problem::new(
+            name,
+            format!("expected {what} from {low} to {high}, found {}", number(value)),
+        ));
     }
 }
 
@@ -24,7 +28,11 @@ pub(crate) fn check_pair(
     problems: &mut Vec<Problem>,
 ) {
     if !(least <= low && low <= high && high <= most) {
-        let message = format!("expected two ascending {what} from {least} to {most}, found [{low}, {high}]");
+        let message = format!(
+            "expected two ascending {what} from {least} to {most}, found [{}, {}]",
+            number(low),
+            number(high)
+        );
         problems.push(Problem::new(name, message));
     }
 }

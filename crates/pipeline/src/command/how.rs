@@ -57,7 +57,7 @@ impl How {
         let plan = plan.map_err(|error| stop(&error, &interrupt))?;
         match Style::choose(self.quiet, self.json, screen) {
             Style::Quiet => {}
-            Style::Json => screen.json(&serde_json::json!(Announcement::new(&plan, &options))),
+            Style::Json => screen.json(&serde_json::json!(Announcement::new(&plan, &options, &job.files))),
             Style::Bars | Style::Lines => screen.line(&header.announcement(&plan)),
         }
         Ok(plan.to_run())
@@ -108,6 +108,7 @@ pub(super) fn telling(
     outcome
 }
 
+/// What the first line about a job says.
 pub(super) fn header(job: &Job, options: &RunOptions) -> Header {
     Header {
         config: job.name.clone(),

@@ -14,6 +14,7 @@ mod report;
 mod run;
 mod runs;
 mod sample_data;
+mod schema;
 mod stages;
 mod status;
 mod store_folder;
@@ -34,13 +35,14 @@ use interrupt::Interrupt;
 
 /// From a folder of labelled photos to a classifier you can trust, in stages that are cached by content.
 #[derive(Debug, Parser)]
-#[command(name = "pipeline", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "pipeline", version, after_help = AFTER_HELP, max_term_width = 100)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 a stage or a download failed, 2 the config or the arguments are wrong, \
+const AFTER_HELP: &str = "Examples:\n  pipeline run configs/dogscats.yaml\n  pipeline help run\n\n\
+Exit codes: 0 done, 1 a stage or a download failed, 2 the config or the arguments are wrong, \
 3 `run --dry-run --check` found something to run, 4 a lock is held, 5 `verify` found damage, 130 and 143 interrupted.";
 
 #[derive(Debug, Subcommand)]
@@ -53,6 +55,7 @@ enum Command {
     Report(report::Arguments),
     Validate(validate::Arguments),
     Stages(stages::Arguments),
+    Schema(schema::Arguments),
     SampleData(sample_data::Arguments),
     Runs(runs::Arguments),
     Diff(diff::Arguments),
@@ -89,6 +92,7 @@ pub fn main() -> ExitCode {
         Command::Status(arguments) => status::run(&arguments, &screen),
         Command::Validate(arguments) => validate::run(&arguments, &screen),
         Command::Stages(arguments) => stages::run(&arguments, &screen),
+        Command::Schema(arguments) => schema::run(&arguments, &screen),
         Command::SampleData(arguments) => sample_data::run(&arguments, &screen),
         Command::Runs(arguments) => runs::run(&arguments, &screen),
         Command::Diff(arguments) => diff::run(&arguments, &screen),
@@ -197,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn every_subcommand_and_argument_has_help_and_every_subcommand_an_example() {
+    fn every_argument_has_help_and_every_command_an_example_in_help_and_manual() {
         let mut left: Vec<(String, clap::Command)> = vec![(String::new(), Arguments::command())];
         let mut seen = 0;
         while let Some((above, command)) = left.pop() {
@@ -205,13 +209,16 @@ mod tests {
             left.extend(command.get_subcommands().map(|below| (format!("{name} "), below.clone())));
             seen += 1;
             assert!(command.get_about().is_some(), "{name}");
-            // Whoever asks for the help of `runs` is shown its subcommands.
-            let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            let is_group = command.has_subcommands();
-            let has_example = text.contains("Example") && text.contains(&format!("{name} "))
-                || text.contains(&format!("{name}\n"))
-                || text.ends_with(&name);
-            assert!(is_group || has_example, "{name}: {text}");
+            let has_example = |text: &str| {
+                let example = text.split_once("Example").map_or("", |(_, after)| after);
+                example.contains(&format!(" {name} ")) || example.lines().any(|line| line.trim() == name)
+            };
+            let help = command.clone().term_width(1_000).render_long_help().to_string();
+            assert!(has_example(&help), "{name}: {help}");
+            let mut page = vec![];
+            clap_mangen::Man::new(command.clone()).render(&mut page).unwrap();
+            let page = String::from_utf8(page).unwrap().replace("\\-", "-");
+            assert!(has_example(&page), "{name}: {page}");
             for argument in command.get_arguments() {
                 assert!(argument.get_help().is_some(), "{name} {}", argument.get_id());
             }

@@ -10,7 +10,7 @@ use super::job::{Folders, JobArguments};
 use super::{Stop, stop};
 use crate::terminal::{Screen, watch_plan, words};
 
-/// Show which stages are fresh, stale (and why) or missing
+/// Show which stages are fresh, stale (and why) or missing, and which files that was read from
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: pipeline status configs/dogscats.yaml --set head.lr=0.003\n\n\
     A stage is\n  \
@@ -42,8 +42,12 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
         drop(watched);
         let plan = plan.map_err(|error| stop(&error, &interrupt))?;
         match arguments.json {
-            true => screen.json(&serde_json::json!(Announcement::new(&plan, &options))),
-            false => show(&plan, screen),
+            true => screen.json(&serde_json::json!(Announcement::new(&plan, &options, &job.files))),
+            false => {
+                screen.line(&header(&job, &options).line(&plan));
+                screen.line(&format!("{}\n", job.read()));
+                show(&plan, screen);
+            }
         }
         Ok(exit::DONE)
     })

@@ -24,5 +24,6 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
         names.len(),
         names.join(", ")
     ));
+    screen.line(&job.read());
     Ok(exit::DONE)
 }

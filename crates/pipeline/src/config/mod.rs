@@ -1,12 +1,14 @@
 //! From a YAML file to a checked graph of stages with every default filled in.
 //!
-//! Three files meet here: the config (one job: which pipeline, which photos, which numbers), the
-//! pipeline (a graph without numbers), and the stage kinds with their parameters. Nothing is run, and
-//! nothing but these files is looked at. What is wrong is reported all at once, each at its place.
+//! Three files meet here: the config (one job: which pipeline, which photos, which numbers; it may extend another,
+//! see [`layers`]), the pipeline (a graph without numbers), and the stage kinds with their parameters. Nothing is
+//! run, and nothing but these files is looked at. What is wrong is reported all at once, each at its place.
 
 mod error;
+mod layers;
 mod overrides;
 mod pipeline_file;
+mod schema;
 mod yaml;
 
 use std::path::{Path, PathBuf};
@@ -15,13 +17,14 @@ use pipeline_runner::graph::{Graph, GraphError, Node};
 use pipeline_stage::params::describe;
 use pipeline_stage::suggest::nearest;
 use pipeline_stage::{AnyStage, Problem};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 pub use error::{Located, Place};
+use layers::Layers;
 use overrides::Overrides;
 pub use pipeline_file::BUILT_IN;
 use pipeline_file::{PipelineFile, StageEntry};
-use yaml::Yaml;
+pub use schema::schema;
 
 /// Top-level keys of a config that are not names of stages.
 const RESERVED: &[&str] = &["pipeline", "seed", "extends", "executors"];
@@ -37,10 +40,20 @@ pub struct Job {
     pub root: PathBuf,
     /// The pipeline, for people: a path relative to the root where it lies there, or `quick, built in`.
     pub pipeline: String,
+    /// The files that were read: the config, what it extends, the pipeline where it is not built in.
+    pub files: Vec<PathBuf>,
     /// Seed of all random numbers.
     pub seed: u64,
     /// The stages.
     pub graph: Graph,
+}
+
+impl Job {
+    /// Which files were read: `read configs/mine.yaml, configs/base.yaml`.
+    pub fn read(&self) -> String {
+        let files: Vec<String> = self.files.iter().map(|file| file.display().to_string()).collect();
+        format!("read {}", files.join(", "))
+    }
 }
 
 /// Reads the config at `path` and what it names. `sets` are the `stage.param=value` of the command line.
@@ -49,10 +62,9 @@ pub struct Job {
 /// Everything that is wrong, in the order of reading.
 pub fn load(path: &Path, sets: &[String], kinds: &[&'static dyn AnyStage]) -> Result<Job, Vec<Located>> {
     let overrides = Overrides::parse(sets)?;
-    let config = Yaml::read(path)?;
     let root = project_root(path);
-    let top = top_level(&config)?;
-    let (pipeline_name, seed) = reserved_keys(&config, &top, &overrides)?;
+    let config = Layers::read(path, &root)?;
+    let (pipeline_name, seed) = reserved_keys(&config, &overrides)?;
     let key = ["pipeline".to_owned()];
     let pipeline_place = overrides.place(&key).unwrap_or_else(|| config.place(&key, false));
     let pipeline = PipelineFile::find(&pipeline_name, &root, &pipeline_place)?;
@@ -61,7 +73,7 @@ pub fn load(path: &Path, sets: &[String], kinds: &[&'static dyn AnyStage]) -> Re
     let mut nodes = Vec::new();
     let mut faults = Vec::new();
     for entry in &pipeline.stages {
-        match node(entry, &config, &top, &overrides, &pipeline, kinds) {
+        match node(entry, &config, &overrides, &pipeline, kinds) {
             Ok(node) => nodes.push(node),
             Err(more) => faults.extend(more),
         }
@@ -71,6 +83,8 @@ pub fn load(path: &Path, sets: &[String], kinds: &[&'static dyn AnyStage]) -> Re
     }
     let graph = Graph::new(nodes).map_err(|e| vec![graph_fault(&pipeline, e)])?;
     let name = path.file_stem().map_or_else(|| "config".to_owned(), |s| s.to_string_lossy().into_owned());
+    let own = (!pipeline.built_in).then_some(pipeline.yaml.label.as_path());
+    let files = config.labels().chain(own).map(Path::to_owned).collect();
     let pipeline = match pipeline.built_in {
         true => format!("{pipeline_name}, built in"),
         false => {
@@ -79,7 +93,7 @@ pub fn load(path: &Path, sets: &[String], kinds: &[&'static dyn AnyStage]) -> Re
             absolute.strip_prefix(&root).unwrap_or(label).display().to_string()
         }
     };
-    Ok(Job { name, root, pipeline, seed, graph })
+    Ok(Job { name, root, pipeline, files, seed, graph })
 }
 
 /// The nearest folder above the config that has `pipelines/`, else the config's own folder.
@@ -93,35 +107,18 @@ fn project_root(config: &Path) -> PathBuf {
     found.map_or(absolute.clone(), Path::to_path_buf)
 }
 
-fn top_level(config: &Yaml) -> Result<Map<String, Value>, Vec<Located>> {
-    match &config.value {
-        Value::Object(map) => Ok(map.clone()),
-        Value::Null => Ok(Map::new()),
-        other => {
-            let message = format!("expected a map with the key `pipeline`, found {}", describe(other));
-            Err(vec![Located::new(config.place(&[], false), message, None)])
-        }
-    }
-}
-
-fn reserved_keys(
-    config: &Yaml,
-    top: &Map<String, Value>,
-    overrides: &Overrides,
-) -> Result<(String, u64), Vec<Located>> {
+fn reserved_keys(config: &Layers, overrides: &Overrides) -> Result<(String, u64), Vec<Located>> {
     let mut faults = Vec::new();
     let mut fault = |key: &str, at_key: bool, message: String, hint: Option<&str>| {
         let place =
             overrides.place(&[key.to_owned()]).unwrap_or_else(|| config.place(&[key.to_owned()], at_key));
         faults.push(Located::new(place, message, hint.map(str::to_owned)));
     };
-    for key in ["extends", "executors"] {
-        if top.contains_key(key) {
-            let message = format!("`{key}` is a reserved key that this version does not support");
-            fault(key, true, message, Some("remove it"));
-        }
+    if config.top.contains_key("executors") {
+        let message = "`executors` is a reserved key that this version does not support".to_owned();
+        fault("executors", true, message, Some("remove it"));
     }
-    let value = |key: &str| overrides.top(key).or_else(|| top.get(key));
+    let value = |key: &str| overrides.top(key).or_else(|| config.top.get(key));
     let pipeline = match value("pipeline") {
         Some(Value::String(name)) => name.clone(),
         Some(other) => {
@@ -130,6 +127,16 @@ fn reserved_keys(
                 false,
                 format!("`pipeline`: expected the name of a pipeline, found {}", describe(other)),
                 None,
+            );
+            String::new()
+        }
+        None if config.top.len() == 1 && config.top.contains_key("stages") => {
+            let message = "expected a config, found a pipeline".to_owned();
+            fault(
+                "pipeline",
+                false,
+                message,
+                Some("give a config, which names the pipeline and its numbers"),
             );
             String::new()
         }
@@ -160,7 +167,7 @@ fn reserved_keys(
 
 /// Every other top-level key, and every override, must name a stage of the pipeline.
 fn check_stage_names(
-    config: &Yaml,
+    config: &Layers,
     overrides: &Overrides,
     pipeline: &PipelineFile,
 ) -> Result<(), Vec<Located>> {
@@ -171,14 +178,14 @@ fn check_stage_names(
             let message = format!(
                 "unknown key `{name}`: {} has no such stage\nexpected one of: {}",
                 pipeline.yaml.label.display(),
-                RESERVED[..2].iter().chain(&known).copied().collect::<Vec<_>>().join(", ")
+                RESERVED[..3].iter().chain(&known).copied().collect::<Vec<_>>().join(", ")
             );
             let hint = nearest(name, known.iter().copied()).map(|n| format!("did you mean `{n}`?"));
             faults.push(Located::new(place, message, hint));
         }
     };
-    for name in config.keys_in_order(&[]) {
-        check(&name, config.place(std::slice::from_ref(&name), true));
+    for (name, place) in config.top_keys() {
+        check(&name, place);
     }
     for (name, place) in overrides.stages() {
         check(name, place);
@@ -189,22 +196,15 @@ fn check_stage_names(
 /// One stage of the pipeline with its resolved parameters.
 fn node(
     entry: &StageEntry,
-    config: &Yaml,
-    top: &Map<String, Value>,
+    config: &Layers,
     overrides: &Overrides,
     pipeline: &PipelineFile,
     kinds: &[&'static dyn AnyStage],
 ) -> Result<Node, Vec<Located>> {
-    let in_pipeline = |tail: &str, at_key| {
-        pipeline.yaml.place(&["stages".to_owned(), entry.name.clone(), tail.to_owned()], at_key)
-    };
     let Some(&stage) = kinds.iter().find(|k| k.kind() == entry.kind) else {
-        let known: Vec<&str> = kinds.iter().map(|k| k.kind()).collect();
-        let message = format!("unknown stage kind `{}`\nexpected one of: {}", entry.kind, known.join(", "));
-        let hint = nearest(&entry.kind, known).map(|n| format!("did you mean `{n}`?"));
-        return Err(vec![Located::new(in_pipeline("kind", false), message, hint)]);
+        return Err(vec![unknown_kind(pipeline, entry, kinds)]);
     };
-    let given = top.get(&entry.name).unwrap_or(&Value::Null);
+    let given = config.top.get(&entry.name).unwrap_or(&Value::Null);
     let given = overrides.apply(&entry.name, given, stage)?;
     let place_all = |problems: Vec<Problem>| {
         let place = |p: &Problem| {
@@ -213,19 +213,26 @@ fn node(
             let at_key = p.at_key || p.path.is_empty();
             overrides.place(&path).unwrap_or_else(|| match config.place(&path, at_key) {
                 // The config does not mention the stage at all.
-                Place::File(_) if !top.contains_key(&entry.name) => config.place(&[], true),
+                Place::File(_) if !config.top.contains_key(&entry.name) => config.place(&[], true),
                 place => place,
             })
         };
         problems.iter().map(|p| located(entry, place(p), p)).collect::<Vec<_>>()
     };
     let params = stage.resolve(&given).map_err(place_all)?;
-    let inputs: Vec<&str> = entry.inputs.keys().map(String::as_str).collect();
-    let problems = stage.check_inputs(&params, &inputs);
+    let problems = stage.check_inputs(&params, &entry.inputs);
     if !problems.is_empty() {
         return Err(place_all(problems));
     }
     Ok(Node { name: entry.name.clone(), stage, params, inputs: entry.inputs.clone() })
+}
+
+fn unknown_kind(pipeline: &PipelineFile, stage: &StageEntry, kinds: &[&'static dyn AnyStage]) -> Located {
+    let known: Vec<&str> = kinds.iter().map(|k| k.kind()).collect();
+    let message = format!("unknown stage kind `{}`\nexpected one of: {}", stage.kind, known.join(", "));
+    let hint = nearest(&stage.kind, known).map(|n| format!("did you mean `{n}`?"));
+    let path = ["stages".to_owned(), stage.name.clone(), "kind".to_owned()];
+    Located::new(pipeline.yaml.place(&path, false), message, hint)
 }
 
 /// Adds the stage's name to a problem, as `head.lr` for values, "in stage `head`" for its own keys, and "in

@@ -70,7 +70,7 @@ impl PipelineFile {
     }
 
     /// The names that [`PipelineFile::find`] would find, sorted.
-    fn known_names(root: &Path) -> Vec<String> {
+    pub(crate) fn known_names(root: &Path) -> Vec<String> {
         let mut names: Vec<String> = BUILT_IN.iter().map(|(n, _)| (*n).to_owned()).collect();
         if let Ok(entries) = fs_err::read_dir(root.join("pipelines")) {
             names.extend(
@@ -115,7 +115,7 @@ impl PipelineFile {
 }
 
 /// `path` as people write it: relative to the current folder where it is below it.
-fn nearby(path: &Path) -> PathBuf {
+pub(crate) fn nearby(path: &Path) -> PathBuf {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(here).unwrap_or(path).to_owned()
 }

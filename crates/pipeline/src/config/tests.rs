@@ -3,18 +3,24 @@
 use super::*;
 use crate::stages::STAGES;
 
+mod extends;
+
 /// A project with `pipelines/p.yaml` and `configs/c.yaml` in a temporary folder.
 struct Project(tempfile::TempDir);
 
 impl Project {
     fn new(pipeline: &str, config: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        for (name, text) in [("pipelines/p.yaml", pipeline), ("configs/c.yaml", config)] {
-            let path = dir.path().join(name);
-            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-            fs_err::write(path, text).unwrap();
-        }
-        Project(dir)
+        let project = Project(dir);
+        project.write("pipelines/p.yaml", pipeline);
+        project.write("configs/c.yaml", config);
+        project
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.0.path().join(name);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, text).unwrap();
     }
 
     fn load(&self, sets: &[&str]) -> Result<Job, Vec<String>> {
@@ -104,7 +110,7 @@ fn an_unknown_top_level_key_lists_the_stages() {
     assert_eq!(
         faults("pipeline: p\ningest: { root: photos }\nhaed: { lr: 1 }\n"),
         ["configs/c.yaml:3:1: unknown key `haed`: pipelines/p.yaml has no such stage\n\
-          expected one of: pipeline, seed, ingest, backbone, precompute, head\nhint: did you mean `head`?"]
+          expected one of: pipeline, seed, extends, ingest, backbone, precompute, head\nhint: did you mean `head`?"]
     );
 }
 
@@ -143,10 +149,35 @@ fn a_missing_or_wrong_pipeline_or_seed_is_named() {
         ]
     );
     assert_eq!(
-        faults("pipeline: p\nextends: base.yaml\n"),
+        faults("pipeline: p\nexecutors: {}\n"),
         [
-            "configs/c.yaml:2:1: `extends` is a reserved key that this version does not support\nhint: remove it"
+            "configs/c.yaml:2:1: `executors` is a reserved key that this version does not support\nhint: remove it"
         ]
+    );
+}
+
+#[test]
+fn a_pipeline_in_the_place_of_a_config_is_called_so() {
+    assert_eq!(
+        faults(PIPELINE),
+        [
+            "configs/c.yaml: expected a config, found a pipeline\nhint: give a config, which names the pipeline and its numbers"
+        ]
+    );
+}
+
+#[test]
+fn all_wrong_values_of_a_stage_are_told_at_once_and_long_numbers_are_short() {
+    assert_eq!(
+        faults("pipeline: p\ningest: { root: photos }\nhead: { lr: fast, epochs: 0.5 }\n"),
+        [
+            "configs/c.yaml:3:27: `head.epochs`: expected a whole number from 1 to 10000, found the number 0.5",
+            "configs/c.yaml:3:13: `head.lr`: expected a number, a list or a map, found the text `fast`",
+        ]
+    );
+    assert_eq!(
+        faults("pipeline: p\ningest: { root: photos }\nhead: { momentum: 1e308 }\n"),
+        ["configs/c.yaml:3:19: `head.momentum`: expected 0 to below 1, found 1e308"]
     );
 }
 
@@ -172,6 +203,11 @@ fn what_a_stage_cannot_do_with_its_inputs_is_told_before_anything_runs() {
     let fault = evaluate("features: precompute, ", "evaluate: { tta: 4 }\n");
     let start = "configs/c.yaml:3:18: `evaluate.tta`: `tta: 4` needs photos and the training policy";
     assert!(fault.starts_with(start), "{fault}");
+    assert_eq!(
+        evaluate("features: precompute, ", "evaluate: { report_model: haed }\n"),
+        "configs/c.yaml:3:27: `evaluate.report_model`: cannot detail the model `haed`: the models are head\n\
+         hint: did you mean `head`? left out, `head` is detailed"
+    );
 }
 
 #[test]

@@ -101,6 +101,11 @@ impl Yaml {
         }
     }
 
+    /// Whether the file has an entry at `path`.
+    pub(crate) fn has(&self, path: &[String]) -> bool {
+        self.index.contains_key(path)
+    }
+
     /// The keys of the map at `path`, in the order of the file.
     pub(crate) fn keys_in_order(&self, path: &[String]) -> Vec<String> {
         let mut keys: Vec<(&Mark, &String)> = self

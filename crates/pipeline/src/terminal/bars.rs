@@ -105,7 +105,7 @@ impl Observer for Bars<'_> {
     }
     fn planned(&self, plan: &Plan) {
         self.clear();
-        self.line(&self.header.line(plan));
+        self.line(&format!("{}\n", self.header.line(plan)));
     }
     fn stage_started(&self, name: &str, _reason: &str) {
         let mut running = self.running.lock().unwrap_or_else(|poisoned| poisoned.into_inner());

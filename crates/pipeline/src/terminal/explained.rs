@@ -33,11 +33,16 @@ pub(crate) fn text(told: &Explanation) -> String {
         _ => "← changed",
     };
     let rows = rows(&told.parts, mark);
-    let width = |column: fn(&Row) -> &String| rows.iter().map(|row| column(row).chars().count()).max();
-    let (label, value) = (width(|row| &row.label).unwrap_or(0), width(|row| &row.value).unwrap_or(0));
+    let label = width(&rows, |row| Some(&row.label));
+    let value = width(&rows, |row| (!row.note.is_empty()).then_some(&row.value));
     let line = |row: &Row| format!("  {:<label$}   {:<value$}   {}", row.label, row.value, row.note);
     lines.extend(rows.iter().map(|row| line(row).trim_end().to_owned()));
     lines.join("\n")
+}
+
+/// The most letters in a column, of the rows that count.
+fn width(rows: &[Row], column: impl Fn(&Row) -> Option<&String>) -> usize {
+    rows.iter().filter_map(|row| Some(column(row)?.chars().count())).max().unwrap_or(0)
 }
 
 struct Row {
@@ -63,6 +68,12 @@ fn rows(parts: &[Part], mark: &str) -> Vec<Row> {
             let note = [note(part), if part.first { mark.to_owned() } else { String::new() }];
             let note = note.iter().filter(|text| !text.is_empty()).cloned().collect::<Vec<_>>().join("  ");
             rows.push(Row { label, value: value(part), note });
+            let named = part.tree.iter().flat_map(|tree| &tree.some).map(ToString::to_string);
+            let left_out = part.tree.as_ref().map_or(0, |tree| tree.count() - tree.some.len() as u64);
+            let more = (left_out > 0).then(|| format!("and {} more files", words::count(left_out)));
+            let below =
+                |value| Row { label: String::new(), value: format!("  {value}"), note: String::new() };
+            rows.extend(named.chain(more).map(below));
         }
         if !more.is_empty() {
             let changed = more.iter().filter(|part| part.standing == Standing::Changed).count() as u64;
@@ -143,7 +154,11 @@ fn note(part: &Part) -> String {
         (_, _, Standing::Open) => "(it is not ready)".to_owned(),
         (_, Some(file), Standing::Unchanged) => format!("({file} of {stage}, unchanged)"),
         (_, Some(file), _) => format!("({file} of {stage})"),
-        (PartKind::Source, _, Standing::Changed) => "(its content differs)".to_owned(),
+        (PartKind::Source, _, Standing::Changed) => match &part.tree {
+            Some(tree) if tree.count() > 1 => format!("({tree})"),
+            Some(_) => String::new(),
+            None => "(its content differs)".to_owned(),
+        },
         (PartKind::Source, _, Standing::Unchanged) => "(unchanged)".to_owned(),
         _ => String::new(),
     }
@@ -152,6 +167,7 @@ fn note(part: &Part) -> String {
 #[cfg(test)]
 mod tests {
     use pipeline_runner::explain::Old;
+    use pipeline_runner::tree_change::{FileChange, TreeChange};
     use pipeline_stage::Digest;
     use serde_json::json;
 
@@ -169,6 +185,7 @@ mod tests {
             old,
             new,
             standing,
+            tree: None,
             first: false,
         }
     }
@@ -220,6 +237,37 @@ mod tests {
   source photos    aaaaaaaa… → bbbbbbbb…   (its content differs)
   input backbone   not known yet           (backbone must run first)
   input features   17762fdd…               (0.parquet of precompute, unchanged)"
+        );
+    }
+
+    #[test]
+    fn what_became_of_the_files_of_a_folder_stands_below_it() {
+        let change = |path: &str, old, new| FileChange {
+            path: path.to_owned(),
+            old_size_bytes: old,
+            new_size_bytes: new,
+        };
+        let mut photos = part(PartKind::Source, Some("photos"), json!("a".repeat(64)), json!("b".repeat(64)));
+        photos.first = true;
+        let mut tree = TreeChange { changed: 1, ..TreeChange::default() };
+        tree.some = vec![change("train/cats/cat.12.jpg", Some(3), Some(3))];
+        photos.tree = Some(tree.clone());
+        let one = told(vec![part(PartKind::Version, None, json!(1), json!(1)), photos.clone()]);
+        assert_eq!(
+            text(&one).split_once('\n').unwrap().1,
+            "  kind version    1
+  source photos   aaaaaaaa… → bbbbbbbb…   ← stale
+                    train/cats/cat.12.jpg: other bytes, same size"
+        );
+        tree.added = 1_200;
+        tree.some.push(change("train/cats/cat.2.jpg", None, Some(3)));
+        photos.tree = Some(tree);
+        assert_eq!(
+            text(&told(vec![photos])).split_once('\n').unwrap().1,
+            "  source photos   aaaaaaaa… → bbbbbbbb…   (1 file changed, 1,200 added)  ← stale
+                    train/cats/cat.12.jpg: other bytes, same size
+                    train/cats/cat.2.jpg: added
+                    and 1,199 more files"
         );
     }
 

@@ -98,7 +98,7 @@ impl Observer for Lines<'_> {
         self.event(stage, event);
     }
     fn planned(&self, plan: &Plan) {
-        self.screen.line(&self.header.line(plan));
+        self.screen.line(&format!("{}\n", self.header.line(plan)));
     }
     fn stage_event(&self, name: &str, event: &Event) {
         self.event(name, event);

@@ -62,19 +62,21 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    fn line(&self, plan: &Plan) -> String {
+    /// `c: 6 stages, 4 fresh, 1 to run, 1 depends on it   (quick, built in, seed 42, cpu, 2 threads)`
+    pub(crate) fn line(&self, plan: &Plan) -> String {
         let Header { config, pipeline, seed, device, threads, .. } = self;
-        let (all, fresh, to_run) = (plan.stages.len(), plan.fresh(), plan.to_run());
+        let (all, fresh) = (plan.stages.len(), plan.fresh());
+        let to_run = to_run(plan.to_run() - plan.depending(), plan.depending());
         let threads = if *threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
         format!(
-            "{config}: {all} stages, {fresh} fresh, {to_run} to run   ({pipeline}, seed {seed}, {device}, {threads})\n"
+            "{config}: {all} stages, {fresh} fresh, {to_run}   ({pipeline}, seed {seed}, {device}, {threads})"
         )
     }
 
     /// What a run would do: the first line, then one for each stage with the action and why.
     pub(crate) fn announcement(&self, plan: &Plan) -> String {
         let width = self.width;
-        let mut lines = vec![self.line(plan)];
+        let mut lines = vec![self.line(plan), String::new()];
         for stage in &plan.stages {
             let why = match stage.action {
                 Action::Use | Action::Run | Action::Decide | Action::Fail => stage.state.to_string(),
@@ -123,6 +125,16 @@ impl Header {
 
     fn shown(&self, path: &Path) -> String {
         path.strip_prefix(&self.folder).unwrap_or(path).display().to_string()
+    }
+}
+
+/// `1 to run, 3 depend on it`: a stage that depends on others may turn out fresh once they are done.
+fn to_run(certain: usize, depending: usize) -> String {
+    let depend = if depending == 1 { "depends" } else { "depend" };
+    let them = if certain == 1 { "it" } else { "them" };
+    match depending {
+        0 => format!("{certain} to run"),
+        _ => format!("{certain} to run, {depending} {depend} on {them}"),
     }
 }
 
@@ -191,10 +203,18 @@ mod tests {
         let plan = Plan { stages: vec![stage(Action::Run), stage(Action::Skip)] };
         assert_eq!(
             header().line(&plan),
-            "c: 2 stages, 0 fresh, 1 to run   (pipelines/quick.yaml, seed 42, cpu, 2 threads)\n"
+            "c: 2 stages, 0 fresh, 1 to run   (pipelines/quick.yaml, seed 42, cpu, 2 threads)"
         );
         let one = Header { threads: 1, ..header() };
-        assert!(one.line(&plan).ends_with(", 1 thread)\n"));
+        assert!(one.line(&plan).ends_with(", 1 thread)"));
+    }
+
+    #[test]
+    fn what_only_depends_on_others_is_not_said_to_run() {
+        assert_eq!(to_run(0, 0), "0 to run");
+        assert_eq!(to_run(1, 1), "1 to run, 1 depends on it");
+        assert_eq!(to_run(1, 3), "1 to run, 3 depend on it");
+        assert_eq!(to_run(2, 1), "2 to run, 1 depends on them");
     }
 
     #[test]
@@ -219,7 +239,7 @@ mod tests {
         let text = Header { width: 2, ..header() }.announcement(&plan);
         assert_eq!(
             text,
-            "c: 4 stages, 0 fresh, 3 to run   (pipelines/quick.yaml, seed 42, cpu, 2 threads)
+            "c: 4 stages, 0 fresh, 2 to run, 1 depends on them   (pipelines/quick.yaml, seed 42, cpu, 2 threads)
 
   a    run      missing (no artifact yet)
   b    decide   depends on a

@@ -166,7 +166,7 @@ fn apply(change: &Change, project: &Project, specs: &mut [Spec], source: &mut St
 
 /// What `run` did is what `planned`, also in its JSON form, announced.
 fn assert_kept(planned: &Plan, options: &RunOptions, report: &RunReport) {
-    let announced = serde_json::to_value(Announcement::new(planned, options)).unwrap();
+    let announced = serde_json::to_value(Announcement::new(planned, options, &[])).unwrap();
     for (place, (stage, done)) in planned.stages.iter().zip(&report.stages).enumerate() {
         let announced = &announced["stages"][place];
         assert_eq!(announced["stage"], done.name);

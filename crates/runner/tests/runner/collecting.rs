@@ -214,8 +214,13 @@ fn a_zip_stays_unpacked_as_long_as_an_artifact_was_made_from_it() {
     let reading = |path: &str| vec![crate::project::read_from(json!({"path": path}))];
     project.run(reading("one.zip"));
     project.run(reading("two.zip"));
-    assert_eq!(project.in_store("sources").len(), 2);
+    assert_eq!((project.in_store("sources").len(), project.in_store("trees").len()), (2, 2));
     assert_eq!(words(&collect(&project)).iter().filter(|word| word.starts_with("unpacked zip")).count(), 1);
+    assert_eq!(
+        project.in_store("trees").len(),
+        1,
+        "lists of files go with the last artifact that was made from them"
+    );
     fresh(&project, reading("two.zip"));
     assert_eq!(outcomes(&project.run(reading("one.zip"))), ["read ran"]);
 }
@@ -310,6 +315,7 @@ fn after_a_kill_nothing_is_orphaned_and_what_was_done_stays() {
     for path in [
         format!("partial/join/{key}/checkpoint"),
         "memo/.tmpabc".into(),
+        "trees/.tmpabc".into(),
         "reports/.tmpabc".into(),
         "reports/kept.html".into(),
         format!("runs/{run}/.tmpabc"),

@@ -80,12 +80,18 @@ fn a_replaced_file_of_the_same_name_and_size_is_a_changed_source() {
     let file = fs_err::OpenOptions::new().append(true).open(&path).unwrap();
     file.file().set_modified(SystemTime::now() + Duration::from_secs(5)).unwrap();
     let told = project.explain(chain(), "read", None);
-    assert_eq!(told.headline, "read is stale because the content of its source folder changed");
+    assert_eq!(
+        told.headline,
+        "read is stale because the content of its source folder changed (a.txt: other bytes, same size)"
+    );
     let told = project.explain(chain(), "last", None);
     assert_eq!(told.headline, "last depends on middle");
     assert_eq!(
         told.upstream,
-        ["middle depends on read", "read is stale because the content of its source folder changed"]
+        [
+            "middle depends on read",
+            "read is stale because the content of its source folder changed (a.txt: other bytes, same size)"
+        ]
     );
     assert_eq!(lines(&told)[3..], ["input texts [\"middle\"]", "input texts middle open"]);
     assert_eq!(told.key, None);
@@ -129,7 +135,7 @@ fn a_changed_input_is_traced_to_what_changed_it_through_all_stages_upstream() {
         told.upstream,
         [
             "middle has another text.txt because its input texts changed (text.txt of read)",
-            "read has another text.txt because the content of its source folder changed"
+            "read has another text.txt because the content of its source folder changed (a.txt: other bytes, same size)"
         ]
     );
     let changed =
@@ -269,4 +275,50 @@ fn an_unknown_stage_gets_a_suggestion() {
     let error = project.try_explain(chain(), "midle", None).unwrap_err();
     assert_eq!(error.to_string(), "unknown stage `midle` for `explain`, expected one of: read, middle, last");
     assert_eq!(error.hint().unwrap(), "did you mean `middle`?");
+}
+
+#[test]
+fn the_files_of_a_folder_that_were_added_removed_and_changed_are_named() {
+    let project = Project::new();
+    project.write("texts/c.txt", "three");
+    project.run(chain());
+    project.write("texts/a.txt", "ONE ");
+    project.write("texts/b/d.txt", "new");
+    fs_err::remove_file(project.path("texts/c.txt")).unwrap();
+    let told = project.explain(chain(), "read", None);
+    let source = told.parts.iter().find(|part| part.tree.is_some()).unwrap();
+    let tree = source.tree.as_ref().unwrap();
+    assert_eq!(tree.to_string(), "1 file changed, 1 added, 1 removed");
+    let named: Vec<String> = tree.some.iter().map(ToString::to_string).collect();
+    assert_eq!(named, ["a.txt: other bytes, same size", "b/d.txt: added", "c.txt: removed"]);
+    assert_eq!(serde_json::to_value(source).unwrap()["tree"]["some"][1]["new_size_bytes"], 3);
+    assert!(told.headline.ends_with("changed (1 file changed, 1 added, 1 removed)"), "{}", told.headline);
+
+    // A store of an earlier version has no lists of files: less is said, nothing is made up.
+    fs_err::remove_dir_all(project.path(".pipeline/trees")).unwrap();
+    let told = project.explain(chain(), "read", None);
+    assert_eq!(told.headline, "read is stale because the content of its source folder changed");
+}
+
+#[test]
+fn the_list_of_a_folders_files_is_written_once_and_by_runs_only() {
+    let project = Project::new();
+    project.explain(chain(), "read", None);
+    assert!(project.in_store("trees").is_empty());
+    project.run(chain());
+    let first = project.in_store("trees");
+    assert_eq!(first.len(), 1);
+    let look = || {
+        use std::os::unix::fs::MetadataExt;
+        let found = fs_err::metadata(project.path(".pipeline/trees").join(&first[0])).unwrap();
+        (found.ino(), found.mtime_nsec(), found.ctime_nsec())
+    };
+    let before = look();
+    project.run(chain());
+    assert_eq!(look(), before, "an unchanged run writes it again");
+    project.write("texts/a.txt", "ONE ");
+    project.explain(chain(), "read", None);
+    assert_eq!(project.in_store("trees"), first);
+    project.run(chain());
+    assert_eq!(project.in_store("trees").len(), 2);
 }

@@ -63,6 +63,9 @@ enum Side {
 struct Many {
     #[serde(default)]
     count: u32,
+    #[serde(default = "least_size")]
+    #[schemars(range(min = 32, max = 1024))]
+    size: u32,
     #[serde(default)]
     sides: Vec<Side>,
     #[serde(default)]
@@ -73,6 +76,9 @@ struct Many {
     pair: [f64; 2],
     #[serde(default)]
     toy: Option<Toy>,
+}
+fn least_size() -> u32 {
+    32
 }
 impl Parameters for Many {
     fn check(&self, _: &mut Vec<Problem>) {}
@@ -87,6 +93,9 @@ fn wrong_values_are_described_in_the_words_of_a_config() {
     let whole = "count: expected a whole number from 0 to 4294967295, found";
     assert_eq!(fault(json!({"count": -1})), format!("{whole} the number -1"));
     assert_eq!(fault(json!({"count": 1.5})), format!("{whole} the number 1.5"));
+    // With a range of its own that one is told.
+    let size = "size: expected a whole number from 32 to 1024, found the number -1";
+    assert_eq!(fault(json!({"size": -1})), size);
     assert_eq!(fault(json!({"sides": "left"})), "sides: expected a list, found the text `left`");
     assert_eq!(
         fault(json!({"sides": ["left", "up"]})),
@@ -97,6 +106,25 @@ fn wrong_values_are_described_in_the_words_of_a_config() {
     assert_eq!(fault(json!({"pair": 3})), "pair: expected a list, found the number 3");
     assert_eq!(fault(json!({"toy": [0.1, "a"]})), "toy: expected a map, found a list");
     assert_eq!(fault(json!({"on": "yes"})), "on: expected true or false, found the text `yes`");
+}
+
+#[test]
+fn all_values_that_cannot_be_read_are_told_at_once() {
+    let problems =
+        parse::<Many>(&json!({"count": -1, "sides": ["left", 3], "on": true, "pair": 3})).unwrap_err();
+    let faults: Vec<String> =
+        problems.iter().map(|p| format!("{}: {}", p.path.join("."), p.message)).collect();
+    assert_eq!(
+        faults,
+        [
+            "count: expected a whole number from 0 to 4294967295, found the number -1",
+            "pair: expected a list, found the number 3",
+            "sides.1: expected one of left, right, found the number 3",
+        ]
+    );
+    // Without what is required nothing can be tried.
+    let problems = parse::<Toy>(&json!({"root": 3, "lr": "fast"})).unwrap_err();
+    assert_eq!(problems.len(), 1, "{problems:?}");
 }
 
 /// One rate, one for each, or one by name.
