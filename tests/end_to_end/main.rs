@@ -8,6 +8,7 @@
 //! - `storing`: what is in the store: `verify`, `gc`, `runs`, `diff`, `graph`.
 //! - `watching`: a run's record, shown.
 //! - `reporting`: what was evaluated, shown and compared.
+//! - `sweeping`: every combination of some parameters' values, and the table of them.
 //! - `lesson`: the whole lesson: three trainings, and the learning-rate finder.
 //! - `photos`: on the photos beside the project, where they are.
 
@@ -22,6 +23,7 @@ mod lesson;
 mod photos;
 mod reporting;
 mod storing;
+mod sweeping;
 mod watching;
 
 use pipeline_nn::{Device, backbones, weights};

@@ -5,6 +5,7 @@
 //! nothing but these files is looked at. What is wrong is reported all at once, each at its place.
 
 mod error;
+pub(crate) mod flow;
 mod overrides;
 mod pipeline_file;
 mod yaml;
@@ -18,7 +19,7 @@ use pipeline_stage::{AnyStage, Problem};
 use serde_json::{Map, Value};
 
 pub use error::{Located, Place};
-use overrides::Overrides;
+pub(crate) use overrides::{Overrides, assignment};
 pub use pipeline_file::BUILT_IN;
 use pipeline_file::{PipelineFile, StageEntry};
 use yaml::Yaml;
@@ -48,20 +49,28 @@ pub struct Job {
 /// # Errors
 /// Everything that is wrong, in the order of reading.
 pub fn load(path: &Path, sets: &[String], kinds: &[&'static dyn AnyStage]) -> Result<Job, Vec<Located>> {
-    let overrides = Overrides::parse(sets)?;
+    load_with(path, &Overrides::parse(sets)?, kinds)
+}
+
+/// [`load`] with overrides that are parsed already.
+pub(crate) fn load_with(
+    path: &Path,
+    overrides: &Overrides,
+    kinds: &[&'static dyn AnyStage],
+) -> Result<Job, Vec<Located>> {
     let config = Yaml::read(path)?;
     let root = project_root(path);
     let top = top_level(&config)?;
-    let (pipeline_name, seed) = reserved_keys(&config, &top, &overrides)?;
+    let (pipeline_name, seed) = reserved_keys(&config, &top, overrides)?;
     let key = ["pipeline".to_owned()];
     let pipeline_place = overrides.place(&key).unwrap_or_else(|| config.place(&key, false));
     let pipeline = PipelineFile::find(&pipeline_name, &root, &pipeline_place)?;
-    check_stage_names(&config, &overrides, &pipeline)?;
+    check_stage_names(&config, overrides, &pipeline)?;
 
     let mut nodes = Vec::new();
     let mut faults = Vec::new();
     for entry in &pipeline.stages {
-        match node(entry, &config, &top, &overrides, &pipeline, kinds) {
+        match node(entry, &config, &top, overrides, &pipeline, kinds) {
             Ok(node) => nodes.push(node),
             Err(more) => faults.extend(more),
         }
