@@ -34,7 +34,8 @@ mod tests {
     fn what_is_written_is_read_as_the_same_value() {
         let values = [
             (json!(0.003), "0.003"),
-            (json!(1e-5), "1e-5"),
+            (json!(1e-5), "0.00001"),
+            (json!(1e-20), "1e-20"),
             (json!(42), "42"),
             (json!(u64::MAX), "18446744073709551615"),
             (json!(1.0), "1.0"),
