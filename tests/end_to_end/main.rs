@@ -11,6 +11,7 @@
 //! - `reporting`: what was evaluated, shown and compared.
 //! - `starting`: what is loaded when the command starts.
 //! - `schema`: the JSON schema of configs, with a validator in Python.
+//! - `sweeping`: every combination of some parameters' values, and the table of them.
 //! - `lesson`: the whole lesson: three trainings, and the learning-rate finder.
 //! - `photos`: on the photos beside the project, where they are.
 
@@ -28,6 +29,7 @@ mod side_by_side;
 mod starting;
 mod schema;
 mod storing;
+mod sweeping;
 mod watching;
 
 use pipeline_nn::{Device, backbones, weights};

@@ -22,6 +22,12 @@ pub(crate) fn stamp(unix_seconds: u64) -> String {
     format(unix_seconds, "%Y%m%dT%H%M%SZ", TimeZone::UTC)
 }
 
+/// `20261125T045500Z-0a1b2c3d`: the name of what begins now. Two may begin in one second, and in one process.
+pub(crate) fn new_name() -> String {
+    let id = unix_nanoseconds() as u32 ^ std::process::id().rotate_left(16);
+    format!("{}-{id:08x}", stamp(unix_seconds()))
+}
+
 /// `14:02:11`, in the machine's time zone.
 pub(crate) fn time_of_day(unix_seconds: u64) -> String {
     format(unix_seconds, "%H:%M:%S", TimeZone::system())

@@ -152,8 +152,8 @@ fn refuse_blocked(plan: &Plan, graph: &Graph) -> Result<(), Error> {
 
 /// What the store and the links know.
 pub(crate) struct Known<'a> {
-    store: &'a Store,
-    options: &'a RunOptions,
+    pub(crate) store: &'a Store,
+    pub(crate) options: &'a RunOptions,
 }
 
 impl Lookups for Known<'_> {

@@ -11,6 +11,7 @@
 //! | [`plan`](mod@plan) | what each stage is: fresh, stale and why, ... |
 //! | [`explain`](mod@explain) | why a stage is what it is, part by part of its key |
 //! | [`announcement`] | a plan for programs |
+//! | [`prospect`] | plans of many graphs, and what they share |
 //! | [`execute`] | the run: lock, run, publish, link, and decide on the next stage |
 //! | [`store`] | artifacts on disk: looked up, published whole or not at all |
 //! | [`report`] | what came of it |
@@ -46,6 +47,7 @@ pub mod observer;
 pub mod options;
 pub mod part;
 pub mod plan;
+pub mod prospect;
 mod record;
 pub mod report;
 mod retention;
@@ -77,6 +79,7 @@ pub use observer::{Observer, Unobserved};
 pub use options::RunOptions;
 pub use part::{Part, PartKind, Standing};
 pub use plan::{Action, Plan, PlannedStage, State};
+pub use prospect::{Prospect, prospects};
 pub use report::{Outcome, RunReport, StageReport};
 pub use run_details::RunDetails;
 pub use runs::{RunInfo, RunRecord};

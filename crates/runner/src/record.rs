@@ -42,9 +42,7 @@ impl<'a> Recorder<'a> {
     /// Begins a record in `runs` of a run of `graph`.
     pub(crate) fn begin(runs: &Path, graph: &Graph, options: &RunOptions, inner: &'a dyn Observer) -> Self {
         let now = clock::unix_seconds();
-        // Two runs may begin in one second, and in one process.
-        let id = format!("{:08x}", clock::unix_nanoseconds() as u32 ^ std::process::id().rotate_left(16));
-        let dir = runs.join(format!("{}-{id}", clock::stamp(now)));
+        let dir = runs.join(clock::new_name());
         let started = json!({
             "config": options.config,
             "command": options.command,

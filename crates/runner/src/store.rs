@@ -12,6 +12,7 @@
 //!   links/<blake3>           where each link to an artifact is, see `roots`
 //!   damaged/                 artifacts that were found not whole, moved aside
 //!   runs/<time>-<id>/        records of runs
+//!   sweeps/<time>-<id>/      tables of sweeps; nothing reads them
 //!   reports/                 pages about several artifacts, made when someone asks; nothing reads them
 //!   format                   version of all this
 //!   CACHEDIR.TAG, .gitignore keep backups and git out
@@ -35,6 +36,7 @@ use pipeline_stage::{Cancel, Digest, Manifest, Progress};
 use rayon::prelude::*;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
+use crate::clock;
 use crate::draft::Draft;
 use crate::error::Error;
 use crate::lock::{Claim, Exclusive, Shared};
@@ -238,6 +240,17 @@ impl Store {
             .and_then(|()| write_atomically(&path, page.as_bytes()))
             .map_err(Error::io("write the page", &folder))?;
         Ok(path)
+    }
+
+    /// A new folder for the tables of a sweep, `sweeps/<time>-<id>/`.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; when the disk says no.
+    pub fn new_sweep(&self) -> Result<PathBuf, Error> {
+        Store::open(&self.dir)?;
+        let folder = self.dir.join("sweeps").join(clock::new_name());
+        fs_err::create_dir_all(&folder).map_err(Error::io("make a folder for the sweep", &folder))?;
+        Ok(folder)
     }
 
     /// Looks an artifact up. It is a hit when its manifest is there and every file has its recorded size;

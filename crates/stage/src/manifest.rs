@@ -65,7 +65,8 @@ pub struct Made {
 pub struct Summary {
     /// One line: `4,000 photos (…), 2 classes`.
     pub line: String,
-    /// Numbers by name, for comparison between runs; the unit is part of the name.
+    /// Numbers by name, for comparison between runs; the unit is part of the name. Where they should go is said in
+    /// [`Direction`](crate::Direction).
     #[serde(default)]
     pub metrics: BTreeMap<String, f64>,
     /// Findings to repeat at the end of a run.

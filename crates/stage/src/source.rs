@@ -6,7 +6,7 @@ use crate::params::Problem;
 
 /// A file or folder from outside. The runner finds it (fetching it if it may), digests it, and hands
 /// the stage its real path through [`Context::source`](crate::Context::source).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Source {
     /// Name inside the stage and in the key, for example `photos`.
     pub name: &'static str,
@@ -74,7 +74,7 @@ pub fn check_fetch(
 }
 
 /// Whether a source is one file or a tree of files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Shape {
     /// One file. Its digest is the digest of its bytes.
     File,
@@ -84,7 +84,7 @@ pub enum Shape {
 }
 
 /// A download: an address, and what is known of the content's SHA-256.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Remote {
     /// `http://` or `https://`. For a [`Shape::Tree`] a zip, unpacked to the source's path.
     pub url: String,

@@ -141,6 +141,14 @@ pub enum Error {
         /// What it should have.
         expected: String,
     },
+    /// Two columns of a plain table have one name.
+    #[error("cannot write `{}`: two columns are named `{column}`", path.display())]
+    ColumnTwice {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        column: String,
+    },
     /// A vector has another length than the table's.
     #[error("cannot write `{}`: row `{id}` has {found} numbers in `{column}`, expected {expected}", path.display())]
     Dim {

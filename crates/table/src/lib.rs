@@ -10,6 +10,7 @@
 //! | `predictions` | [`predictions`] | what one model says of a photo |
 //! | `history` | [`history`] | one epoch or step of a training |
 //! | `lr_curve` | [`curve`] | one step of the learning-rate finder |
+//! | any other | [`plain`] | what its columns say: a combination of a sweep |
 //!
 //! All files: zstd level 1, rows in a checked order, row groups of 8,192 rows, and a function of the rows
 //! alone: no time, host, path or version of a library is in them. How a file is laid out is in one place,
@@ -26,6 +27,7 @@ pub mod images;
 pub mod metadata;
 mod number;
 mod order;
+pub mod plain;
 pub mod predictions;
 mod reader;
 pub mod split;
@@ -37,6 +39,7 @@ pub use error::Error;
 pub use features::{FeatureRow, Features, FeaturesMeta, FeaturesReader, FeaturesWriter};
 pub use history::{HISTORY_LINES_FILE, HistoryReader, HistoryRow, HistoryWriter};
 pub use images::{ImageRow, ImagesReader, ImagesWriter, Verdict};
+pub use plain::Column;
 pub use predictions::{Mode, PredictionRow, PredictionsReader, PredictionsWriter};
 pub use split::Split;
 pub use views::{VIEWS_FILE, ViewRow, ViewRows, ViewsReader, ViewsWriter};

@@ -5,7 +5,8 @@
 //! that a vector has a fixed length. It is a function of the columns, so it is content too; readers that do
 //! not know it see a plain list.
 
-/// Which table the file holds: `images`, `views`, `features`, `predictions`, `history` or `lr_curve`.
+/// Which table the file holds: `images`, `views`, `features`, `predictions`, `history`, `lr_curve`, or the name that a
+/// [plain](crate::plain) table was given.
 pub const TABLE: &str = "pipeline.table";
 
 /// Version of the table's columns and metadata, [`SCHEMA_VERSION`].

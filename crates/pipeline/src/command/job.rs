@@ -40,6 +40,15 @@ pub(super) struct Folders {
 }
 
 impl Folders {
+    /// As they were given, for another command.
+    pub(super) fn arguments(&self) -> Vec<String> {
+        let given = [("--store", &self.store), ("--out", &self.out)];
+        let given = given
+            .into_iter()
+            .filter_map(|(name, dir)| Some([name.to_owned(), dir.as_ref()?.display().to_string()]));
+        given.flatten().collect()
+    }
+
     /// Options for the whole of `job`.
     pub(super) fn options(&self, job: &Job) -> RunOptions {
         RunOptions {
@@ -75,7 +84,7 @@ pub(super) fn command_line(arguments: impl Iterator<Item = String>) -> String {
 }
 
 /// All processors that this process may use.
-fn available_threads() -> NonZeroUsize {
+pub(super) fn available_threads() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 

@@ -18,6 +18,7 @@ mod schema;
 mod stages;
 mod status;
 mod store_folder;
+mod sweep;
 mod table;
 mod validate;
 mod verify;
@@ -48,6 +49,7 @@ Exit codes: 0 done, 1 a stage or a download failed, 2 the config or the argument
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Arguments),
+    Sweep(sweep::Arguments),
     Status(status::Arguments),
     Explain(explain::Arguments),
     Watch(watch::Arguments),
@@ -85,6 +87,7 @@ pub fn main() -> ExitCode {
     };
     let outcome = match arguments.command {
         Command::Run(arguments) => run::run(&arguments, &screen),
+        Command::Sweep(arguments) => sweep::run(&arguments, &screen),
         Command::Watch(arguments) => watch::run(&arguments, &screen),
         Command::LrFind(arguments) => lr_find::run(&arguments, &screen),
         Command::Explain(arguments) => explain::run(&arguments, &screen),

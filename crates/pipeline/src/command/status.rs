@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
         match arguments.json {
             true => screen.json(&serde_json::json!(Announcement::new(&plan, &options, &job.files))),
             false => {
-                screen.line(&header(&job, &options).line(&plan));
+                screen.line(&header.line(&plan));
                 screen.line(&format!("{}\n", job.read()));
                 show(&plan, screen);
             }

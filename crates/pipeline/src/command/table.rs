@@ -3,20 +3,25 @@
 /// Rows of a table, and how its columns are aligned.
 pub(super) struct Table {
     /// `l` or `r` for each column.
-    align: &'static str,
+    align: String,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// A table with these column heads; `align` has `l` (left) or `r` (right) for each.
     pub(super) fn new<const N: usize>(align: &'static str, heads: [&str; N]) -> Table {
-        Table { align, rows: vec![heads.map(str::to_owned).to_vec()] }
+        Table::with_columns(align.to_owned(), heads.map(str::to_owned).to_vec())
+    }
+
+    /// The same for columns that are not known before.
+    pub(super) fn with_columns(align: String, heads: Vec<String>) -> Table {
+        Table { align, rows: vec![heads] }
     }
 
     /// Adds a row.
-    pub(super) fn row<const N: usize>(&mut self, cells: [String; N]) {
+    pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         // A name with a line break in it must not look like two rows.
-        self.rows.push(cells.map(|cell| cell.replace('\n', " ")).to_vec());
+        self.rows.push(cells.into_iter().map(|cell| cell.replace('\n', " ")).collect());
     }
 
     /// The table, indented by two, each line without blanks at its end.

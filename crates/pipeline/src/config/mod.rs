@@ -5,6 +5,7 @@
 //! run, and nothing but these files is looked at. What is wrong is reported all at once, each at its place.
 
 mod error;
+pub(crate) mod flow;
 mod layers;
 mod overrides;
 mod pipeline_file;
@@ -21,7 +22,7 @@ use serde_json::Value;
 
 pub use error::{Located, Place};
 use layers::Layers;
-use overrides::Overrides;
+pub(crate) use overrides::{Overrides, assignment};
 pub use pipeline_file::BUILT_IN;
 use pipeline_file::{PipelineFile, StageEntry};
 pub use schema::schema;
@@ -61,19 +62,27 @@ impl Job {
 /// # Errors
 /// Everything that is wrong, in the order of reading.
 pub fn load(path: &Path, sets: &[String], kinds: &[&'static dyn AnyStage]) -> Result<Job, Vec<Located>> {
-    let overrides = Overrides::parse(sets)?;
+    load_with(path, &Overrides::parse(sets)?, kinds)
+}
+
+/// [`load`] with overrides that are parsed already.
+pub(crate) fn load_with(
+    path: &Path,
+    overrides: &Overrides,
+    kinds: &[&'static dyn AnyStage],
+) -> Result<Job, Vec<Located>> {
     let root = project_root(path);
     let config = Layers::read(path, &root)?;
-    let (pipeline_name, seed) = reserved_keys(&config, &overrides)?;
+    let (pipeline_name, seed) = reserved_keys(&config, overrides)?;
     let key = ["pipeline".to_owned()];
     let pipeline_place = overrides.place(&key).unwrap_or_else(|| config.place(&key, false));
     let pipeline = PipelineFile::find(&pipeline_name, &root, &pipeline_place)?;
-    check_stage_names(&config, &overrides, &pipeline)?;
+    check_stage_names(&config, overrides, &pipeline)?;
 
     let mut nodes = Vec::new();
     let mut faults = Vec::new();
     for entry in &pipeline.stages {
-        match node(entry, &config, &overrides, &pipeline, kinds) {
+        match node(entry, &config, overrides, &pipeline, kinds) {
             Ok(node) => nodes.push(node),
             Err(more) => faults.extend(more),
         }

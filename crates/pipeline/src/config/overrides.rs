@@ -1,4 +1,5 @@
-//! `--set stage.param=value`: values from the command line, checked like those of the file.
+//! `--set stage.param=value`: values from the command line, checked like those of the file. `sweep` puts in those of
+//! `--over`, too.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,13 +10,13 @@ use serde_json::{Map, Value};
 
 use super::RESERVED;
 use super::error::{Located, Place};
-use super::yaml::not_finite;
+use super::yaml::{KeyPath, not_finite};
 
 /// The parsed `--set` arguments.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Overrides {
-    /// Value and original argument by key: `["seed"]` or `["head", "lr"]`. The last one given wins.
-    values: BTreeMap<Vec<String>, (Value, String)>,
+    /// Value and its place by key: `["seed"]` or `["head", "lr"]`. The last one given wins.
+    values: BTreeMap<KeyPath, (Value, Place)>,
 }
 
 impl Overrides {
@@ -24,8 +25,8 @@ impl Overrides {
         let mut values = BTreeMap::new();
         let mut faults = Vec::new();
         for set in sets {
-            match parse_one(set) {
-                Ok((key, value)) => drop(values.insert(key, (value, set.clone()))),
+            match assignment(set) {
+                Ok((key, value)) => drop(values.insert(key, (value, argument(set)))),
                 Err(message) => {
                     let hint = "write it as --set head.lr=0.01".to_owned();
                     faults.push(Located::new(argument(set), message, Some(hint)));
@@ -35,6 +36,16 @@ impl Overrides {
         if faults.is_empty() { Ok(Overrides { values }) } else { Err(faults) }
     }
 
+    /// Puts in a value from elsewhere on the command line.
+    pub(crate) fn insert(&mut self, key: KeyPath, value: Value, place: Place) {
+        self.values.insert(key, (value, place));
+    }
+
+    /// Every key with its value, in order of keys.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&KeyPath, &Value)> {
+        self.values.iter().map(|(key, (value, _))| (key, value))
+    }
+
     /// The value of a reserved top-level key, if given.
     pub(crate) fn top(&self, key: &str) -> Option<&Value> {
         self.values.get([key.to_owned()].as_slice()).map(|(value, _)| value)
@@ -42,14 +53,14 @@ impl Overrides {
 
     /// Names before the dot, with their place.
     pub(crate) fn stages(&self) -> impl Iterator<Item = (&str, Place)> {
-        self.values.iter().filter_map(|(key, (_, set))| key.first().map(|k| (k.as_str(), argument(set))))
+        self.values.iter().filter_map(|(key, (_, place))| key.first().map(|k| (k.as_str(), place.clone())))
     }
 
     /// The argument that gave the value at `path` (a stage and a path inside its parameters).
     pub(crate) fn place(&self, path: &[String]) -> Option<Place> {
         // A longer key than the faulty one made a map of it; but every key of a stage is longer than the stage.
         let gave = |key: &Vec<String>| path.starts_with(key) || (path.len() > 1 && key.starts_with(path));
-        self.values.iter().find(|(key, _)| gave(key)).map(|(_, (_, set))| argument(set))
+        self.values.iter().find(|(key, _)| gave(key)).map(|(_, (_, place))| place.clone())
     }
 
     /// The parameters of a stage as written, with the overrides put in. Paths given here are relative
@@ -71,13 +82,13 @@ impl Overrides {
             other => return Ok(other.clone()),
         };
         let schema = kind.schema();
-        for (key, (value, set)) in own {
+        for (key, (value, place)) in own {
             let mut value = value.clone();
             if is_path(&schema["properties"][&key[1]])
                 && let Value::String(path) = &value
             {
                 let absolute = std::path::absolute(Path::new(path))
-                    .map_err(|e| vec![Located::new(argument(set), e.to_string(), None)])?;
+                    .map_err(|e| vec![Located::new(place.clone(), e.to_string(), None)])?;
                 value = Value::String(absolute.to_string_lossy().into_owned());
             }
             insert(&mut map, &key[1..], value);
@@ -86,7 +97,8 @@ impl Overrides {
     }
 }
 
-fn parse_one(set: &str) -> Result<(Vec<String>, Value), String> {
+/// The key and the value of `key=value`, or what is wrong with it.
+pub(crate) fn assignment(set: &str) -> Result<(KeyPath, Value), String> {
     let (key, value) = set.split_once('=').ok_or("expected `stage.param=value`, found no `=`")?;
     let key: Vec<String> = key.split('.').map(|k| k.trim().to_owned()).collect();
     if key.iter().any(String::is_empty) {

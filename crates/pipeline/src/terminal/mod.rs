@@ -11,6 +11,7 @@ mod lines;
 pub(crate) mod pictures;
 mod screen;
 pub(crate) mod summary;
+mod swept;
 mod watched;
 pub(crate) mod words;
 
@@ -21,6 +22,7 @@ use pipeline_runner::{Observer, Outcome, StageReport, Unobserved};
 
 pub(crate) use keys::{Keys, restore};
 pub(crate) use screen::Screen;
+pub(crate) use swept::Swept;
 pub(crate) use watched::{Heading, Watched};
 
 /// How a run is shown.
@@ -156,7 +158,7 @@ pub(crate) fn watch_plan<'a>(quiet: bool, header: &'a Header, screen: &'a Screen
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use pipeline_runner::plan::{PlannedStage, State};
     use pipeline_stage::{Digest, Summary};
 

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pipeline_table::{Features, Mode, PredictionRow, Split, Verdict};
+use pipeline_table::{Column, Features, Mode, PredictionRow, Split, Verdict, plain};
 use serde_json::{Value, json};
 
 use crate::rows::*;
@@ -169,4 +169,29 @@ fn a_learning_rate_curve_opens_in_other_tools() {
     write_curve(&store.join("lr_curve.parquet"), &rows).unwrap();
     let value = |row: &pipeline_table::CurveRow| json!({"step": row.step, "lr": row.lr, "loss": row.loss, "smoothed": row.smoothed});
     check("lr_curve.py", &store, rows.iter().map(value).collect());
+}
+
+#[test]
+fn a_plain_table_opens_in_other_tools() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("sweep");
+    fs_err::create_dir(&store).unwrap();
+    let rows = [
+        json!({"combination": "c@seed=-1", "head.lr": 1e-4, "seed": -1, "finetune.lr": "[0.1, 0.2]", "evaluate.head.accuracy": 0.5, "is_best": false}),
+        json!({"combination": "c@seed=2", "head.lr": 0.3, "seed": 2, "finetune.lr": "grün", "evaluate.head.accuracy": 0.75, "is_best": true}),
+        json!({"combination": "c@seed=3", "head.lr": 0.2, "seed": 3, "finetune.lr": "[]", "evaluate.head.accuracy": null, "is_best": false}),
+    ];
+    let text =
+        |name: &str| Column::Text(rows.iter().map(|row| row[name].as_str().map(str::to_owned)).collect());
+    let number = |name: &str| Column::Number(rows.iter().map(|row| row[name].as_f64()).collect());
+    let columns = [
+        ("combination".to_owned(), text("combination")),
+        ("head.lr".to_owned(), number("head.lr")),
+        ("seed".to_owned(), Column::Whole(rows.iter().map(|row| row["seed"].as_i64()).collect())),
+        ("finetune.lr".to_owned(), text("finetune.lr")),
+        ("evaluate.head.accuracy".to_owned(), number("evaluate.head.accuracy")),
+        ("is_best".to_owned(), Column::Truth(rows.iter().map(|row| row["is_best"] == true).collect())),
+    ];
+    plain::write(&store.join("sweep.parquet"), "sweep", &columns).unwrap();
+    check("plain.py", &store, rows.to_vec());
 }

@@ -1,0 +1,233 @@
+//! `pipeline sweep`: every combination, what they share, the table, and that it goes on after an interruption.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use pipeline_stage::Direction;
+use pipeline_testkit::Project;
+use serde_json::{Value, json};
+
+use crate::small_project;
+
+const SWEEP: [&str; 6] =
+    ["sweep", "configs/c.yaml", "--over", "head.lr=[0.003, 0.03]", "--over", "head.epochs=[1, 2]"];
+
+/// The folders of the four combinations, in order.
+const NAMES: [&str; 4] = [
+    "c@head.epochs=1,head.lr=0.003",
+    "c@head.epochs=2,head.lr=0.003",
+    "c@head.epochs=1,head.lr=0.03",
+    "c@head.epochs=2,head.lr=0.03",
+];
+
+/// The last line of output with `--json`.
+fn last(stdout: &str) -> Value {
+    serde_json::from_str(stdout.lines().last().unwrap()).unwrap()
+}
+
+fn texts(values: &Value, field: &str) -> Vec<String> {
+    values.as_array().unwrap().iter().map(|value| value[field].as_str().unwrap().to_owned()).collect()
+}
+
+/// What `sweep` prints with `--json` in the end.
+fn sweep(project: &Project, code: i32, arguments: &[&str]) -> Value {
+    let ran = project.run(&[arguments, &["--json"]].concat());
+    assert_eq!(ran.code, Some(code), "{}\n{}", ran.stdout, ran.stderr);
+    last(&ran.stdout)
+}
+
+#[test]
+fn what_combinations_share_is_made_once_and_a_second_sweep_and_a_run_of_one_find_everything() {
+    let project = small_project();
+    let dry = project.succeed(&[SWEEP.as_slice(), &["--dry-run"]].concat()).stdout;
+    assert!(dry.starts_with("c: 4 combinations, 12 stages to run   (quick, built in, "), "{dry}");
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
+    let rows: Vec<String> = dry.lines().skip(2).map(words).collect();
+    assert_eq!(
+        rows,
+        [
+            "head.lr head.epochs runs shares",
+            "0.003 1 ingest, augment, backbone, precompute, head, evaluate",
+            "0.003 2 head, evaluate ingest, augment, backbone, precompute",
+            "0.03 1 head, evaluate ingest, augment, backbone, precompute",
+            "0.03 2 head, evaluate ingest, augment, backbone, precompute",
+        ]
+    );
+    assert!(!project.path(".pipeline").exists() && !project.path("out").exists(), "a dry run leaves nothing");
+
+    // Two at a time want the same stages at the same moment.
+    let found = sweep(&project, 0, &[SWEEP.as_slice(), &["--jobs", "2"]].concat());
+    let rows = &found["rows"];
+    assert_eq!(texts(rows, "combination"), NAMES);
+    assert_eq!(rows[1]["parameters"], json!({"head.lr": 0.003, "head.epochs": 2}));
+    let mut ran: Vec<&str> = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|row| row["ran"].as_array().unwrap())
+        .map(|n| n.as_str().unwrap())
+        .collect();
+    ran.sort_unstable();
+    let (of_head, of_evaluate) = (["head"; 4], ["evaluate"; 4]);
+    let expected =
+        [["augment", "backbone"].as_slice(), &of_evaluate, &of_head, &["ingest", "precompute"]].concat();
+    assert_eq!(ran, expected, "each artifact is made once");
+    assert!(!project.path("out/c").exists(), "the config's own links are left alone");
+    for name in NAMES {
+        assert!(project.path("out").join(name).join("evaluate/metrics.json").exists(), "{name}");
+    }
+    assert_eq!(project.succeed(&["gc"]).stdout, "nothing to remove; 12 artifacts stay\n");
+
+    let best = found["best_by"].as_str().unwrap();
+    assert_eq!((best, &found["direction"]), ("evaluate.head.accuracy", &json!("up")));
+    let rows = rows.as_array().unwrap();
+    let accuracy = |row: &Value| row["metrics"][best].as_f64().unwrap();
+    let highest = rows.iter().map(accuracy).fold(0.0, f64::max);
+    for row in rows {
+        assert_eq!(row["is_best"], json!(accuracy(row) == highest), "{row}");
+        for (name, _) in row["metrics"].as_object().unwrap() {
+            let is_count = ["ingest.photos", "ingest.set_aside"].contains(&name.as_str());
+            assert_eq!(Direction::of(name).is_none(), is_count, "{name} is not listed");
+        }
+    }
+    let folder = std::path::PathBuf::from(found["path"].as_str().unwrap());
+    let written: Value = serde_json::from_slice(&fs_err::read(folder.join("sweep.json")).unwrap()).unwrap();
+    assert_eq!(written["rows"], found["rows"]);
+    assert!(fs_err::read(folder.join("sweep.parquet")).unwrap().starts_with(b"PAR1"));
+
+    // Each is a run of its own, and its command line makes the same keys.
+    let listed = project.succeed(&["runs", "list"]).stdout;
+    assert!(NAMES.iter().all(|name| listed.contains(name)), "{listed}");
+    let command = rows[2]["command"].as_str().unwrap();
+    assert_eq!(command, "pipeline run configs/c.yaml --set head.lr=0.03 --set head.epochs=1");
+    assert!(project.succeed(&["runs", "show", rows[2]["run"].as_str().unwrap()]).stdout.contains(command));
+    let arguments: Vec<&str> = command.split(' ').skip(1).collect();
+    let outcomes = project.outcomes(&arguments);
+    assert!(outcomes.iter().all(|outcome| outcome.ends_with(" fresh")), "{outcomes:?}");
+
+    // The same in another order of parameters, as text.
+    let again = project.succeed(&[
+        "sweep",
+        "configs/c.yaml",
+        "--over",
+        "head.epochs=[2]",
+        "--over",
+        "head.lr=[3e-2]",
+    ]);
+    assert!(again.stdout.starts_with("c: 1 combination, 0 stages to run "), "{}", again.stdout);
+    let line = again.stdout.lines().nth(2).unwrap();
+    assert!(line.starts_with("  1/1   head.epochs=2, head.lr=0.03   hit "), "{line}");
+    assert!(again.stdout.contains("\n* best: evaluate.head.accuracy "), "{}", again.stdout);
+    assert_eq!(fs_err::read_dir(project.path("out")).unwrap().count(), 5, "no folder for it but its own");
+
+    // Whoever does not want a combination any more removes its folder.
+    fs_err::remove_dir_all(project.path("out").join(NAMES[0])).unwrap();
+    let gone = project.succeed(&["gc"]).stdout;
+    assert!(gone.ends_with("; 10 artifacts stay\n"), "{gone}");
+}
+
+#[test]
+fn a_combination_that_fails_says_why_and_the_others_go_on() {
+    let project = small_project();
+    project.write("broken.safetensors", "no weights");
+    let over = "backbone.weights=[broken.safetensors, weights.safetensors, away.safetensors]";
+    let arguments = ["sweep", "configs/c.yaml", "--over", over, "--until", "backbone"];
+    let ran = project.run(&arguments);
+    assert_eq!(ran.code, Some(1), "{}\n{}", ran.stdout, ran.stderr);
+    let row = |weights: &str| {
+        let is_row = |line: &&str| line.trim_start().starts_with(weights);
+        ran.stdout.lines().rfind(is_row).unwrap_or_else(|| panic!("{weights}: {}", ran.stdout))
+    };
+    assert!(row("broken.safetensors").contains("   failed: backbone: "), "{}", ran.stdout);
+    assert!(row("weights.safetensors").ends_with("   ran"), "{}", ran.stdout);
+    assert!(
+        row("away.safetensors").contains("   failed: ") && row("away").contains("not found"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stderr.contains("error: backbone.weights=broken.safetensors: backbone: "), "{}", ran.stderr);
+
+    let found = sweep(&project, 1, &arguments);
+    let outcomes = texts(&found["rows"], "outcome");
+    assert_eq!(outcomes, ["failed", "hit", "failed"], "what failed is tried again, the rest is there");
+}
+
+#[test]
+fn an_interrupted_sweep_goes_on_with_what_is_left() {
+    let project = small_project();
+    let arguments = [
+        "sweep",
+        "configs/c.yaml",
+        "--over",
+        "seed=[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]",
+        "--until",
+        "head",
+        "--json",
+    ];
+    for (signal, code) in [("INT", Some(130)), ("KILL", None)] {
+        let mut child = project.command(&arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let done =
+            |line: &String| line.contains(r#""event":"combination_finished""#) && line.contains(r#""ran""#);
+        let is_new = |line: &String| done(line) && line.contains(r#""outcome":"ran""#);
+        assert!(lines.by_ref().map(Result::unwrap).any(|line| is_new(&line)), "none ended before {signal}");
+        let kill = format!("kill -s {signal} {}", child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        let printed: Vec<String> = lines.map_while(Result::ok).collect();
+        assert_eq!(child.wait().unwrap().code(), code, "{printed:?}");
+        if signal == "INT" {
+            let found = last(printed.last().unwrap());
+            let outcomes = texts(&found["rows"], "outcome");
+            assert!(outcomes[0] == "ran" && outcomes[11] == "not_run", "{outcomes:?}");
+        }
+    }
+    let found = sweep(&project, 0, &arguments[..arguments.len() - 1]);
+    let outcomes = texts(&found["rows"], "outcome");
+    assert_eq!(outcomes[..2], ["hit", "hit"], "{outcomes:?}");
+    assert!(outcomes[2..].iter().all(|outcome| ["hit", "ran"].contains(&outcome.as_str())), "{outcomes:?}");
+    assert!(outcomes.contains(&"ran".to_owned()), "both interruptions came before the end: {outcomes:?}");
+    assert_eq!(found["best_by"], json!("head.accuracy"));
+}
+
+#[test]
+fn what_cannot_be_varied_is_told_before_anything_runs() {
+    let project = Project::new(env!("CARGO_BIN_EXE_pipeline"));
+    project.write("configs/c.yaml", "pipeline: quick\ningest: { root: photos }\n");
+    let fail = |more: &[&str]| project.fail(2, &[["sweep", "configs/c.yaml"].as_slice(), more].concat());
+    let wrong = |over: &str| fail(&["--over", over]);
+    assert_eq!(
+        wrong("head.lr=[0.1, fast, 0.2]"),
+        "error: --over head.lr, value 2 of 3: `head.lr`: expected a number, a list or a map, found the text `fast`\n"
+    );
+    let unknown = wrong("head.epoch=[1, 2]");
+    assert!(
+        unknown.starts_with("error: --over head.epoch: unknown key `epoch` in stage `head`\n"),
+        "{unknown}"
+    );
+    assert!(unknown.ends_with("  hint: did you mean `epochs`?\n"), "{unknown}");
+    let unknown = wrong("haed.lr=[1, 2]");
+    assert!(unknown.starts_with("error: --over haed.lr: unknown key `haed`: "), "{unknown}");
+    assert!(unknown.ends_with("  hint: did you mean `head`?\n"), "{unknown}");
+    assert!(
+        wrong("seed=[1, x]").starts_with("error: --over seed, value 2 of 2: `seed`: expected a whole number")
+    );
+    assert_eq!(
+        wrong("head.lr=0.1"),
+        "error: --over head.lr=0.1: expected a list of values, found `0.1`\n  hint: write it as --over 'head.lr=[0.003, 0.01]'\n"
+    );
+    let many: Vec<String> = (1..=101).map(|seed| seed.to_string()).collect();
+    let (seeds, epochs) = (format!("seed=[{}]", many.join(",")), format!("head.epochs=[{}]", many.join(",")));
+    assert_eq!(
+        fail(&["--over", &seeds, "--over", &epochs]),
+        "error: 10,201 combinations are too many for a sweep, expected at most 10,000\n  hint: vary fewer parameters at a time\n"
+    );
+    let metric = fail(&["--over", "seed=[1]", "--metric", "evalate.accuracy"]);
+    assert!(
+        metric.contains("found `--metric evalate.accuracy`\n  hint: did you mean `evaluate`?"),
+        "{metric}"
+    );
+    let until = fail(&["--over", "seed=[1]", "--until", "haed"]);
+    assert!(until.contains("unknown stage `haed` for `--until`"), "{until}");
+    assert!(fail(&[]).contains("--over"));
+    assert!(!project.path(".pipeline").exists() && !project.path("out").exists());
+}
