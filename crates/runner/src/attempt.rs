@@ -15,7 +15,7 @@ use pipeline_stage::{
 
 use crate::clock;
 use crate::draft::Draft;
-use crate::error::{DISK_FULL_HINT, Error};
+use crate::error::Error;
 use crate::graph::Node;
 use crate::lock::{Claim, Exclusive, host_name};
 use crate::memory::Peak;
@@ -111,12 +111,7 @@ impl Attempt<'_> {
         let summary = match ran {
             Ok(summary) => summary,
             Err(Failure::Cancelled) => return Ok(Ended::Cancelled),
-            Err(Failure::Failed { message, hint }) => {
-                // Stages meet a full disk deep inside libraries that hand on nothing but a message.
-                let is_full = message.contains("No space left on device");
-                let hint = hint.or_else(|| is_full.then(|| DISK_FULL_HINT.to_owned()));
-                return Ok(Ended::Failed { message, hint });
-            }
+            Err(Failure::Failed { message, hint }) => return Ok(Ended::Failed { message, hint }),
         };
         if let Some(message) = self.changed_meanwhile()? {
             // Checkpoints may hold some of the old and some of the new.

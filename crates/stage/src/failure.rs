@@ -1,10 +1,17 @@
 //! How a stage fails: with an error that names the thing, and a hint that names the way out.
 
 use std::error::Error;
-use std::fmt;
+use std::{fmt, io};
 
 use crate::params::Problem;
 use crate::progress::Cancelled;
+
+/// The way out of a full disk.
+pub const DISK_FULL_HINT: &str =
+    "free some space there, or use another disk: --store moves the store, the config says where sources are";
+
+/// What Linux calls a full disk and an exhausted quota. Some libraries hand on no more than that (libtorch).
+const DISK_FULL_TEXTS: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
 
 /// An error that may know the way out. Each crate's `Error` implements it.
 ///
@@ -55,13 +62,31 @@ impl fmt::Display for Failure {
 
 impl<E: Hint> From<E> for Failure {
     fn from(error: E) -> Self {
-        Failure::new(full_message(&error), error.hint())
+        let hint = if is_disk_full(&error) { Some(DISK_FULL_HINT.to_owned()) } else { error.hint() };
+        Failure::new(full_message(&error), hint)
     }
 }
 
 impl From<Cancelled> for Failure {
     fn from(_: Cancelled) -> Self {
         Failure::Cancelled
+    }
+}
+
+/// Whether the error, or a cause of it, is a full disk or an exhausted quota.
+pub fn is_disk_full(error: &(dyn Error + 'static)) -> bool {
+    let system = error.downcast_ref::<io::Error>();
+    if let Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) = system.map(io::Error::kind) {
+        return true;
+    }
+    // An `io::Error` that wraps another error does not name it as its source, but the source of that.
+    let inner = system.and_then(io::Error::get_ref).map(|inner| inner as &(dyn Error + 'static));
+    match inner.or(error.source()) {
+        Some(cause) => is_disk_full(cause),
+        None => {
+            let text = error.to_string();
+            DISK_FULL_TEXTS.iter().any(|full| text.contains(full))
+        }
     }
 }
 
@@ -98,5 +123,30 @@ mod tests {
         let failure = Failure::from(Unreadable(std::io::Error::other("no such device")));
         assert_eq!(failure.to_string(), "cannot read `a.jpg`: no such device");
         assert!(matches!(failure, Failure::Failed { hint: Some(h), .. } if h == "check its permissions"));
+    }
+
+    #[test]
+    fn a_full_disk_is_known_below_any_wrapper_and_has_its_own_hint() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot write")]
+        struct Unwritable(#[source] Box<dyn Error + Send + Sync>);
+        impl Hint for Unwritable {
+            fn hint(&self) -> Option<String> {
+                Some("its own".to_owned())
+            }
+        }
+        let hint = |cause: Box<dyn Error + Send + Sync>| match Failure::from(Unwritable(cause)) {
+            Failure::Failed { hint, .. } => hint.unwrap(),
+            Failure::Cancelled => panic!(),
+        };
+        // Linux: 28 is ENOSPC, 122 is EDQUOT, 13 is EACCES.
+        let system = io::Error::from_raw_os_error;
+        assert_eq!(hint(system(28).into()), DISK_FULL_HINT);
+        assert_eq!(hint(system(122).into()), DISK_FULL_HINT);
+        assert_eq!(hint(io::Error::other(system(28)).into()), DISK_FULL_HINT);
+        assert_eq!(hint(io::Error::other(Unwritable(system(28).into())).into()), DISK_FULL_HINT);
+        assert_eq!(hint("libtorch: write failed: No space left on device".into()), DISK_FULL_HINT);
+        assert_eq!(hint(system(13).into()), "its own");
+        assert_eq!(hint("no such device".into()), "its own");
     }
 }
