@@ -47,10 +47,8 @@ fn in_a_read_only_project_what_only_reads_works_and_a_run_says_why_it_does_not()
                     "{error}"
                 );
             }
-            for writing in [["gc"].as_slice(), &["report", "configs/c.yaml", "--against", "configs/c.yaml"]] {
-                let error = project.fail(1, writing);
-                assert!(error.contains("Read-only file system") && error.ends_with(HINT), "{error}");
-            }
+            let error = project.fail(1, &["gc"]);
+            assert!(error.contains("Read-only file system") && error.ends_with(HINT), "{error}");
             // With its results elsewhere it can be run.
             let elsewhere = tempfile::tempdir().unwrap();
             let places = [elsewhere.path().join("store"), elsewhere.path().join("out")];

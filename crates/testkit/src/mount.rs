@@ -81,7 +81,8 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.0).output();
+        // Lazily: a process that another test is starting may have a file of it open for a moment.
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).output();
     }
 }
 
