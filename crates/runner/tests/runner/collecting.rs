@@ -369,11 +369,20 @@ fn a_folder_that_is_no_store_is_left_alone() {
 #[test]
 fn the_last_runs_of_each_config_stay_and_one_that_is_going_on() {
     let project = Project::new();
-    let run = |config: &str| {
+    // Of one second; names tell which is the latest, and end in a random number.
+    let run = |config: &str, name: &str| {
         let options = pipeline_runner::RunOptions { config: config.to_owned(), ..project.options() };
-        project.try_run(chain(), &options).unwrap().run
+        let dir = project.try_run(chain(), &options).unwrap().dir;
+        fs_err::rename(&dir, dir.with_file_name(name)).unwrap();
+        name.to_owned()
     };
-    let (first, second, third, other) = (run("c"), run("c"), run("c"), run("d"));
+    let runs = [
+        ("c", "20200101T000001Z-a"),
+        ("c", "20200101T000002Z-b"),
+        ("c", "20200101T000003Z-c"),
+        ("d", "20200101T000004Z-d"),
+    ];
+    let [first, second, third, other] = runs.map(|(config, name)| run(config, name));
     // One that began first and still goes on: its events are locked.
     let name = "20200101T000000Z-00000000";
     let folder = project.path(".pipeline/runs").join(name);
@@ -392,11 +401,10 @@ fn the_last_runs_of_each_config_stay_and_one_that_is_going_on() {
         names.sort();
         names
     };
-    let mut earlier = vec![first, second];
-    earlier.sort();
     assert_eq!(gone(0, None), [""; 0], "they are young");
     assert_eq!(gone(0, Some(3600)), [""; 0]);
-    assert_eq!(gone(0, Some(0)), earlier);
+    assert_eq!(gone(0, Some(0)), [first, second]);
+    assert_eq!(gone(1, Some(0)), ["20200101T000001Z-a"]);
     assert_eq!(gone(2, Some(0)), [""; 0]);
     // It is old, and was killed.
     drop(events);
@@ -405,9 +413,7 @@ fn the_last_runs_of_each_config_stay_and_one_that_is_going_on() {
     let survey = done.collect().unwrap();
     let (count, bytes) = survey.classes()[&What::Run];
     assert!(count == 3 && bytes > 0 && survey.classes().len() == 1, "{survey:?}");
-    let mut left = vec![third, other];
-    left.sort();
-    assert_eq!(project.in_store("runs"), left);
+    assert_eq!(project.in_store("runs"), [third, other]);
 }
 
 #[test]
