@@ -75,7 +75,9 @@ impl Mount {
     /// # Panics
     /// When the system refuses.
     pub fn remount(&self, options: &str) {
-        assert!(mount(&["-o", &format!("remount,{options}")], &self.0), "{options} for {}", self.0.display());
+        // With a source named, `mount` adds no options of its own, some of which no namespace may set.
+        let arguments = ["-o", &format!("remount,{options}"), "none"];
+        assert!(mount(&arguments, &self.0), "{options} for {}", self.0.display());
     }
 }
 
