@@ -127,24 +127,3 @@ fn a_closed_pipe_ends_quietly() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(!stderr.contains("panicked") && !stderr.contains("Broken pipe"), "{stderr}");
 }
-
-#[test]
-fn a_full_disk_is_named_and_leaves_no_artifact() {
-    let project = small_project();
-    let disk = project.path("small");
-    fs_err::create_dir(&disk).unwrap();
-    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(&disk).output();
-    if !mount.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: mounting a small file system needs root");
-        return;
-    }
-    let ran = project.run(&["run", "configs/c.yaml", "--store", "small/store"]);
-    let backbone = fs_err::read_dir(disk.join("store/store/backbone")).map(|entries| entries.count());
-    let unmounted = Command::new("umount").arg(&disk).status().unwrap();
-    assert!(unmounted.success());
-    // The weights of the trunk, 13 MB, do not fit.
-    assert_eq!(ran.code, Some(1), "{}\n{}", ran.stdout, ran.stderr);
-    assert!(ran.stderr.contains("No space left") || ran.stderr.contains("disk is full"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("hint: "), "{}", ran.stderr);
-    assert_eq!(backbone.unwrap_or(0), 0, "nothing half-made is published");
-}

@@ -3,9 +3,12 @@
 //! - `drawn`: the whole path on pictures that the command draws itself.
 //! - `caching`: what runs again and what does not, and that the answer is the same for `status`.
 //! - `bad_input`: one clear message for each kind of wrong input, the exit code, nothing half-published.
-//! - `interrupted`: Ctrl-C, SIGTERM, SIGKILL, a closed pipe, a held lock, a full disk.
+//! - `interrupted`: Ctrl-C, SIGTERM, SIGKILL, a closed pipe, a held lock.
 //! - `killed`: trainings, killed at random moments.
 //! - `side_by_side`: independent stages at one time.
+//! - `killed_anywhere`: the whole lesson and `gc`, killed at random moments.
+//! - `full_disk`: disks that fill in any stage.
+//! - `read_only`: projects and stores that cannot be written.
 //! - `storing`: what is in the store: `verify`, `gc`, `runs`, `diff`, `graph`.
 //! - `watching`: a run's record, shown.
 //! - `reporting`: what was evaluated, shown and compared.
@@ -13,6 +16,7 @@
 //! - `schema`: the JSON schema of configs, with a validator in Python.
 //! - `sweeping`: every combination of some parameters' values, and the table of them.
 //! - `lesson`: the whole lesson: three trainings, and the learning-rate finder.
+//! - `tiny_lesson`: the whole lesson in seconds, and what its runs leave; for the tests above.
 //! - `photos`: on the photos beside the project, where they are.
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
@@ -20,16 +24,20 @@
 mod bad_input;
 mod caching;
 mod drawn;
+mod full_disk;
 mod interrupted;
 mod killed;
+mod killed_anywhere;
 mod lesson;
 mod photos;
+mod read_only;
 mod reporting;
 mod side_by_side;
 mod starting;
 mod schema;
 mod storing;
 mod sweeping;
+mod tiny_lesson;
 mod watching;
 
 use pipeline_nn::{Device, backbones, weights};

@@ -13,7 +13,7 @@ use pipeline_stage::{Artifact, Cancel, Context, Event, Failure, KeyParts, Manife
 
 use crate::clock;
 use crate::draft::Draft;
-use crate::error::{DISK_FULL_HINT, Error};
+use crate::error::Error;
 use crate::graph::Node;
 use crate::lock::{Claim, Exclusive, host_name};
 use crate::memory::Peak;
@@ -191,9 +191,6 @@ impl Attempt<'_> {
             let hint = hint.or_else(|| Some("run again".to_owned()));
             return Ended::Failed { message: format!("{message} ({change})"), hint, may_pass: true };
         }
-        // Stages meet a full disk deep inside libraries that hand on nothing but a message.
-        let is_full = message.contains("No space left on device");
-        let hint = hint.or_else(|| is_full.then(|| DISK_FULL_HINT.to_owned()));
         Ended::Failed { message, hint, may_pass }
     }
 

@@ -4,11 +4,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use pipeline_stage::failure::{DISK_FULL_HINT, is_disk_full};
 use pipeline_stage::{Hint, Problem};
-
-/// The way out of a full disk.
-pub(crate) const DISK_FULL_HINT: &str =
-    "free some space there, or use another disk: --store moves the store, the config says where sources are";
 
 /// Why a graph could not be planned or run. Nothing was published.
 #[derive(Debug, thiserror::Error)]
@@ -325,6 +322,10 @@ impl Hint for Error {
             Error::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Some("give this user the rights to it".to_owned())
             }
+            Error::Io { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => Some(
+                "make it writable, or use another --store and --out; status, explain, report and --dry-run only read"
+                    .to_owned(),
+            ),
             Error::Unpublishable { .. } => Some("this is a fault of the stage; please report it".to_owned()),
             Error::LinkBlocked { path } => {
                 Some(format!("move {} away, or use another --out", path.display()))
@@ -373,11 +374,6 @@ impl Error {
             }
         }
     }
-}
-
-/// Whether the cause is a full disk or an exhausted quota. Looks through wrappers that add a path.
-fn is_disk_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 #[cfg(test)]
@@ -578,6 +574,11 @@ mod tests {
                 Error::io("open the store", Path::new("no"))(io::ErrorKind::PermissionDenied.into()),
                 "cannot open the store",
                 "give this user the rights to it",
+            ),
+            (
+                Error::io("open the lock file", Path::new("p"))(io::ErrorKind::ReadOnlyFilesystem.into()),
+                "cannot open the lock file",
+                "make it writable, or use another --store and --out; status, explain, report and --dry-run only read",
             ),
             (
                 Error::Unpublishable { file: text("a"), reason: "it is not a file" },

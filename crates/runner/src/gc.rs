@@ -5,7 +5,7 @@
 //! it waits for those that are, or names one. Folders are moved to `tmp/` before they are deleted: a kill in between
 //! leaves no half of an artifact, and the next run or `gc` removes what is there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -65,7 +65,7 @@ pub struct Doomed {
 }
 
 /// What something that goes is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum What {
     /// An artifact.
@@ -88,6 +88,12 @@ pub enum What {
     Link,
     /// The note of a link that was removed.
     Note,
+    /// The record of a run.
+    Run,
+    /// A page about several artifacts.
+    Page,
+    /// Digests of files that are gone.
+    Memo,
 }
 
 impl What {
@@ -104,6 +110,9 @@ impl What {
             What::Holder => "lock holder",
             What::Link => "link",
             What::Note => "note of a link",
+            What::Run => "run",
+            What::Page => "page",
+            What::Memo => "digests",
         }
     }
 }
@@ -121,6 +130,18 @@ pub struct Survey {
     pub notes: Vec<String>,
     /// What could not be removed, and why. It is not counted in `freed_bytes`.
     pub failures: Vec<String>,
+}
+
+impl Survey {
+    /// How many things of each class go, and their bytes.
+    pub fn classes(&self) -> BTreeMap<What, (usize, u64)> {
+        let mut classes: BTreeMap<What, (usize, u64)> = BTreeMap::new();
+        for item in &self.doomed {
+            let class = classes.entry(item.what).or_default();
+            *class = (class.0 + 1, class.1 + item.size_bytes);
+        }
+        classes
+    }
 }
 
 impl Gc<'_> {

@@ -1,15 +1,18 @@
-//! [`Leftovers`]: what killed runs leave in a store and beside the links to it, and what only artifacts that are gone
-//! needed.
+//! [`Leftovers`]: what killed runs leave in a store and beside the links to it, what only artifacts that are gone
+//! needed, and records and pages that are old.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use pipeline_stage::{Cancel, Digest, Report};
 
 use crate::error::Error;
 use crate::gc::{Doomed, Survey, What};
-use crate::retention::Rules;
+use crate::memo::Memo;
+use crate::retention::{Rules, Shelved, doomed};
 use crate::roots::{Roots, entries, file_name, is_temporary, straight};
+use crate::runs::RunRecord;
 use crate::store::Store;
 use crate::tree::Hashing;
 use crate::weight::changed;
@@ -40,7 +43,10 @@ impl Leftovers<'_> {
             self.links(survey)?;
             self.unpacked(kept_sources, survey)?;
             self.listings(kept_sources, survey)?;
+            self.memos(survey)?;
         }
+        self.runs(survey)?;
+        self.pages(survey)?;
         for path in self.store.listed("damaged")? {
             let age = self.age(&path);
             if self.rules.is_old(age) {
@@ -130,6 +136,10 @@ impl Leftovers<'_> {
             match hashing.tree(&path) {
                 Ok(tree) if kept_sources.contains(&tree.digest) => {}
                 Ok(_) => {
+                    let memo = self.store.memo_file(&path);
+                    if memo.exists() {
+                        self.add(survey, What::Memo, memo, "what it is about goes");
+                    }
                     let why = "no artifact that stays was made from it";
                     survey.doomed.push(Doomed::new(What::Unpacked, zip.short(), path, age, why));
                 }
@@ -149,6 +159,58 @@ impl Leftovers<'_> {
         for path in self.store.listed("trees")? {
             if file_name(&path).parse().is_ok_and(|tree: Digest| !kept_sources.contains(&tree)) {
                 self.add(survey, What::Listing, path, "no artifact that stays was made from these files");
+            }
+        }
+        Ok(())
+    }
+
+    /// What is remembered of trees that are gone. If one is only away, its files are hashed once more.
+    fn memos(&self, survey: &mut Survey) -> Result<(), Error> {
+        for path in self.store.listed("memo")?.into_iter().filter(|path| !is_temporary(path)) {
+            let memo = Memo::read(&path);
+            if memo == Memo::default() {
+                self.add(survey, What::Memo, path, "it cannot be read");
+            } else if fs_err::symlink_metadata(memo.tree())
+                .is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
+            {
+                self.add(survey, What::Memo, path, &format!("{} is not there", memo.tree().display()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Records of runs that are over.
+    fn runs(&self, survey: &mut Survey) -> Result<(), Error> {
+        let records = RunRecord::all(self.store)?;
+        let mut configs = BTreeSet::new();
+        let shelved = |record: &RunRecord| {
+            let info = record.info();
+            let made = info.started.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second);
+            let made =
+                made.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or_else(|| changed(record.dir()));
+            // The latest first. One that was killed before it said anything is nobody's latest.
+            let is_latest = !info.config.is_empty() && configs.insert(info.config.clone());
+            let is_used = is_latest || !info.is_over();
+            Shelved { kind: info.config, made, is_used }
+        };
+        let shelved: Vec<Shelved> = records.iter().map(shelved).collect();
+        let goes = doomed(&shelved, &self.rules.of_records(), self.now);
+        for ((record, shelved), _) in records.iter().zip(shelved).zip(goes).filter(|(_, goes)| *goes) {
+            let (age, path) = (self.now.saturating_sub(shelved.made), record.dir().to_owned());
+            let why = match shelved.kind.as_str() {
+                "" => "it was killed before it began".to_owned(),
+                config => format!("a later run of {config} is there"),
+            };
+            survey.doomed.push(Doomed::new(What::Run, record.name(), path, age, why));
+        }
+        Ok(())
+    }
+
+    /// Pages that nobody has asked for lately.
+    fn pages(&self, survey: &mut Survey) -> Result<(), Error> {
+        for path in self.store.listed("reports")?.into_iter().filter(|path| !is_temporary(path)) {
+            if self.rules.of_records().is_old(self.age(&path)) {
+                self.add(survey, What::Page, path, "nobody has asked for it lately");
             }
         }
         Ok(())

@@ -4,10 +4,13 @@
 //! A file that was changed less than [`RACY`] before it was looked at is not remembered: a second change
 //! within the clock's grain could leave all four as they are.
 //!
-//! The memo is a cache: one that cannot be read is empty, and one that cannot be written costs time only.
+//! A memo also says of which tree it is, so that it can go when the tree is gone. It is a cache: one that cannot be read is empty, and one that cannot be written costs time only.
 
+use std::ffi::OsStr;
 use std::fs::Metadata;
+use std::io;
 use std::ops::Range;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -16,7 +19,7 @@ use pipeline_stage::Digest;
 use crate::store::write_atomically;
 
 /// First bytes of the file; the last one is the version of its form.
-const MAGIC: &[u8; 8] = b"plmemo\0\x01";
+const MAGIC: &[u8; 8] = b"plmemo\0\x02";
 
 /// Grain of the coarsest file system clock (FAT's), in nanoseconds.
 const RACY: i64 = 2_000_000_000;
@@ -52,6 +55,8 @@ impl Fingerprint {
 pub(crate) struct Memo {
     /// The file's bytes: names stay where they are, as there may be many.
     bytes: Vec<u8>,
+    /// The tree's absolute path.
+    tree: Range<usize>,
     /// Sorted by name.
     records: Vec<Record>,
 }
@@ -76,15 +81,24 @@ impl Memo {
         (record.fingerprint == *fingerprint).then_some(record.digest)
     }
 
-    /// Writes a memo of these files, which are sorted by name, to `path`. They were looked at not before
+    /// The absolute path of its tree; empty for an empty memo.
+    pub(crate) fn tree(&self) -> &Path {
+        Path::new(OsStr::from_bytes(&self.bytes[self.tree.clone()]))
+    }
+
+    /// Writes a memo of these files of `tree`, which are sorted by name, to `path`. They were looked at not before
     /// `looked_ns`, in nanoseconds since 1970.
     pub(crate) fn write<'a>(
         path: &Path,
+        tree: &Path,
         looked_ns: i64,
         files: impl Iterator<Item = (&'a [u8], Fingerprint, Digest)>,
-    ) -> std::io::Result<()> {
+    ) -> io::Result<()> {
         let settled = looked_ns.saturating_sub(RACY);
         let mut bytes = MAGIC.to_vec();
+        let tree = std::path::absolute(tree)?.into_os_string().into_vec();
+        bytes.extend(u32::try_from(tree.len()).map_err(io::Error::other)?.to_le_bytes());
+        bytes.extend(tree);
         for (name, fingerprint, digest) in files {
             if fingerprint.modified_ns > settled || fingerprint.changed_ns > settled {
                 continue;
@@ -110,11 +124,16 @@ fn parse(bytes: Vec<u8>) -> Option<Memo> {
         return None;
     }
     let mut rest = content.strip_prefix(MAGIC.as_slice())?;
+    let name = |rest: &mut &[u8]| -> Option<Range<usize>> {
+        let length = u32::from_le_bytes(take(rest)?) as usize;
+        let start = content.len() - rest.len();
+        *rest = rest.get(length..)?;
+        Some(start..start + length)
+    };
+    let tree = name(&mut rest)?;
     let mut records = Vec::new();
     while !rest.is_empty() {
-        let length = u32::from_le_bytes(take(&mut rest)?) as usize;
-        let start = content.len() - rest.len();
-        rest = rest.get(length..)?;
+        let name = name(&mut rest)?;
         let fingerprint = Fingerprint {
             size_bytes: u64::from_le_bytes(take(&mut rest)?),
             modified_ns: i64::from_le_bytes(take(&mut rest)?),
@@ -122,9 +141,9 @@ fn parse(bytes: Vec<u8>) -> Option<Memo> {
             inode: u64::from_le_bytes(take(&mut rest)?),
         };
         let digest = Digest::from_bytes(take(&mut rest)?);
-        records.push(Record { name: start..start + length, fingerprint, digest });
+        records.push(Record { name, fingerprint, digest });
     }
-    Some(Memo { bytes, records })
+    Some(Memo { bytes, tree, records })
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
@@ -137,6 +156,7 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 mod tests {
     use super::*;
 
+    const TREE: &str = "/photos";
     const OLD: Fingerprint = Fingerprint { size_bytes: 3, modified_ns: 5, changed_ns: 6, inode: 7 };
     const NOW: i64 = 1_795_582_500_000_000_000;
 
@@ -145,7 +165,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("memo");
         let digest = Digest::of(b"abc");
-        Memo::write(&path, NOW, [(b"a/\xff".as_slice(), OLD, digest)].into_iter()).unwrap();
+        Memo::write(&path, TREE.as_ref(), NOW, [(b"a/\xff".as_slice(), OLD, digest)].into_iter()).unwrap();
         let memo = Memo::read(&path);
         assert_eq!(memo.get(b"a/\xff", &OLD), Some(digest));
         for other in [
@@ -157,6 +177,7 @@ mod tests {
             assert_eq!(memo.get(b"a/\xff", &other), None);
         }
         assert_eq!(memo.get(b"b", &OLD), None);
+        assert_eq!(memo.tree(), Path::new(TREE));
     }
 
     #[test]
@@ -165,7 +186,8 @@ mod tests {
         let path = dir.path().join("memo");
         let digest = Digest::of(b"abc");
         let get = |fingerprint: Fingerprint| {
-            Memo::write(&path, NOW, [(b"a".as_slice(), fingerprint, digest)].into_iter()).unwrap();
+            Memo::write(&path, TREE.as_ref(), NOW, [(b"a".as_slice(), fingerprint, digest)].into_iter())
+                .unwrap();
             Memo::read(&path).get(b"a", &fingerprint)
         };
         assert_eq!(get(Fingerprint { modified_ns: NOW - RACY + 1, ..OLD }), None);
@@ -177,14 +199,15 @@ mod tests {
     fn a_damaged_memo_is_empty() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("memo");
-        Memo::write(&path, NOW, [(b"a".as_slice(), OLD, Digest::of(b"abc"))].into_iter()).unwrap();
+        Memo::write(&path, TREE.as_ref(), NOW, [(b"a".as_slice(), OLD, Digest::of(b"abc"))].into_iter())
+            .unwrap();
         let bytes = fs_err::read(&path).unwrap();
         for cut in 0..bytes.len() {
             fs_err::write(&path, &bytes[..cut]).unwrap();
             assert_eq!(Memo::read(&path), Memo::default(), "cut at {cut}");
         }
         let mut changed = bytes;
-        changed[10] ^= 1;
+        changed[20] ^= 1;
         fs_err::write(&path, changed).unwrap();
         assert_eq!(Memo::read(&path), Memo::default());
     }

@@ -1,9 +1,12 @@
-//! Which artifacts go: a pure function of what is there and of the time.
+//! Which artifacts and records of runs go: a pure function of what is there and of the time.
 //!
 //! 1. What a link leads to stays.
 //! 2. What is younger than [`Rules::older_than`] stays; so does what was made in the future, by another clock.
 //! 3. The latest [`Rules::keep_last`] of each stage kind, of those that no link leads to, stay.
 //! 4. The rest goes.
+//!
+//! Records of runs go by the same rules, with the config for the stage kind: a run that is going on and the latest of each
+//! config count as used, and without an age those of the last [`Rules::RECORDS`] stay.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,8 +16,8 @@ use std::time::Duration;
 pub struct Rules {
     /// So many of each stage kind stay.
     pub keep_last: usize,
-    /// What is younger stays. `None` is no time for artifacts, and [`Rules::CHECKPOINTS`] for the checkpoints of
-    /// stages that are not done.
+    /// What is younger stays. `None` is no time for artifacts, [`Rules::CHECKPOINTS`] for the checkpoints of stages that
+    /// are not done, and [`Rules::RECORDS`] for records of runs and pages.
     pub older_than: Option<Duration>,
 }
 
@@ -22,6 +25,15 @@ impl Rules {
     /// How long the checkpoints of a stage that was interrupted are kept at least: a week, in which somebody will have
     /// noticed.
     pub const CHECKPOINTS: Duration = Duration::from_secs(7 * 24 * 3600);
+
+    /// How long records of runs, and pages that somebody asked for, are kept at least: a quarter. They are small, and
+    /// cannot be made again.
+    pub const RECORDS: Duration = Duration::from_secs(90 * 24 * 3600);
+
+    /// The rules for records of runs, and for pages.
+    pub(crate) fn of_records(&self) -> Rules {
+        Rules { older_than: Some(self.older_than.unwrap_or(Rules::RECORDS)), ..self.clone() }
+    }
 
     /// Whether something of this age in seconds is old enough to go.
     pub(crate) fn is_old(&self, age_seconds: u64) -> bool {
@@ -34,13 +46,14 @@ impl Rules {
     }
 }
 
-/// An artifact, as far as the rules look at it.
+/// An artifact, or the record of a run, as far as the rules look at it.
 #[derive(Debug, Clone)]
 pub(crate) struct Shelved {
+    /// The stage kind, or the config.
     pub(crate) kind: String,
     /// When it was done, in seconds since 1970.
     pub(crate) made: u64,
-    /// Whether a link leads to it.
+    /// Whether a link leads to it, or it is a run that is going on or the latest of its config.
     pub(crate) is_used: bool,
 }
 
@@ -123,5 +136,12 @@ mod tests {
         assert!(rules(0, None).are_old_checkpoints(week));
         assert!(rules(0, Some(5)).are_old_checkpoints(5));
         assert!(!rules(0, Some(5)).are_old_checkpoints(4));
+    }
+
+    #[test]
+    fn records_stay_a_quarter_unless_an_age_is_given() {
+        let quarter = 90 * 24 * 3600;
+        assert_eq!(rules(2, None).of_records(), rules(2, Some(quarter)));
+        assert_eq!(rules(2, Some(5)).of_records(), rules(2, Some(5)));
     }
 }

@@ -128,7 +128,7 @@ impl Hashing<'_> {
             let files = entries.iter().zip(&digests).filter(|(entry, digest)| entry.is_read(digest, &denied));
             let files = files.map(|(entry, digest)| (entry.relative.as_slice(), entry.fingerprint, *digest));
             // A memo that cannot be written (a read-only store) costs time, nothing else.
-            let _ = Memo::write(path, looked_ns, files);
+            let _ = Memo::write(path, root, looked_ns, files);
         }
         Ok(digests)
     }

@@ -2,11 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::fmt;
+use std::{fmt, io};
 
 use crate::context::Artifact;
 use crate::params::Problem;
 use crate::progress::Cancelled;
+
+/// The way out of a full disk.
+pub const DISK_FULL_HINT: &str =
+    "free some space there, or use another disk: --store moves the store, the config says where sources are";
+
+/// What Linux calls a full disk and an exhausted quota. Some libraries hand on no more than that (libtorch).
+const DISK_FULL_TEXTS: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
 
 /// An error that may know the way out. Each crate's `Error` implements it.
 ///
@@ -93,7 +100,8 @@ impl fmt::Display for Failure {
 
 impl<E: Hint> From<E> for Failure {
     fn from(error: E) -> Self {
-        let (message, hint) = (full_message(&error), error.hint());
+        let hint = if is_disk_full(&error) { Some(DISK_FULL_HINT.to_owned()) } else { error.hint() };
+        let message = full_message(&error);
         if may_pass(&error) { Failure::Passing { message, hint } } else { Failure::new(message, hint) }
     }
 }
@@ -132,6 +140,23 @@ pub fn may_pass(error: &(dyn Error + 'static)) -> bool {
         cause = error.source();
     }
     false
+}
+
+/// Whether the error, or a cause of it, is a full disk or an exhausted quota.
+pub fn is_disk_full(error: &(dyn Error + 'static)) -> bool {
+    let system = error.downcast_ref::<io::Error>();
+    if let Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) = system.map(io::Error::kind) {
+        return true;
+    }
+    // An `io::Error` that wraps another error does not name it as its source, but the source of that.
+    let inner = system.and_then(io::Error::get_ref).map(|inner| inner as &(dyn Error + 'static));
+    match inner.or(error.source()) {
+        Some(cause) => is_disk_full(cause),
+        None => {
+            let text = error.to_string();
+            DISK_FULL_TEXTS.iter().any(|full| text.contains(full))
+        }
+    }
 }
 
 /// The error's message followed by those of its sources, unless already contained in it.
@@ -219,5 +244,30 @@ mod tests {
         }
         assert!(matches!(failure(std::io::ErrorKind::NotFound), Failure::Failed { .. }));
         assert!(matches!(failure(std::io::ErrorKind::InvalidData), Failure::Failed { .. }));
+    }
+
+    #[test]
+    fn a_full_disk_is_known_below_any_wrapper_and_has_its_own_hint() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot write")]
+        struct Unwritable(#[source] Box<dyn Error + Send + Sync>);
+        impl Hint for Unwritable {
+            fn hint(&self) -> Option<String> {
+                Some("its own".to_owned())
+            }
+        }
+        let hint = |cause: Box<dyn Error + Send + Sync>| match Failure::from(Unwritable(cause)) {
+            Failure::Failed { hint, .. } => hint.unwrap(),
+            other => panic!("{other:?}"),
+        };
+        // Linux: 28 is ENOSPC, 122 is EDQUOT, 13 is EACCES.
+        let system = io::Error::from_raw_os_error;
+        assert_eq!(hint(system(28).into()), DISK_FULL_HINT);
+        assert_eq!(hint(system(122).into()), DISK_FULL_HINT);
+        assert_eq!(hint(io::Error::other(system(28)).into()), DISK_FULL_HINT);
+        assert_eq!(hint(io::Error::other(Unwritable(system(28).into())).into()), DISK_FULL_HINT);
+        assert_eq!(hint("libtorch: write failed: No space left on device".into()), DISK_FULL_HINT);
+        assert_eq!(hint(system(13).into()), "its own");
+        assert_eq!(hint("no such device".into()), "its own");
     }
 }

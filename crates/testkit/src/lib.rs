@@ -1,4 +1,4 @@
-//! What tests share: temporary projects with the built command, and stages run alone.
+//! What tests share: temporary projects with the built command, file systems that refuse, and stages run alone.
 //!
 //! Tests only; nothing here is part of the product, and nothing links libtorch.
 
@@ -9,9 +9,11 @@
 )]
 
 mod fixtures;
+mod mount;
 mod project;
 mod stage_bench;
 
 pub use fixtures::check_fixtures;
+pub use mount::{Mount, with_mounts};
 pub use project::{Project, Ran, shared};
 pub use stage_bench::{EventHook, Made, StageBench};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use pipeline_runner::Gc;
-use pipeline_runner::gc::{Doomed, Rules, Survey};
+use pipeline_runner::gc::{Doomed, Rules, Survey, What};
 use pipeline_runner::{Error, Store};
 use pipeline_stage::exit;
 use serde_json::{Value, json};
@@ -19,16 +19,17 @@ use crate::terminal::{Header, Screen, Style, watch, words};
 /// How many things are listed.
 const MOST_LISTED: usize = 200;
 
-/// Remove artifacts that no link in out/ leads to, and what killed runs left
+/// Remove artifacts that no link in out/ leads to, what killed runs left, and old records of runs
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  pipeline gc --dry-run\n  pipeline gc --keep-last 3 --older-than 7d\n\n\
     What a link of any project leads to stays. Checkpoints of a stage that is not done stay for a week, or as long as \
-    --older-than says. Pages in reports/ stay. While a run is going on, nothing is removed.")]
+    --older-than says; records of runs (but the latest of each config, and the N that --keep-last says) and pages in \
+    reports/ for 90 days. While a run is going on, nothing is removed.")]
 pub(super) struct Arguments {
     /// Show what would be removed, and remove nothing
     #[arg(long)]
     dry_run: bool,
-    /// Keep the latest N artifacts of each stage kind, beside those that links lead to
+    /// Keep the latest N artifacts of each stage kind, beside those that links lead to, and N runs of each config
     #[arg(long, value_name = "N", default_value_t = 0)]
     keep_last: usize,
     /// Keep what is younger, as 12h, 7d or 2w
@@ -94,6 +95,13 @@ fn text(survey: &Survey, dry_run: bool) -> String {
     if survey.doomed.len() > MOST_LISTED {
         lines.push(format!("  and {} more, which --json lists", survey.doomed.len() - MOST_LISTED));
     }
+    let classes = survey.classes();
+    if classes.len() > 1 {
+        let class = |(what, (count, bytes)): (&What, &(usize, u64))| {
+            format!("{} {} ({})", words::count(*count as u64), what.word(), words::size(*bytes))
+        };
+        lines.push(format!("  by class: {}", classes.iter().map(class).collect::<Vec<_>>().join(", ")));
+    }
     let verb = if dry_run { "would remove" } else { "removed" };
     let (count, kept) = (survey.doomed.len() - survey.failures.len(), survey.kept);
     let artifacts = if kept == 1 { "1 artifact stays".to_owned() } else { format!("{kept} artifacts stay") };
@@ -143,7 +151,6 @@ fn age(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pipeline_runner::gc::What;
 
     #[test]
     fn an_age_is_a_number_and_a_unit() {
@@ -190,6 +197,7 @@ mod tests {
         let expected = "  what       name               size      age   why
   artifact   head 3f2a91bc…   1.2 MB   3 days   no link leads to it
   draft      12-0-7            812 B   3 days   its process is gone
+  by class: 1 artifact (1.2 MB), 1 draft (812 B)
 would remove 2 items, which frees 1.2 MB; 1 artifact stays";
         assert_eq!(text(&survey, true), expected);
         let shared = Survey { freed_bytes: 812, ..survey };

@@ -353,7 +353,13 @@ fn after_a_kill_nothing_is_orphaned_and_what_was_done_stays() {
     let cancel = Cancel::default();
     let rules = Rules { keep_last: 0, older_than: Some(Duration::ZERO) };
     let last = Gc { rules, ..gc(&store, &cancel) }.collect().unwrap();
-    assert_eq!(words(&last), ["checkpoints join"]);
+    // So do the page and the records of all runs but the latest.
+    let names = |what| last.doomed.iter().filter(move |item| item.what == what).map(|item| item.name.clone());
+    let mut runs: Vec<String> = names(What::Run).collect();
+    runs.sort();
+    assert_eq!((last.doomed.len(), names(What::Page).collect::<Vec<_>>()), (4, vec!["kept.html".to_owned()]));
+    assert_eq!(names(What::Checkpoints).count(), 1);
+    assert!(project.in_store("runs").len() == 1 && !runs.contains(&project.in_store("runs")[0]), "{runs:?}");
     assert!(!project.path(".pipeline/partial/join").exists());
 }
 
@@ -364,4 +370,72 @@ fn a_folder_that_is_no_store_is_left_alone() {
     assert!(matches!(error, Error::NoStore { .. }), "{error}");
     let error = Store::existing(&project.path("texts")).unwrap_err();
     assert!(matches!(error, Error::NotAStore { .. }), "{error}");
+}
+
+#[test]
+fn the_last_runs_of_each_config_stay_and_one_that_is_going_on() {
+    let project = Project::new();
+    // Of one second; names tell which is the latest, and end in a random number.
+    let run = |config: &str, name: &str| {
+        let options = pipeline_runner::RunOptions { config: config.to_owned(), ..project.options() };
+        let dir = project.try_run(chain(), &options).unwrap().dir;
+        fs_err::rename(&dir, dir.with_file_name(name)).unwrap();
+        name.to_owned()
+    };
+    let runs = [
+        ("c", "20200101T000001Z-a"),
+        ("c", "20200101T000002Z-b"),
+        ("c", "20200101T000003Z-c"),
+        ("d", "20200101T000004Z-d"),
+    ];
+    let [first, second, third, other] = runs.map(|(config, name)| run(config, name));
+    // One that began first and still goes on: its events are locked.
+    let name = "20200101T000000Z-00000000";
+    let folder = project.path(".pipeline/runs").join(name);
+    fs_err::create_dir(&folder).unwrap();
+    let info = json!({"config": "c", "outcome": "running", "started": "2020-01-01T00:00:00Z"});
+    fs_err::write(folder.join("run.json"), info.to_string()).unwrap();
+    let events = fs_err::File::create(folder.join("events.jsonl")).unwrap();
+    events.file().lock().unwrap();
+
+    let store = Store::existing(&project.path(".pipeline")).unwrap();
+    let cancel = Cancel::default();
+    let gone = |keep_last, older_than: Option<u64>| {
+        let rules = Rules { keep_last, older_than: older_than.map(Duration::from_secs) };
+        let survey = Gc { rules, ..gc(&store, &cancel) }.survey().unwrap();
+        let mut names: Vec<String> = survey.doomed.into_iter().map(|item| item.name).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(gone(0, None), [""; 0], "they are young");
+    assert_eq!(gone(0, Some(3600)), [""; 0]);
+    assert_eq!(gone(0, Some(0)), [first, second]);
+    assert_eq!(gone(1, Some(0)), ["20200101T000001Z-a"]);
+    assert_eq!(gone(2, Some(0)), [""; 0]);
+    // It is old, and was killed.
+    drop(events);
+    assert_eq!(gone(0, None), [name]);
+    let done = Gc { rules: Rules { keep_last: 0, older_than: Some(Duration::ZERO) }, ..gc(&store, &cancel) };
+    let survey = done.collect().unwrap();
+    let (count, bytes) = survey.classes()[&What::Run];
+    assert!(count == 3 && bytes > 0 && survey.classes().len() == 1, "{survey:?}");
+    assert_eq!(project.in_store("runs"), [third, other]);
+}
+
+#[test]
+fn digests_of_files_that_are_gone_go_and_the_others_stay() {
+    let project = Project::new();
+    project.write("more/a.txt", "a");
+    project.run(vec![crate::project::read_from(json!({"path": "more"}))]);
+    project.run(chain());
+    assert_eq!(project.in_store("memo").len(), 2);
+    assert_eq!(words(&collect(&project)).iter().filter(|word| word.starts_with("digests")).count(), 0);
+    fs_err::remove_dir_all(project.path("more")).unwrap();
+    let gone = collect(&project);
+    let memos: Vec<_> = gone.doomed.iter().filter(|item| item.what == What::Memo).collect();
+    assert_eq!(memos.len(), 1, "{gone:?}");
+    assert_eq!(memos[0].why, format!("{} is not there", project.path("more").display()));
+    project.write(&format!(".pipeline/memo/{}", project.in_store("memo")[0]), "not a memo");
+    assert_eq!(collect(&project).doomed[0].why, "it cannot be read");
+    fresh(&project, chain());
 }

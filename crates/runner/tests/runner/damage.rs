@@ -218,3 +218,80 @@ fn a_pipe_in_place_of_the_manifest_and_a_link_in_place_of_the_artifact_are_damag
     assert_eq!(planned, "damaged (it is not a folder)");
     assert_eq!(outcomes(&report), ["read fresh", "middle ran", "last fresh"]);
 }
+
+/// Removes what is at `path` and puts nothing there.
+fn clear(path: &std::path::Path) {
+    if path.is_dir() { fs_err::remove_dir_all(path) } else { fs_err::remove_file(path) }.unwrap();
+}
+
+#[test]
+fn a_manifest_cut_short_anywhere_is_damage() {
+    let project = Project::new();
+    project.run(chain());
+    let path = fs_err::canonicalize(project.path("out/c/middle")).unwrap().join("artifact.json");
+    let text = fs_err::read(&path).unwrap();
+    clear(&path);
+    assert!(text.len() > 500, "{}", text.len());
+    for cut in 0..text.len() {
+        fs_err::write(&path, &text[..cut]).unwrap();
+        let planned = project.plan(chain()).stage("middle").unwrap().state.to_string();
+        assert!(planned.starts_with("damaged (artifact.json cannot be read: "), "{cut}: {planned}");
+    }
+    // Rebuilt, also where it is empty, as a power cut may leave it, or lacks its last letter.
+    for cut in [0, 1, text.len() - 1] {
+        let path = fs_err::canonicalize(project.path("out/c/middle")).unwrap().join("artifact.json");
+        clear(&path);
+        fs_err::write(&path, &text[..cut]).unwrap();
+        assert_eq!(project.outcomes(chain()), ["read fresh", "middle ran", "last fresh"], "{cut}");
+    }
+    assert_eq!(project.in_store("damaged").len(), 3);
+}
+
+#[test]
+fn a_file_or_manifest_that_became_something_else_is_damage_and_is_made_again() {
+    for name in ["text.txt", "when.txt", "artifact.json"] {
+        let (project, report, planned) = damaged(|dir| {
+            clear(&dir.join(name));
+            fs_err::create_dir(dir.join(name)).unwrap();
+        });
+        assert_eq!(planned, format!("damaged ({name} is not a file)"));
+        assert_rebuilt(&project, &report, &format!("{name} is not a file"));
+
+        // A link is not followed: whoever changes what it leads to would change the artifact.
+        let (project, report, _) = damaged(|dir| {
+            let elsewhere = dir.parent().unwrap().join("elsewhere");
+            fs_err::rename(dir.join(name), &elsewhere).unwrap();
+            fs_err::os::unix::fs::symlink(elsewhere, dir.join(name)).unwrap();
+        });
+        assert_rebuilt(&project, &report, &format!("{name} is not a file"));
+    }
+}
+
+#[test]
+fn a_file_in_place_of_the_artifact_is_damage() {
+    let (project, report, planned) = damaged(|dir| {
+        clear(dir);
+        fs_err::write(dir, "").unwrap();
+    });
+    assert_eq!(planned, "damaged (it is not a folder)");
+    assert_rebuilt(&project, &report, "it is not a folder");
+}
+
+#[test]
+fn files_that_are_not_in_the_manifest_change_nothing() {
+    let (_, report, planned) = damaged(|dir| fs_err::write(dir.join("mine.txt"), "notes").unwrap());
+    assert_eq!(planned, "fresh");
+    assert_eq!(outcomes(&report), ["read fresh", "middle fresh", "last fresh"]);
+}
+
+#[test]
+fn several_damaged_artifacts_are_made_again_in_one_run_and_what_reads_them_stays_fresh() {
+    let project = Project::new();
+    project.run(chain());
+    let artifact = |stage: &str| fs_err::canonicalize(project.path("out/c").join(stage)).unwrap();
+    clear(&artifact("read").join("text.txt"));
+    clear(&artifact("middle").join("artifact.json"));
+    let report = project.run(chain());
+    assert_eq!(outcomes(&report), ["read ran", "middle ran", "last fresh"]);
+    assert_eq!((project.in_store("damaged").len(), project.text("last")), (2, "one two xy".to_owned()));
+}

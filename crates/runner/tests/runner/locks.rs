@@ -105,3 +105,50 @@ fn many_runs_at_once_do_the_work_once() {
     assert_eq!(fs_err::read_to_string(&journal).unwrap(), "first\nsecond\n");
     assert_eq!(project.text("second"), "12");
 }
+
+#[test]
+fn two_configs_that_share_a_store_run_side_by_side() {
+    let project = Project::new();
+    let mut child = hold(&project);
+    // Its own stages, and one that both have: the first run is done with that, so it is a hit.
+    let mut options = project.options();
+    options.config = "d".to_owned();
+    let nodes = || vec![join("other", json!({"text": "z"}), &[]), join("more", json!({}), &["other"])];
+    let report = project.try_run(nodes(), &options).unwrap();
+    assert_eq!(outcomes(&report), ["other ran", "more ran"]);
+    assert!(child.try_wait().unwrap().is_none(), "the first still runs");
+    project.write("go", "");
+    assert!(child.wait().unwrap().success());
+    let listed = |config: &str| {
+        let entries = fs_err::read_dir(project.path("out").join(config)).unwrap();
+        let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(
+        (listed("c"), listed("d")),
+        (vec!["slow".to_owned()], vec!["more".to_owned(), "other".to_owned()])
+    );
+}
+
+#[test]
+fn after_a_kill_no_lock_is_held_and_nothing_is_to_be_cleaned() {
+    let project = Project::new();
+    let mut child = hold(&project);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // What it left names it, and stops nobody: not another config, not gc, not the same stage.
+    let key = project.in_store("locks").into_iter().find(|name| name.ends_with(".holder")).unwrap();
+    let holder = fs_err::read_to_string(project.path(".pipeline/locks").join(key)).unwrap();
+    assert!(holder.contains(&format!("\"pid\":{}", child.id())), "{holder}");
+    let mut options = project.options();
+    options.config = "d".to_owned();
+    assert!(project.try_run(vec![join("other", json!({"text": "z"}), &[])], &options).unwrap().succeeded());
+    project.write("go", "");
+    let nodes = || waiting_for(&project.path("go"), &project.path("journal"));
+    assert_eq!(project.outcomes(nodes()), ["slow ran"]);
+    let left: Vec<String> =
+        project.in_store("locks").into_iter().filter(|n| n.ends_with(".holder")).collect();
+    assert_eq!(left, [""; 0]);
+    assert_eq!(project.in_store("tmp"), [""; 0]);
+}

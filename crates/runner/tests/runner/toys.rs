@@ -19,8 +19,15 @@ use serde::{Deserialize, Serialize};
 /// The file that the toys read and write.
 pub(crate) const TEXT: &str = "text.txt";
 
+/// The disk said no.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct DiskError(std::io::Error);
+
+impl pipeline_stage::Hint for DiskError {}
+
 fn io(error: std::io::Error) -> Failure {
-    Failure::new(error.to_string(), None)
+    DiskError(error).into()
 }
 
 /// Reads a folder of text files and writes them one after another.
