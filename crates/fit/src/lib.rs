@@ -40,7 +40,7 @@ pub use average::DebiasedAverage;
 pub use balance::{class_weights, draw_balanced};
 pub use batches::batches;
 pub use confident::{LabelIssue, label_issues};
-pub use confusion::Confusion;
+pub use confusion::{Confusion, most_confused};
 pub use error::Error;
 pub use finder::{Curve, FinderRange, Point};
 pub use mcnemar::McNemar;

@@ -4,7 +4,7 @@ use minijinja::{Value, context};
 use pipeline_fit::Estimate;
 
 use super::Evaluation;
-use super::number::{NONE, between, count, fixed, percent, percent_interval};
+use super::number::{NONE, count, fixed, interval, percent, percent_interval};
 
 impl Evaluation {
     /// A row per class.
@@ -32,7 +32,7 @@ fn share(estimate: Option<Estimate>) -> Value {
 }
 
 fn area(estimate: Option<Estimate>) -> Value {
-    cell(estimate, |x| fixed(x, 4), |e| between(e.low, e.high, 4))
+    cell(estimate, |x| fixed(x, 4), interval)
 }
 
 /// A number with its interval, and the number to sort by.

@@ -101,7 +101,7 @@ impl Evaluation {
 
 /// How often answers of about one confidence are right.
 fn reliability(calibration: &Calibration) -> Chart {
-    let bins = calibration.bins.iter().map(|bin| (bin.confidence, bin.accuracy)).collect();
+    let bins = calibration.bins.iter().map(|bin| (bin.confidence, bin.accuracy.value)).collect();
     let line = |name: &str, points, look| Line { name: name.to_owned(), points, look };
     Chart {
         title: "Reliability".to_owned(),
@@ -123,7 +123,8 @@ fn explained(calibration: &Calibration) -> String {
         percent(calibration.ece.value),
         percent_interval(&calibration.ece)
     );
-    if let Some(temperature) = calibration.temperature.filter(|temperature| temperature.is_finite()) {
+    let temperature = calibration.temperature.map(|temperature| temperature.value);
+    if let Some(temperature) = temperature.filter(|temperature| temperature.is_finite()) {
         let leaning = if temperature > 1.0 { "too sure" } else { "not sure enough" };
         text += &format!(
             " On these very photos its log-probabilities are best divided by a temperature of {}, so it is {leaning}",

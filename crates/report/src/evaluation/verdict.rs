@@ -3,7 +3,7 @@
 use minijinja::{Value, context};
 use pipeline_fit::{Estimate, McNemar};
 
-use super::number::{NONE, between, count, counted, fixed, percent, percent_interval};
+use super::number::{NONE, count, counted, fixed, interval, percent, percent_interval};
 use super::{Evaluation, Judged};
 
 impl Judged {
@@ -42,14 +42,17 @@ impl Evaluation {
             );
         };
         let measures = &judged.measures;
+        let interval = match percent_interval(&measures.accuracy) {
+            none if none.is_empty() => none,
+            some => format!(" ({some})"),
+        };
         format!(
-            "{} is right on {} of {} {} photos: {} ({}).",
+            "{} is right on {} of {} {} photos: {}{interval}.",
             judged.name(),
             count(measures.photos.saturating_sub(measures.errors)),
             count(measures.photos),
             self.split,
             percent(measures.accuracy.value),
-            percent_interval(&measures.accuracy),
         )
     }
 
@@ -80,19 +83,9 @@ impl Evaluation {
         let columns = [
             self.column(true, |judged| Some(judged.measures.accuracy), percent, percent_interval),
             self.column(false, |judged| exactly(judged.measures.errors), |n| fixed(n, 0), |_| String::new()),
-            self.column(
-                false,
-                |judged| Some(judged.measures.log_loss),
-                |x| fixed(x, 4),
-                |e| between(e.low, e.high, 4),
-            ),
+            self.column(false, |judged| Some(judged.measures.log_loss), |x| fixed(x, 4), interval),
             self.column(false, |judged| Some(judged.measures.calibration.ece), percent, percent_interval),
-            self.column(
-                true,
-                |judged| judged.measures.roc_auc,
-                |x| fixed(x, 4),
-                |e| between(e.low, e.high, 4),
-            ),
+            self.column(true, |judged| judged.measures.roc_auc, |x| fixed(x, 4), interval),
             self.column(true, |judged| judged.measures.top_5, percent, percent_interval),
         ];
         let row = |(at, judged): (usize, &Judged)| {
@@ -131,11 +124,7 @@ fn figures(judged: &Judged) -> Vec<Value> {
     vec![
         figure(count(measures.errors), errors, format!("of {}", counted(measures.photos, "photo", "photos"))),
         figure(percent(measures.accuracy.value), "right", percent_interval(&measures.accuracy)),
-        figure(
-            fixed(measures.log_loss.value, 4),
-            "log loss",
-            between(measures.log_loss.low, measures.log_loss.high, 4),
-        ),
+        figure(fixed(measures.log_loss.value, 4), "log loss", interval(&measures.log_loss)),
         figure(
             percent(measures.calibration.ece.value),
             "calibration error",
@@ -161,6 +150,5 @@ fn gain(plain: &Judged, several: &Judged) -> String {
 }
 
 fn exactly(number: u64) -> Option<Estimate> {
-    let value = number as f64;
-    Some(Estimate { value, low: value, high: value })
+    Some(Estimate::exact(number as f64))
 }

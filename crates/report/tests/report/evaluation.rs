@@ -249,7 +249,7 @@ fn what_is_missing_has_no_section_and_nothing_reads_nan() {
     for judged in &mut without_numbers.models {
         judged.measures = measures(30, 0, vec![]);
         judged.measures.log_loss.value = f64::NAN;
-        judged.measures.accuracy.low = f64::NAN;
+        judged.measures.accuracy.interval = None;
         judged.measures.calibration.temperature = None;
     }
     without_numbers.photos[3].confidence = f32::NAN;
