@@ -9,6 +9,7 @@ mod curves;
 mod findings;
 mod map;
 mod matrix;
+mod measures;
 mod page;
 mod photos;
 mod sheets;

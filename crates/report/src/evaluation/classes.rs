@@ -4,6 +4,7 @@ use minijinja::{Value, context};
 use pipeline_fit::Estimate;
 
 use super::Evaluation;
+use super::measures::{AVERAGE_PRECISION, F1, PRECISION, RECALL, ROC_AUC};
 use super::number::{NONE, count, fixed, interval, percent, percent_interval};
 
 impl Evaluation {
@@ -20,10 +21,23 @@ impl Evaluation {
                     share(measures.recall),
                     share(measures.f1),
                     area(measures.roc_auc),
+                    area(measures.average_precision),
                 ],
             }
         };
         judged.measures.per_class.iter().enumerate().map(row).collect()
+    }
+
+    /// The columns of [`Evaluation::per_class_rows`] after class and photos.
+    pub(super) fn per_class_columns(&self) -> Vec<Value> {
+        let columns = [
+            ("Precision", PRECISION),
+            ("Recall", RECALL),
+            ("F1", F1),
+            ("Area under ROC", ROC_AUC),
+            ("Average precision", AVERAGE_PRECISION),
+        ];
+        columns.into_iter().map(|(name, what)| context! { name, what }).collect()
     }
 }
 

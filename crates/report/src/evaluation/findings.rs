@@ -10,17 +10,18 @@ use super::{Evaluation, Insights, NearDuplicate};
 
 /// Entries of each list that are shown; the artifact's files have them all.
 const MAX_SHOWN: usize = 50;
+/// So many of them at once, the others when asked for.
+const MAX_UNFOLDED: usize = 12;
 
 impl Evaluation {
-    /// The section on the data; `None` where nothing is known of it.
-    pub(super) fn data(&self) -> Option<Value> {
-        let insights = self.insights.as_ref();
-        (insights.is_some() || !self.findings.is_empty()).then(|| {
-            context! {
-                insights => insights.map(|insights| self.insights(insights)),
-                findings => self.findings.clone(),
-            }
-        })
+    /// The section on the data.
+    pub(super) fn data(&self) -> Value {
+        context! {
+            insights => self.insights.as_ref().map(|insights| self.insights(insights)),
+            findings => self.findings.clone(),
+            features_by => self.features_by.clone(),
+            unfolded => MAX_UNFOLDED,
+        }
     }
 
     fn insights(&self, insights: &Insights) -> Value {
@@ -76,7 +77,7 @@ impl Evaluation {
             issues => insights.label_issues.iter().take(MAX_SHOWN).map(issue).collect::<Vec<_>>(),
             issues_left => left(insights.label_issues.len()),
             duplicates_count => counted(duplicates.len() as u64, "pair", "pairs"),
-            across => count(across as u64),
+            across => if across == 0 { "none".to_owned() } else { count(across as u64) },
             duplicates => duplicates.iter().take(MAX_SHOWN).map(duplicate).collect::<Vec<_>>(),
             duplicates_left => left(duplicates.len()),
             outliers => insights.outliers.iter().take(MAX_SHOWN).map(outlier).collect::<Vec<_>>(),
