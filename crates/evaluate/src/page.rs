@@ -9,7 +9,8 @@ use pipeline_table::Mode;
 use crate::error::Error;
 use crate::exam::Exam;
 use crate::marks::Marks;
-use crate::{Params, findings, insights, pictures};
+use crate::pictures::Sitting;
+use crate::{Params, ingested, insights};
 
 /// File name of the page.
 pub const REPORT_FILE: &str = "report.html";
@@ -26,32 +27,32 @@ pub(crate) fn write(exam: &Exam, marks: &Marks, params: &Params, cx: &Context<'_
     let plain = all_said.iter().find(|other| (&other.model, other.mode) == (&said.model, Mode::Plain));
     let images = cx.optional_input("images");
 
-    let mut insights = exam.table.as_ref().map(|table| insights::find(table, params, cx)).transpose()?;
-    let pictures = pictures::take(
+    let mut insights = insights::find(exam, params, cx)?;
+    let sitting = Sitting {
         said,
         plain,
         model,
-        &exam.classes,
+        classes: &exam.classes,
         images,
-        exam.augmented.as_ref(),
-        exam.table.as_ref(),
-        insights.as_mut(),
-        cx,
-    )?;
+        augmented: exam.augmented.as_ref(),
+        table: exam.table.as_ref(),
+    };
+    let pictures = sitting.take(insights.as_mut(), cx)?;
     let page = Evaluation {
         split: params.split.to_string(),
         classes: exam.classes.clone(),
         models: judged(marks, params),
         comparisons: marks.comparisons.clone(),
         detail: place,
-        confusion: marks.tallies[place].confusion.rows().map(<[u64]>::to_vec).collect(),
+        confusion: marks.candidates[place].confusion.rows().map(<[u64]>::to_vec).collect(),
         curves: said.answers().curves()?,
         photos: pictures.photos,
         sheets: pictures.sheets,
         views: pictures.views,
         trainings: cx.inputs("models").iter().map(training).collect::<Result<_, _>>()?,
         insights,
-        findings: images.map(findings::read).transpose()?.unwrap_or_default(),
+        features_by: exam.feature_trunk().map(|trunk| trunk.words(&model.name)),
+        findings: images.map(ingested::read).transpose()?.unwrap_or_default(),
         config: config(&cx.lineage, cx.seed)?,
         versions: versions(&cx.lineage),
     };
@@ -60,12 +61,12 @@ pub(crate) fn write(exam: &Exam, marks: &Marks, params: &Params, cx: &Context<'_
 
 /// Every model in every mode.
 fn judged(marks: &Marks, params: &Params) -> Vec<Judged> {
-    let judged = marks.tallies.iter().zip(&marks.measured).filter_map(|(tally, measured)| {
-        let mode = match tally.mode {
+    let judged = marks.candidates.iter().zip(&marks.measured).filter_map(|(candidate, measured)| {
+        let mode = match candidate.mode {
             Mode::Plain => String::new(),
             Mode::Tta => params.tta.words(),
         };
-        Some(Judged { model: tally.model.clone(), mode, measures: measured.whole()?.clone() })
+        Some(Judged { model: candidate.model.clone(), mode, measures: measured.whole()?.clone() })
     });
     judged.collect()
 }

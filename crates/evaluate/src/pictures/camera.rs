@@ -32,8 +32,8 @@ pub(super) struct Taken {
 pub(super) struct Prints {
     /// What the model sees, and the same with the heat; of photos on sheets.
     pub(super) seen: Option<[RgbImage; 2]>,
-    /// The whole photo, small.
-    pub(super) small: RgbImage,
+    /// The whole photo, small; `None` once it was handed out.
+    pub(super) small: Option<RgbImage>,
     /// The same as a JPEG file.
     pub(super) jpeg: Vec<u8>,
 }
@@ -59,7 +59,7 @@ impl Camera {
         let seen = wanted.heat_of.map(|class| self.see(&photo, class)).transpose()?;
         let small = thumbnails::small(&photo, &mut self.resizer);
         let jpeg = thumbnails::jpeg(&wanted.id, &small)?;
-        Ok(Taken { wanted, prints: Ok(Prints { seen, small, jpeg }) })
+        Ok(Taken { wanted, prints: Ok(Prints { seen, small: Some(small), jpeg }) })
     }
 
     /// Reads the photo `id`; why it cannot be had where it is gone, changed or unreadable.

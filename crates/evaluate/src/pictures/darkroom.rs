@@ -1,9 +1,9 @@
-//! [`Album`]: the pictures as they come in from the cameras, and where they go.
+//! [`Darkroom`]: the pictures as they come in from the cameras, and where they go.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pipeline_report::evaluation::{Insights, PhotoRow};
+use pipeline_report::evaluation::{Insights, PhotoRow, PhotoSheet};
 use pipeline_stage::{Context, Event, Failure, lanes, words};
 use pipeline_table::ImageRow;
 
@@ -16,7 +16,7 @@ use crate::pictures::thumbnails::{self, Room};
 const WAITING: usize = 2;
 
 /// Pictures of the photos that are shown by themselves; thumbnails go to the lists of photos and insights at once.
-pub(super) struct Album<'a> {
+pub(super) struct Darkroom<'a> {
     said: &'a Said,
     photos: &'a mut [PhotoRow],
     /// Ids that the insights name, and their thumbnails.
@@ -30,7 +30,7 @@ pub(super) struct Album<'a> {
     why: Option<String>,
 }
 
-impl<'a> Album<'a> {
+impl<'a> Darkroom<'a> {
     pub(super) fn new(
         said: &'a Said,
         photos: &'a mut [PhotoRow],
@@ -39,7 +39,7 @@ impl<'a> Album<'a> {
         let named = insights.as_deref().map(Insights::shown).unwrap_or_default();
         let named = named.into_iter().map(str::to_owned).collect();
         let (room, prints) = (Room::new(thumbnails::ROOM), HashMap::new());
-        Album { said, photos, named, insights, room, prints, asked: 0, gone: 0, why: None }
+        Darkroom { said, photos, named, insights, room, prints, asked: 0, gone: 0, why: None }
     }
 
     /// Reads the photos of the queue, until there is no more room.
@@ -52,7 +52,7 @@ impl<'a> Album<'a> {
     ) -> Result<(), Failure> {
         let total = queue.len() as u64;
         let progress = cx.progress("photos for the report", Some(total), "photos");
-        // What is read in vain is no more than what waits. It is not looked at: what the album holds must not depend on it.
+        // What is read in vain is no more than what waits. It is not looked at: what the darkroom holds must not depend on it.
         let is_full = AtomicBool::new(false);
         let is_wanted = |wanted: &Wanted| wanted.is_needed || !is_full.load(Ordering::Relaxed);
         let items = queue.into_iter().filter(is_wanted).map(Ok);
@@ -101,8 +101,29 @@ impl<'a> Album<'a> {
         }
     }
 
-    pub(super) fn prints(&self, id: &str) -> Option<&Prints> {
-        self.prints.get(id)
+    /// Gives the photos on `sheets` and their neighbours their pictures. Each is moved to the last place that shows it; only
+    /// the few photos on two sheets are copied.
+    pub(super) fn hand_out(mut self, sheets: &mut [PhotoSheet]) {
+        let mut shown: Vec<_> =
+            sheets.iter_mut().flat_map(|sheet| &mut sheet.rows).flat_map(|(_, row)| row).collect();
+        let (mut on_sheets, mut as_neighbours) = (HashMap::new(), HashMap::new());
+        for shown in &shown {
+            *on_sheets.entry(shown.photo).or_insert(0) += 1;
+            for neighbour in &shown.neighbours {
+                *as_neighbours.entry(neighbour.id.clone()).or_insert(0) += 1;
+            }
+        }
+        for shown in &mut shown {
+            let prints = self.prints.get_mut(&self.said.ids[shown.photo]);
+            let seen =
+                prints.and_then(|prints| last_or_copy(&mut prints.seen, on_sheets.get_mut(&shown.photo)));
+            (shown.picture, shown.heat) = seen.map(|[picture, heat]| (picture, heat)).unzip();
+            for neighbour in &mut shown.neighbours {
+                let prints = self.prints.get_mut(&neighbour.id);
+                let left = as_neighbours.get_mut(&neighbour.id);
+                neighbour.picture = prints.and_then(|prints| last_or_copy(&mut prints.small, left));
+            }
+        }
     }
 
     pub(super) fn warn(&self, cx: &Context<'_>) {
@@ -112,6 +133,13 @@ impl<'a> Album<'a> {
             cx.report.emit(Event::Warning(warning));
         }
     }
+}
+
+/// A copy of the picture, or, in the last of the places that are `left`, the picture itself.
+fn last_or_copy<T: Clone>(picture: &mut Option<T>, left: Option<&mut usize>) -> Option<T> {
+    let left = left?;
+    *left -= 1;
+    if *left == 0 { picture.take() } else { picture.clone() }
 }
 
 #[cfg(test)]
@@ -125,7 +153,7 @@ mod tests {
     use super::*;
 
     fn taken(id: &str, is_needed: bool, jpeg_bytes: Option<usize>) -> Taken {
-        let print = |bytes| Prints { seen: None, small: RgbImage::new(3, 2), jpeg: vec![0; bytes] };
+        let print = |bytes| Prints { seen: None, small: Some(RgbImage::new(3, 2)), jpeg: vec![0; bytes] };
         let wanted = Wanted { id: id.to_owned(), heat_of: None, is_needed };
         Taken { wanted, prints: jpeg_bytes.map(print).ok_or_else(|| format!("photo `{id}` is gone")) }
     }
@@ -159,8 +187,8 @@ mod tests {
         };
         let outliers = vec![outlier("b"), outlier("train/x")];
         let mut insights = Insights { outliers, ..Insights::default() };
-        let mut album = Album::new(&said, &mut photos, Some(&mut insights));
-        album.room = Room::new(100);
+        let mut darkroom = Darkroom::new(&said, &mut photos, Some(&mut insights));
+        darkroom.room = Room::new(100);
         // 30 + 2 * 20 + 25 = 95 of 100; a neighbour is in no list. After the first without room there is none.
         for (id, is_needed, bytes) in [
             ("a", true, Some(30)),
@@ -173,17 +201,28 @@ mod tests {
             ("train/o", false, None),
             ("train/p", true, None),
         ] {
-            album.add(taken(id, is_needed, bytes));
+            darkroom.add(taken(id, is_needed, bytes));
         }
         assert_eq!(
-            ["a", "b", "train/n", "train/m"].map(|id| album.prints(id).is_some()),
+            ["a", "b", "train/n", "train/m"].map(|id| darkroom.prints.contains_key(id)),
             [true, false, true, true]
         );
         // Those that were only wanted for a thumbnail are not counted after that, for how many are read depends on chance.
-        assert_eq!((album.asked, album.gone, album.why.as_deref()), (7, 1, Some("photo `train/p` is gone")));
+        assert_eq!(
+            (darkroom.asked, darkroom.gone, darkroom.why.as_deref()),
+            (7, 1, Some("photo `train/p` is gone"))
+        );
         let sizes: Vec<_> = photos.iter().map(|photo| photo.thumbnail.as_ref().map(Vec::len)).collect();
         assert_eq!(sizes, [Some(30), Some(20), None, None]);
         let named: Vec<_> = insights.thumbnails.iter().map(|(id, jpeg)| (id.as_str(), jpeg.len())).collect();
         assert_eq!(named, [("b", 20), ("train/x", 25)]);
+    }
+
+    #[test]
+    fn a_picture_is_copied_to_all_places_but_the_last_to_which_it_moves() {
+        let (mut picture, mut left) = (Some(7), 2);
+        assert_eq!((last_or_copy(&mut picture, Some(&mut left)), picture), (Some(7), Some(7)));
+        assert_eq!((last_or_copy(&mut picture, Some(&mut left)), picture), (Some(7), None));
+        assert_eq!(last_or_copy(&mut None::<u32>, Some(&mut 1)), None, "a photo that is gone");
     }
 }
