@@ -29,6 +29,7 @@ use crate::lane::Augmented;
 use crate::model::{Model, Table};
 use camera::Camera;
 use darkroom::Darkroom;
+use thumbnails::Room;
 
 /// Folder of the sheets as PNG files.
 pub(crate) const SHEETS_DIR: &str = "sheets";
@@ -63,9 +64,10 @@ pub(crate) struct Sitting<'a> {
 impl Sitting<'_> {
     /// Chooses the photos of the lesson's sheets, and reads those that are needed. Adds the thumbnails that `insights` needs.
     /// Writes the sheets as PNG files into [`SHEETS_DIR`] of the artifact. A photo that is gone has no picture, and a warning
-    /// counts them.
+    /// counts them. Thumbnails take up to `room_bytes`.
     pub(crate) fn take(
         &self,
+        room_bytes: usize,
         insights: Option<&mut Insights>,
         cx: &Context<'_>,
     ) -> Result<Pictures, Failure> {
@@ -80,14 +82,14 @@ impl Sitting<'_> {
         let of_views =
             self.augmented.and_then(|augmented| Some((augmented, choice::of_views(said, self.plain)?)));
         let photo_of_views = of_views.map(|(_, photo)| photo);
-        let queue = queue::queue(said, &pictures.sheets, photo_of_views, insights.as_deref());
+        let queue = queue::queue(said, &pictures.sheets, photo_of_views, insights.as_deref(), room_bytes);
         let rows = rows(images, queue.iter().map(|wanted| wanted.id.as_str()).collect())?;
         let trunk = model.record.load_trunk(&model.dir, device::pick())?;
         let camera = || Camera::new(model, &trunk, images.source(PHOTOS)?);
         let cameras =
             (0..cx.threads.get().min(queue.len())).map(|_| camera()).collect::<Result<Vec<_>, _>>()?;
 
-        let mut darkroom = Darkroom::new(said, &mut pictures.photos, insights);
+        let mut darkroom = Darkroom::new(said, &mut pictures.photos, insights, Room::new(room_bytes));
         darkroom.fill(cameras, queue, &rows, cx)?;
         darkroom.warn(cx);
         darkroom.hand_out(&mut pictures.sheets);
@@ -144,7 +146,7 @@ impl Sitting<'_> {
 }
 
 /// Every photo, without thumbnails.
-fn list(said: &Said) -> Vec<PhotoRow> {
+pub(crate) fn list(said: &Said) -> Vec<PhotoRow> {
     let row = |photo: usize| {
         let predicted = choice::predicted(said, photo);
         PhotoRow {

@@ -116,7 +116,7 @@ impl Graph {
                 kind: stage.kind(),
                 version: stage.version(),
                 params,
-                locators: locators(stage.as_ref()),
+                locators: locators(*stage),
                 inputs: inputs.clone(),
             }
         };

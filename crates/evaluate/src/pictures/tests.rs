@@ -166,7 +166,7 @@ impl Bench {
             augmented: Some(&augmented),
             table: None,
         };
-        let pictures = sitting.take(Some(&mut insights), &cx).unwrap();
+        let pictures = sitting.take(2_000_000, Some(&mut insights), &cx).unwrap();
         let mut files = BTreeMap::new();
         for entry in fs_err::read_dir(cx.out.join(SHEETS_DIR)).into_iter().flatten() {
             let path = entry.unwrap().path();

@@ -50,7 +50,8 @@ pub(super) const CALIBRATION_ERROR: Measure = Measure {
     text: percent,
     interval: percent_interval,
 };
-pub(super) const PRECISION: &str = "Of the photos taken for the class, the share that is of it. Higher is better.";
+pub(super) const PRECISION: &str =
+    "Of the photos taken for the class, the share that is of it. Higher is better.";
 pub(super) const RECALL: &str = "Of the photos of the class, the share that is found. Higher is better.";
 pub(super) const F1: &str =
     "Precision and recall in one number, their harmonic mean: high only where both are. Higher is better.";
@@ -113,7 +114,9 @@ const MEASURES: [Measure; 12] = [
         is_higher_better: None,
         of: |measures| measures.calibration.temperature,
         text: |x| fixed(x, 2),
-        interval: |estimate| estimate.interval.map(|i| format!("{:.2} to {:.2}", i.low, i.high)).unwrap_or_default(),
+        interval: |estimate| {
+            estimate.interval.map(|i| format!("{:.2} to {:.2}", i.low, i.high)).unwrap_or_default()
+        },
     },
     Measure {
         name: "Log loss with a temperature",
@@ -154,8 +157,7 @@ impl Evaluation {
     /// A row for each measure that any model has, with a cell for each model in each mode; the best of a row are marked, those
     /// that read the same alike.
     pub(super) fn measures_table(&self) -> Vec<Value> {
-        let measured: Vec<&Judged> =
-            self.models.iter().filter(|judged| judged.measures.photos > 0).collect();
+        let measured: Vec<&Judged> = self.models.iter().filter(|judged| judged.measures.photos > 0).collect();
         let row = |measure: &Measure| {
             let best = measure.best(&measured);
             let texts = |judged: &Judged| {

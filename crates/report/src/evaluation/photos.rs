@@ -102,7 +102,8 @@ impl Evaluation {
 
     /// How many photos have no thumbnail, in words; `None` where all have one, or none.
     pub(super) fn unpictured(&self) -> Option<String> {
-        let (all, with) = (self.photos.len(), self.photos.iter().filter(|photo| photo.thumbnail.is_some()).count());
+        let (all, with) =
+            (self.photos.len(), self.photos.iter().filter(|photo| photo.thumbnail.is_some()).count());
         (0 < with && with < all).then(|| {
             let [without, all] = [all - with, all].map(|n| count(n as u64));
             format!(

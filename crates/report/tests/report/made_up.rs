@@ -203,7 +203,8 @@ pub(crate) fn cats_and_dogs(number: usize, thumbnails: bool) -> Evaluation {
         })
         .into();
     evaluation.insights = Some(insights(&evaluation.photos));
-    evaluation.features_by = Some("resnet34 as pretrained (1d6ff585…), not of finetune's own trunk".to_owned());
+    evaluation.features_by =
+        Some("resnet34 as pretrained (1d6ff585…), not of finetune's own trunk".to_owned());
     evaluation.findings = vec!["2 photos are the same bytes as another.".to_owned()];
     evaluation.config =
         "pipeline: ../pipelines/dogscats.yaml\nseed: 42\nstages:\n  head:\n    epochs: 5\n".to_owned();
