@@ -35,6 +35,7 @@ impl Evaluation {
             other_comparisons => in_words(others),
             cautions => judged.map(|judged| self.cautions(judged)).unwrap_or_default(),
             models => self.measured_models(),
+            are_models_several => self.models.len() > 1,
             measures => self.measures_table(),
             has_intervals => self.has_intervals(),
         }
