@@ -1,5 +1,6 @@
 //! Chromium, in which the tests open the page `report.html`. Without it those tests say that they are skipped.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::error::Error;
@@ -29,6 +30,12 @@ pub(crate) fn ensure() -> Result<Outcome, Error> {
         return Ok(Outcome::done("absent", format!("tests in a browser are skipped: {error}")));
     }
     Ok(Outcome::done("installed", ask(PACKAGE, &["--version"]).unwrap_or_default()))
+}
+
+/// The program, where there is one. A test that is told of it must not be skipped for want of it.
+pub(crate) fn program() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(PACKAGE)).find(|file| file.is_file())
 }
 
 /// As prerequisites say it.

@@ -90,6 +90,9 @@ fn cargo_test(workspace: &Workspace, options: &Options, tally: &mut Tally) -> Re
         .arg("--show-output")
         .env("PIPELINE_PYTHON", python::interpreter(workspace))
         .stdout(Stdio::piped());
+    if let Some(chromium) = chromium::program() {
+        command.env("PIPELINE_CHROMIUM", chromium);
+    }
     if options.nightly {
         command.arg("--include-ignored").env("PIPELINE_NIGHTLY", "1");
     }

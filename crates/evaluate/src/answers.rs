@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pipeline_fit::{Answers, McNemar, argmax};
 use pipeline_table::{Mode, PredictionRow};
 
-use crate::tally::{Photo, Tally};
+use crate::candidate::{Candidate, Photo};
 
 /// Most probabilities that are kept, of all models and modes together: 1.6 GB, and as much again while they are measured.
 pub(crate) const MOST_KEPT: usize = 400_000_000;
@@ -90,19 +90,19 @@ impl Kept {
         Some(self)
     }
 
-    /// All of it, in the order of `tallies`.
-    pub(crate) fn finish(self, tallies: &[Tally]) -> Vec<Said> {
+    /// All of it, in the order of `candidates`.
+    pub(crate) fn finish(self, candidates: &[Candidate]) -> Vec<Said> {
         let (ids, labels) = (Arc::new(self.ids), Arc::new(self.labels));
-        let said = |(tally, (probs, losses)): (&Tally, (Vec<f32>, Vec<f32>))| Said {
-            model: tally.model.clone(),
-            mode: tally.mode,
+        let said = |(candidate, (probs, losses)): (&Candidate, (Vec<f32>, Vec<f32>))| Said {
+            model: candidate.model.clone(),
+            mode: candidate.mode,
             ids: Arc::clone(&ids),
             labels: Arc::clone(&labels),
             probs,
             losses,
-            classes: tally.confusion.classes().len(),
+            classes: candidate.confusion.classes().len(),
         };
-        tallies.iter().zip(self.said).map(said).collect()
+        candidates.iter().zip(self.said).map(said).collect()
     }
 }
 
@@ -153,8 +153,9 @@ mod tests {
             label: None,
             label_id: None,
         };
-        let mut tally = Tally::new("head".to_owned(), Mode::Plain, vec!["a".to_owned(), "b".to_owned()], 0);
-        let row = tally.add(&photo, &[-0.1, -2.4]).unwrap();
+        let mut candidate =
+            Candidate::new("head".to_owned(), Mode::Plain, vec!["a".to_owned(), "b".to_owned()], 0);
+        let row = candidate.add(&photo, &[-0.1, -2.4]).unwrap();
         let kept = Kept::new(1, 5).add(&photo, std::slice::from_ref(&row)).unwrap();
         let kept = kept.add(&photo, std::slice::from_ref(&row)).unwrap();
         assert!(kept.add(&photo, std::slice::from_ref(&row)).is_none(), "6 of 5");

@@ -1,8 +1,8 @@
 //! What can go wrong in the `evaluate` stage beyond reading tables and weights.
 
 use pipeline_photo::Preprocessing;
-use pipeline_stage::Hint;
 use pipeline_stage::suggest::nearest;
+use pipeline_stage::{Hint, words};
 use pipeline_table::Split;
 
 use crate::tta::Tta;
@@ -109,12 +109,14 @@ pub enum Error {
     #[error("the feature table's preprocessing cannot be read: {0}")]
     Preprocessing(serde_json::Error),
     /// No labelled photo in the split.
-    #[error("there are no labelled {split} photos to measure on in the input `{input}`")]
+    #[error("cannot measure on {split}: {}", unlabelled_words(*split, input, *unlabelled))]
     NothingToMeasure {
         /// The split.
         split: Split,
         /// The input.
         input: &'static str,
+        /// Photos of the split without a label.
+        unlabelled: u64,
     },
     /// The metrics cannot be written as JSON.
     #[error("cannot write the metrics as JSON: {0}")]
@@ -137,6 +139,18 @@ pub enum Error {
 
 fn json(preprocessing: &Preprocessing) -> String {
     serde_json::to_string(preprocessing).unwrap_or_default()
+}
+
+/// What there is instead of labelled photos.
+fn unlabelled_words(split: Split, input: &str, unlabelled: u64) -> String {
+    match unlabelled {
+        0 => format!("there are no {split} photos in the input `{input}`"),
+        1 => format!("the only {split} photo in the input `{input}` has no label"),
+        _ => {
+            let photos = words::count(unlabelled);
+            format!("none of the {photos} {split} photos in the input `{input}` has a label")
+        }
+    }
 }
 
 fn last(names: &[String]) -> String {
@@ -177,10 +191,15 @@ impl Hint for Error {
                 "in the pipeline file, give evaluate the images that the features were made of, and put {split} into the `splits` of precompute"
             ),
             Error::OtherClasses { .. } => "train the model on the same photos".to_owned(),
-            Error::NothingToMeasure { split, input: "features" } => {
-                format!("label photos in {split}/, and put {split} into the `splits` of precompute")
+            Error::NothingToMeasure { split, input, unlabelled } => {
+                let way = match (unlabelled, *input) {
+                    (0, "features") => format!("put {split} into the `splits` of precompute"),
+                    (0, _) => format!("add photos to {split}/, in a folder for each class"),
+                    _ => format!("sort the photos of {split}/ into a folder for each class"),
+                };
+                let other = if *split == Split::Valid { "" } else { ", or measure on valid: set `split: valid`" };
+                way + other
             }
-            Error::NothingToMeasure { split, .. } => format!("label photos in {split}/"),
             Error::Json(_) | Error::Yaml(_) | Error::Io(_) => return None,
         };
         Some(hint)
@@ -268,14 +287,24 @@ mod tests {
                 "make the artifact again with `--force STAGE`",
             ),
             (
-                Error::NothingToMeasure { split: Split::Test, input: "features" },
-                "there are no labelled test photos to measure on in the input `features`",
-                "label photos in test/, and put test into the `splits` of precompute",
+                Error::NothingToMeasure { split: Split::Test, input: "features", unlabelled: 12_500 },
+                "cannot measure on test: none of the 12,500 test photos in the input `features` has a label",
+                "sort the photos of test/ into a folder for each class, or measure on valid: set `split: valid`",
             ),
             (
-                Error::NothingToMeasure { split: Split::Valid, input: "images" },
-                "there are no labelled valid photos to measure on in the input `images`",
-                "label photos in valid/",
+                Error::NothingToMeasure { split: Split::Test, input: "features", unlabelled: 0 },
+                "cannot measure on test: there are no test photos in the input `features`",
+                "put test into the `splits` of precompute, or measure on valid: set `split: valid`",
+            ),
+            (
+                Error::NothingToMeasure { split: Split::Test, input: "images", unlabelled: 1 },
+                "cannot measure on test: the only test photo in the input `images` has no label",
+                "sort the photos of test/ into a folder for each class, or measure on valid: set `split: valid`",
+            ),
+            (
+                Error::NothingToMeasure { split: Split::Valid, input: "images", unlabelled: 0 },
+                "cannot measure on valid: there are no valid photos in the input `images`",
+                "add photos to valid/, in a folder for each class",
             ),
         ];
         for (error, message, hint) in cases {

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::feed::{Beside, Feed};
 use crate::gallery::Gallery;
 use crate::lane::{Augmented, Eyes};
+use crate::metrics::FeatureTrunk;
 use crate::model::{Model, Table};
 use crate::scores::{Scored, Scores};
 use crate::tta::Tta;
@@ -60,6 +61,18 @@ impl Exam {
         if self.augmented.is_some() { &Mode::ALL } else { &[Mode::Plain] }
     }
 
+    /// What made the feature table, where there is one.
+    pub(crate) fn feature_trunk(&self) -> Option<FeatureTrunk> {
+        let meta = self.table.as_ref()?.reader.meta();
+        let detailed = self.models.get(self.detail);
+        Some(FeatureTrunk {
+            arch: meta.arch.clone(),
+            trunk: meta.weights.clone(),
+            is_of_detailed_model: detailed
+                .is_some_and(|model| model.record.trunk.to_string() == meta.weights),
+        })
+    }
+
     /// The place of what the page details, the model in its last mode, among all models and modes.
     pub(crate) fn detail_place(&self) -> usize {
         (self.detail + 1) * self.modes().len() - 1
@@ -79,8 +92,9 @@ impl Exam {
             (_, None) => return Err(Error::NothingToLookAt.into()),
         }
         let scored = scores.finish()?;
-        if scored.tallies.iter().all(|tally| tally.confusion.total() == 0) {
-            return Err(Error::NothingToMeasure { split: params.split, input: "features" }.into());
+        if scored.candidates.iter().all(|candidate| candidate.confusion.total() == 0) {
+            let (split, unlabelled) = (params.split, scored.photos);
+            return Err(Error::NothingToMeasure { split, input: "features", unlabelled }.into());
         }
         Ok(scored)
     }

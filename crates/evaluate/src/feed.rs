@@ -6,9 +6,9 @@ use pipeline_stage::{Cancel, Failure, Progress};
 use pipeline_table::features::FeatureBatches;
 use pipeline_table::{Features, Split};
 
+use crate::candidate::Photo;
 use crate::error::Error;
 use crate::model::{Model, Table};
-use crate::tally::Photo;
 
 /// Feature rows in memory at a time.
 const BATCH_ROWS: usize = 1024;

@@ -50,7 +50,8 @@ impl Gallery {
             (count, labelled) = (count + 1, labelled + u64::from(photo?.label_id.is_some()));
         }
         if labelled == 0 {
-            return Err(Error::NothingToMeasure { split: self.split, input: "images" }.into());
+            let error = Error::NothingToMeasure { split: self.split, input: "images", unlabelled: count };
+            return Err(error.into());
         }
         let progress = cx.progress("photos through the trunk", Some(count), "photos");
         let at_once = photos_at_once(augmented, count);

@@ -18,6 +18,7 @@ use pipeline_stage::{Context, Failure, words};
 use pipeline_table::{FeatureRow, Features};
 
 use crate::Params;
+use crate::exam::Exam;
 use crate::model::Table;
 
 pub(crate) use alike::neighbours;
@@ -29,16 +30,23 @@ pub(crate) use labels::check_folds;
 /// photos of 1,024 features, 15,600 of 4,096. That takes two cores some 15 seconds.
 const MOST_PRODUCTS: usize = 1_000_000_000_000;
 
-/// Looks at the features of all splits in `table` and writes `label_issues.csv`, `near_duplicates.csv`, `outliers.csv` and
-/// `map.csv` into the artifact. `label_issues.csv` only where it was looked for.
-pub(crate) fn find(table: &Table, params: &Params, cx: &Context<'_>) -> Result<Insights, Failure> {
+/// Looks at the features of all splits in the table and writes `label_issues.csv`, `near_duplicates.csv`, `outliers.csv` and
+/// `map.csv` into the artifact. `label_issues.csv` only where it was looked for. `None` without a table.
+pub(crate) fn find(exam: &Exam, params: &Params, cx: &Context<'_>) -> Result<Option<Insights>, Failure> {
+    let (Some(table), Some(trunk)) = (&exam.table, exam.feature_trunk()) else { return Ok(None) };
     let mut insights = Insights::default();
+    if !trunk.is_of_detailed_model {
+        insights.notes.push(format!(
+            "All of this, and the nearest training photos, is by the features of {}.",
+            trunk.words(&exam.models[exam.detail].name)
+        ));
+    }
     labels::find(table, params.label_issues, cx, &mut insights)?;
     let most = (MOST_PRODUCTS / table.reader.meta().dim).isqrt();
     let features = sample(table, most, cx.seed, &mut insights.notes)?;
     alike::find(&features, cx, &mut insights)?;
     map::find(&features, cx, &mut insights)?;
-    Ok(insights)
+    Ok(Some(insights))
 }
 
 /// The plain views of all splits, or a draw of `most` of them where there are more, and then a note that says so.

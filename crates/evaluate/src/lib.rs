@@ -9,15 +9,16 @@
 //! through lanes, one per thread, as in precompute; models that share a trunk share its passes. Heads run on one thread, so
 //! that no byte depends on how many there are.
 //!
-//! Reading order: this file; to the predictions: `exam`, `model`, `gallery`, `lane`, `feed`, `scores`, `tally`, `answers`;
-//! to what is said of them: `marks`, `metrics`, `verdict`; to the page: `page`, `findings`, `insights`, `pictures`.
+//! Reading order: this file; to the predictions: `exam`, `model`, `gallery`, `lane`, `feed`, `scores`, `candidate`, `answers`;
+//! to what is said of them: `marks`, `metrics`, `warnings`, `verdict`; to the page: `page`, `ingested`, `insights`, `pictures`.
 
 mod answers;
+mod candidate;
 mod error;
 mod exam;
 mod feed;
-mod findings;
 mod gallery;
+mod ingested;
 mod insights;
 mod lane;
 mod marks;
@@ -26,9 +27,9 @@ mod model;
 mod page;
 mod pictures;
 mod scores;
-mod tally;
 mod tta;
 mod verdict;
+mod warnings;
 
 use std::collections::BTreeMap;
 
@@ -36,7 +37,7 @@ use pipeline_nn::Dtype;
 use pipeline_nn::artifact::{HEAD_FILE, MODEL_FILE, TRUNK_FILE};
 use pipeline_photo::augmentation::POLICY_FILE;
 use pipeline_stage::params::{Parameters, Problem};
-use pipeline_stage::{Context, Cost, Failure, Hint, Input, Source, Stage, Summary};
+use pipeline_stage::{Context, Cost, Event, Failure, Hint, Input, Source, Stage, Summary};
 use pipeline_table::Split;
 use pipeline_table::classes::CLASSES_FILE;
 use pipeline_table::images::IMAGES_FILE;
@@ -45,10 +46,12 @@ use serde::{Deserialize, Serialize};
 
 pub use error::Error;
 use exam::Exam;
-use findings::FINDINGS_FILE;
+use ingested::FINDINGS_FILE;
 pub use insights::{Folds, Labelled};
 use marks::Marks;
-pub use metrics::{Comparison, Counts, METRICS_FILE, Measured, Metrics, ModeMetrics, ModelMetrics};
+pub use metrics::{
+    Counts, FeatureTrunk, METRICS_FILE, Measured, Metrics, ModeMetrics, ModelMetrics, PairTest,
+};
 use page::CHARTS;
 pub use page::REPORT_FILE;
 pub use tta::{FixedViews, MOST_RANDOM, Tta};
@@ -70,7 +73,7 @@ pub struct Params {
     /// Whether predictions.parquet holds the probabilities of each view too.
     #[serde(default)]
     pub view_probs: bool,
-    /// How often photos are drawn again for the 95 % intervals of the measures, 0 to 10,000; 0: intervals of no width.
+    /// How often photos are drawn again for the 95 % intervals of the measures, 0 to 10,000; 0: no intervals.
     #[serde(default = "default_resamples")]
     #[schemars(range(max = MOST_RESAMPLES))]
     pub resamples: u32,
@@ -130,7 +133,7 @@ pub const PREDICTIONS_FILE: &str = "predictions.parquet";
 
 impl Stage for Evaluate {
     const KIND: &'static str = "evaluate";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     const SUMMARY: &'static str = "measures and a page of models on photos that were not trained on";
     const PRODUCES: &'static str = "report";
     const INPUTS: &'static [Input] = &[
@@ -202,8 +205,11 @@ impl Stage for Evaluate {
         let exam = Exam::prepare(params, cx)?;
         let scored = exam.hold(params, cx)?;
         let marks = Marks::of(scored, params, cx)?;
-        let metrics = Metrics::of(params.split, &exam.classes, &marks);
-        metrics::write(cx, &metrics, &marks.tallies)?;
+        for warning in warnings::of(params, exam.table.is_some(), &marks) {
+            cx.report.emit(Event::Warning(warning));
+        }
+        let metrics = Metrics::of(params.split, &exam, &marks);
+        metrics::write(cx, &metrics, &marks.candidates)?;
         page::write(&exam, &marks, params, cx)?;
         Ok(verdict::summary(params, exam.detail_place(), &marks))
     }

@@ -6,9 +6,9 @@ use pipeline_table::Mode;
 
 use crate::Params;
 use crate::answers::Said;
+use crate::candidate::Candidate;
 use crate::metrics::{Counts, Measured};
 use crate::scores::Scored;
-use crate::tally::Tally;
 
 /// Most pairs of models and modes that are compared.
 pub(crate) const MOST_COMPARISONS: usize = 100;
@@ -18,7 +18,7 @@ const LEVEL: f64 = 0.95;
 
 /// How good the models are, each list in order of models, the plain mode of a model first.
 pub(crate) struct Marks {
-    pub(crate) tallies: Vec<Tally>,
+    pub(crate) candidates: Vec<Candidate>,
     pub(crate) measured: Vec<Measured>,
     /// `None` where there were too many probabilities to keep.
     pub(crate) said: Option<Vec<Said>>,
@@ -34,10 +34,11 @@ impl Marks {
     /// # Errors
     /// Cancelled; answers that cannot be measured.
     pub(crate) fn of(scored: Scored, params: &Params, cx: &Context<'_>) -> Result<Self, Failure> {
-        let Scored { tallies, said } = scored;
+        let Scored { candidates, said, .. } = scored;
         let Some(said) = said else {
-            let measured = tallies.iter().map(|tally| Measured::Counted(Counts::of(tally))).collect();
-            return Ok(Marks { tallies, measured, said: None, comparisons: vec![], not_compared: 0 });
+            let measured =
+                candidates.iter().map(|candidate| Measured::Counted(Counts::of(candidate))).collect();
+            return Ok(Marks { candidates, measured, said: None, comparisons: vec![], not_compared: 0 });
         };
         let options = MeasureOptions { resamples: params.resamples, level: LEVEL, seed: cx.seed };
         let progress = cx.progress("models measured", Some(said.len() as u64), "models");
@@ -52,7 +53,14 @@ impl Marks {
         let compared = &pairs[..pairs.len().min(MOST_COMPARISONS)];
         let comparisons = compared.iter().map(|&(a, b)| (a, b, said[a].against(&said[b]))).collect();
         let not_compared = pairs.len() - compared.len();
-        Ok(Marks { tallies, measured, said: Some(said), comparisons, not_compared })
+        Ok(Marks { candidates, measured, said: Some(said), comparisons, not_compared })
+    }
+
+    /// Names of the classes that no labelled photo is of, in order of their numbers.
+    pub(crate) fn classes_without_photos(&self) -> impl Iterator<Item = &str> {
+        let confusion = self.candidates.first().map(|candidate| &candidate.confusion);
+        let rows = confusion.into_iter().flat_map(|confusion| confusion.rows().zip(confusion.classes()));
+        rows.filter(|(row, _)| row.iter().all(|count| *count == 0)).map(|(_, class)| class.as_str())
     }
 
     /// The places of all, the best first: by errors, then by log loss.

@@ -8,9 +8,10 @@ use pipeline_stage::{Context, Failure};
 use pipeline_table::{Mode, Split};
 use serde::{Deserialize, Serialize};
 
+use crate::candidate::Candidate;
 use crate::error::Error;
+use crate::exam::Exam;
 use crate::marks::Marks;
-use crate::tally::Tally;
 
 /// `metrics.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,10 +22,26 @@ pub struct Metrics {
     pub split: Split,
     /// Class names in order of their numbers; rows and columns of `confusion`, and what `per_class` lists.
     pub classes: Vec<String>,
+    /// Classes of which the split has no labelled photo: nothing is measured of them.
+    pub classes_without_photos: Vec<String>,
+    /// What made the features that what is found in the data rests on; `None` without features.
+    pub features: Option<FeatureTrunk>,
     /// By model, which is the name of the stage that made it.
     pub models: BTreeMap<String, ModelMetrics>,
     /// Tests between each model's two modes, and between each two models in the same mode; at most 100.
-    pub comparisons: Vec<Comparison>,
+    pub comparisons: Vec<PairTest>,
+}
+
+/// The trunk that made the feature table: near duplicates, outliers, the map, nearest training photos and the search for
+/// wrong labels are by its features, whichever model is detailed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeatureTrunk {
+    /// Its architecture. Its weights are those of a backbone, as pretrained.
+    pub arch: String,
+    /// Digest of its weights, 64 hexadecimal digits.
+    pub trunk: String,
+    /// Whether the detailed model has kept this very trunk; `false` where it was trained further.
+    pub is_of_detailed_model: bool,
 }
 
 /// How one model did.
@@ -47,9 +64,9 @@ pub struct ModeMetrics {
     pub confusion: Vec<Vec<u64>>,
 }
 
-/// All measures, or those that need no more than counts.
+/// All measures, or those that need no more than counts; the key `measured` says which: `whole` or `counted`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(tag = "measured", rename_all = "snake_case")]
 pub enum Measured {
     /// All of them.
     Whole(Box<Measures>),
@@ -57,7 +74,7 @@ pub enum Measured {
     Counted(Counts),
 }
 
-/// The measures that need no more than counts, as in [`Measures`]; their intervals have no width.
+/// The measures that need no more than counts, as in [`Measures`]; without intervals.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Counts {
     /// Labelled photos measured.
@@ -72,7 +89,7 @@ pub struct Counts {
 
 /// McNemar's test between two models or modes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Comparison {
+pub struct PairTest {
     /// `head`, or `head.tta`.
     pub first: String,
     /// The other.
@@ -82,7 +99,7 @@ pub struct Comparison {
     pub test: McNemar,
 }
 
-const METRICS_FORMAT: u32 = 2;
+const METRICS_FORMAT: u32 = 3;
 
 /// Confusion matrices of more classes are not drawn: a cell would be a speck.
 const MOST_DRAWN: usize = 500;
@@ -92,24 +109,40 @@ pub const METRICS_FILE: &str = "metrics.json";
 
 impl Metrics {
     /// The metrics of `marks`.
-    pub(crate) fn of(split: Split, classes: &[String], marks: &Marks) -> Self {
+    pub(crate) fn of(split: Split, exam: &Exam, marks: &Marks) -> Self {
         let mut models: BTreeMap<String, ModelMetrics> = BTreeMap::new();
-        for (tally, measured) in marks.tallies.iter().zip(&marks.measured) {
-            let confusion = tally.confusion.rows().map(<[u64]>::to_vec).collect();
+        for (candidate, measured) in marks.candidates.iter().zip(&marks.measured) {
+            let confusion = candidate.confusion.rows().map(<[u64]>::to_vec).collect();
             let metrics = ModeMetrics { measured: measured.clone(), confusion };
-            match (tally.mode, models.get_mut(&tally.model)) {
+            match (candidate.mode, models.get_mut(&candidate.model)) {
                 (Mode::Tta, Some(model)) => model.tta = Some(metrics),
-                _ => drop(models.insert(tally.model.clone(), ModelMetrics { plain: metrics, tta: None })),
+                _ => drop(models.insert(candidate.model.clone(), ModelMetrics { plain: metrics, tta: None })),
             }
         }
-        let name = |place: usize| marks.tallies[place].name();
-        let comparison = |&(first, second, test): &(usize, usize, McNemar)| Comparison {
+        let name = |place: usize| marks.candidates[place].name();
+        let test = |&(first, second, test): &(usize, usize, McNemar)| PairTest {
             first: name(first),
             second: name(second),
             test,
         };
-        let comparisons = marks.comparisons.iter().map(comparison).collect();
-        Metrics { format: METRICS_FORMAT, split, classes: classes.to_vec(), models, comparisons }
+        Metrics {
+            format: METRICS_FORMAT,
+            split,
+            classes: exam.classes.clone(),
+            classes_without_photos: marks.classes_without_photos().map(str::to_owned).collect(),
+            features: exam.feature_trunk(),
+            models,
+            comparisons: marks.comparisons.iter().map(test).collect(),
+        }
+    }
+}
+
+impl FeatureTrunk {
+    /// `resnet34 as pretrained (1d6ff585…), not of finetune's own trunk`, for people; `detailed` is the model's name.
+    pub(crate) fn words(&self, detailed: &str) -> String {
+        let digits: String = self.trunk.chars().take(8).collect();
+        let own = if self.is_of_detailed_model { "which is" } else { "not of" };
+        format!("{} as pretrained ({digits}…), {own} {detailed}'s own trunk", self.arch)
     }
 }
 
@@ -156,32 +189,31 @@ impl Measured {
 }
 
 impl Counts {
-    /// Those of a tally with a labelled photo.
-    pub(crate) fn of(tally: &Tally) -> Self {
-        let exact = |value: f64| Estimate { value, low: value, high: value };
-        let (photos, errors) = (tally.confusion.total(), tally.errors());
+    /// Those of a candidate with a labelled photo.
+    pub(crate) fn of(candidate: &Candidate) -> Self {
+        let (photos, errors) = (candidate.confusion.total(), candidate.confusion.errors());
         Counts {
             photos,
             errors,
-            accuracy: exact((photos - errors) as f64 / photos as f64),
-            log_loss: exact(tally.loss_sum / photos as f64),
+            accuracy: Estimate::exact((photos - errors) as f64 / photos as f64),
+            log_loss: Estimate::exact(candidate.loss_sum / photos as f64),
         }
     }
 }
 
 /// Writes [`METRICS_FILE`], and `confusion/<model>.csv` and, with test-time augmentation, `confusion/<model>.tta.csv`.
-pub(crate) fn write(cx: &Context<'_>, metrics: &Metrics, tallies: &[Tally]) -> Result<(), Failure> {
+pub(crate) fn write(cx: &Context<'_>, metrics: &Metrics, candidates: &[Candidate]) -> Result<(), Failure> {
     let mut json = serde_json::to_string_pretty(metrics).map_err(Error::Json)?;
     json.push('\n');
     fs_err::write(cx.out.join(METRICS_FILE), json).map_err(Error::Io)?;
     let folder = cx.out.join("confusion");
     fs_err::create_dir(&folder).map_err(Error::Io)?;
-    for tally in tallies {
-        let path = |ending: &str| folder.join(format!("{}.{ending}", tally.name()));
-        fs_err::write(path("csv"), tally.confusion.to_csv()).map_err(Error::Io)?;
-        let classes = tally.confusion.classes();
+    for candidate in candidates {
+        let path = |ending: &str| folder.join(format!("{}.{ending}", candidate.name()));
+        fs_err::write(path("csv"), candidate.confusion.to_csv()).map_err(Error::Io)?;
+        let classes = candidate.confusion.classes();
         if classes.len() <= MOST_DRAWN {
-            let rows: Vec<Vec<u64>> = tally.confusion.rows().map(<[u64]>::to_vec).collect();
+            let rows: Vec<Vec<u64>> = candidate.confusion.rows().map(<[u64]>::to_vec).collect();
             confusion::write_png(classes, &rows, false, &path("png"))?;
             confusion::write_png(classes, &rows, true, &path("shares.png"))?;
         }
@@ -194,18 +226,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_alone_are_written_under_the_names_of_all_measures_and_read_back() {
-        let exact = |value: f64| Estimate { value, low: value, high: value };
+    fn counts_alone_say_so_under_the_names_of_all_measures_and_are_read_back() {
+        let exact = Estimate::exact;
         let counts = Counts { photos: 4, errors: 1, accuracy: exact(0.75), log_loss: exact(0.5) };
         let mode =
             ModeMetrics { measured: Measured::Counted(counts), confusion: vec![vec![3, 1], vec![0, 0]] };
         let json = serde_json::to_value(&mode).unwrap();
-        let number = |value: f64| serde_json::json!({"value": value, "low": value, "high": value});
+        let number = |value: f64| serde_json::json!({"value": value, "interval": null});
         let expected = serde_json::json!({
-            "photos": 4, "errors": 1, "accuracy": number(0.75), "log_loss": number(0.5),
+            "measured": "counted", "photos": 4, "errors": 1, "accuracy": number(0.75), "log_loss": number(0.5),
             "confusion": [[3, 1], [0, 0]],
         });
         assert_eq!(json, expected);
-        assert_eq!(serde_json::from_value::<ModeMetrics>(json).unwrap(), mode);
+        assert_eq!(serde_json::from_value::<ModeMetrics>(json.clone()).unwrap(), mode);
+        // Counts do not pass for a whole that lacks something.
+        let mut whole = json;
+        whole["measured"] = "whole".into();
+        let error = serde_json::from_value::<ModeMetrics>(whole).unwrap_err().to_string();
+        assert!(error.contains("missing field `resamples`"), "{error}");
     }
 }

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pipeline_report::evaluation::{Evaluation, Judged, Training};
-use pipeline_stage::{Artifact, Context, Failure, Step};
+use pipeline_stage::{Artifact, Context, Failure, Locator, Step};
 use pipeline_table::Mode;
 
 use crate::error::Error;
 use crate::exam::Exam;
 use crate::marks::Marks;
-use crate::{Params, findings, insights, pictures};
+use crate::pictures::Sitting;
+use crate::{Params, ingested, insights, pictures};
 
 /// File name of the page.
 pub const REPORT_FILE: &str = "report.html";
@@ -26,46 +27,46 @@ pub(crate) fn write(exam: &Exam, marks: &Marks, params: &Params, cx: &Context<'_
     let plain = all_said.iter().find(|other| (&other.model, other.mode) == (&said.model, Mode::Plain));
     let images = cx.optional_input("images");
 
-    let mut insights = exam.table.as_ref().map(|table| insights::find(table, params, cx)).transpose()?;
-    let pictures = pictures::take(
+    let insights = insights::find(exam, params, cx)?;
+    let sitting = Sitting {
         said,
         plain,
         model,
-        &exam.classes,
+        classes: &exam.classes,
         images,
-        exam.augmented.as_ref(),
-        exam.table.as_ref(),
-        insights.as_mut(),
-        cx,
-    )?;
-    let page = Evaluation {
+        augmented: exam.augmented.as_ref(),
+        table: exam.table.as_ref(),
+    };
+    let mut page = Evaluation {
         split: params.split.to_string(),
         classes: exam.classes.clone(),
         models: judged(marks, params),
         comparisons: marks.comparisons.clone(),
         detail: place,
-        confusion: marks.tallies[place].confusion.rows().map(<[u64]>::to_vec).collect(),
+        confusion: marks.candidates[place].confusion.rows().map(<[u64]>::to_vec).collect(),
         curves: said.answers().curves()?,
-        photos: pictures.photos,
-        sheets: pictures.sheets,
-        views: pictures.views,
+        photos: pictures::list(said),
         trainings: cx.inputs("models").iter().map(training).collect::<Result<_, _>>()?,
         insights,
-        findings: images.map(findings::read).transpose()?.unwrap_or_default(),
+        features_by: exam.feature_trunk().map(|trunk| trunk.words(&model.name)),
+        findings: images.map(ingested::read).transpose()?.unwrap_or_default(),
         config: config(&cx.lineage, cx.seed)?,
         versions: versions(&cx.lineage),
+        ..Evaluation::default()
     };
+    let pictures = sitting.take(page.thumbnail_room()?, page.insights.as_mut(), cx)?;
+    (page.photos, page.sheets, page.views) = (pictures.photos, pictures.sheets, pictures.views);
     Ok(page.write_html(&cx.out.join(REPORT_FILE))?)
 }
 
 /// Every model in every mode.
 fn judged(marks: &Marks, params: &Params) -> Vec<Judged> {
-    let judged = marks.tallies.iter().zip(&marks.measured).filter_map(|(tally, measured)| {
-        let mode = match tally.mode {
+    let judged = marks.candidates.iter().zip(&marks.measured).filter_map(|(candidate, measured)| {
+        let mode = match candidate.mode {
             Mode::Plain => String::new(),
             Mode::Tta => params.tta.words(),
         };
-        Some(Judged { model: tally.model.clone(), mode, measures: measured.whole()?.clone() })
+        Some(Judged { model: candidate.model.clone(), mode, measures: measured.whole()?.clone() })
     });
     judged.collect()
 }
@@ -82,14 +83,20 @@ fn training(model: &Artifact) -> Result<Training, Error> {
     Ok(Training { model: model.stage.clone(), charts })
 }
 
-/// A config file that makes all of it again, and its pipeline file in comments.
+/// A config file that makes all of it again, and its pipeline file in comments. Locators are comments too.
 fn config(lineage: &[Step], seed: u64) -> Result<String, Error> {
-    let mut text = String::from(
+    let required = lineage.iter().flat_map(|step| {
+        let of_step = step.locators.iter().filter(|locator| locator.is_required);
+        of_step.map(|locator| format!(" --set {}.{}=WHERE", step.stage, locator.name))
+    });
+    let mut text = format!(
         "# What made this page. To make it again, save this text as configs/again.yaml, and its lines that begin with `#|`,
-# without these signs, as pipelines/again.yaml; then `pipeline run configs/again.yaml`.
-# Parameters that only say where something is, such as the folder of the photos, are not here: add them.
+# without these signs, as pipelines/again.yaml; then
+#     pipeline run configs/again.yaml{}
+# What only says where something is, as the folder of the photos, is not known here: it stands as comments, to be filled in.
 #| stages:
 ",
+        required.collect::<String>()
     );
     for step in lineage {
         let inputs = step.inputs.iter().map(|(input, stages)| match &stages[..] {
@@ -103,6 +110,10 @@ fn config(lineage: &[Step], seed: u64) -> Result<String, Error> {
     for step in lineage {
         let section = BTreeMap::from([(&step.stage, &step.params)]);
         text.push_str(&serde_yaml::to_string(&section).map_err(Error::Yaml)?);
+        for Locator { name, doc, .. } in &step.locators {
+            // A description of several lines would leave the comment.
+            text.push_str(&format!("  # {name}: {}\n", doc.lines().collect::<Vec<_>>().join(" ")));
+        }
     }
     Ok(text)
 }
@@ -122,13 +133,14 @@ mod tests {
         let inputs = inputs.iter().map(|(input, stages)| {
             ((*input).to_owned(), stages.iter().map(|stage| (*stage).to_owned()).collect())
         });
-        Step { stage: stage.to_owned(), kind, version: 3, params, inputs: inputs.collect() }
+        Step { stage: stage.to_owned(), kind, version: 3, params, locators: vec![], inputs: inputs.collect() }
     }
 
     #[test]
     fn the_config_says_each_stage_with_all_parameters_and_how_they_hang_together() {
-        let lineage = [
-            step("ingest", "ingest", json!({}), &[]),
+        let locator = |name, doc: &str, is_required| Locator { name, doc: doc.to_owned(), is_required };
+        let mut lineage = [
+            step("ingest", "ingest", json!({"min": 2}), &[]),
             step(
                 "wide",
                 "head",
@@ -137,6 +149,10 @@ mod tests {
             ),
             step("deep", "head", json!({"find": null}), &[]),
             step("evaluate", "evaluate", json!({"tta": 4}), &[("models", &["wide", "deep"])]),
+        ];
+        lineage[0].locators = vec![
+            locator("root", "Folder of\nthe photos.", true),
+            locator("fetch", "Address of a zip.", false),
         ];
         let text = config(&lineage, 7).unwrap();
         let (comments, yaml) = text.split_once("pipeline: again\n").unwrap();
@@ -151,11 +167,17 @@ mod tests {
         assert_eq!(pipeline["stages"], expected);
         let config: serde_json::Value = serde_yaml::from_str(yaml).unwrap();
         let expected = json!({
-            "seed": 7, "ingest": {}, "wide": {"lr": [1e-4, 0.01], "keep": "last"}, "deep": {"find": null},
+            "seed": 7, "ingest": {"min": 2}, "wide": {"lr": [1e-4, 0.01], "keep": "last"}, "deep": {"find": null},
             "evaluate": {"tta": 4},
         });
         assert_eq!(config, expected);
-        assert!(comments.contains("where something is, such as the folder of the photos, are not here"));
+        assert!(
+            comments.contains("#     pipeline run configs/again.yaml --set ingest.root=WHERE\n"),
+            "{comments}"
+        );
+        let locators =
+            "ingest:\n  min: 2\n  # root: Folder of the photos.\n  # fetch: Address of a zip.\nwide:\n";
+        assert!(yaml.contains(locators), "{yaml}");
         assert_eq!(versions(&lineage), ["evaluate 3", "head 3", "ingest 3"]);
     }
 }

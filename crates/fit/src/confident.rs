@@ -6,7 +6,7 @@
 //! `find_label_issues(filter_by="confident_learning", return_indices_ranked_by="self_confidence")`.
 
 use crate::Result;
-use crate::accuracy::argmax;
+use crate::argmax;
 use crate::measures::check_probabilities;
 
 /// Probabilities as near as this are taken for equal (cleanlab's `FLOATING_POINT_COMPARISON`).

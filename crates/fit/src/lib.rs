@@ -4,8 +4,7 @@
 //!
 //! | to measure or decide | file |
 //! |---|---|
-//! | share of right answers | [`mod@accuracy`] |
-//! | loss on log-probabilities | [`likelihood`] |
+//! | which class has the largest score | [`mod@argmax`] |
 //! | which class is taken for which | [`confusion`] |
 //! | how good a model's answers are, with intervals | [`measures`] |
 //! | whether two models differ beyond chance | [`mod@mcnemar`] |
@@ -20,7 +19,7 @@
 //! | classes of unlike size: their weights, and an epoch with all of them alike | [`balance`] |
 //! | the best epoch, and when to stop waiting for a better one | [`patience`] |
 
-pub mod accuracy;
+pub mod argmax;
 pub mod average;
 pub mod balance;
 pub mod batches;
@@ -28,7 +27,6 @@ pub mod confident;
 pub mod confusion;
 mod error;
 pub mod finder;
-pub mod likelihood;
 pub mod mcnemar;
 pub mod measures;
 pub mod patience;
@@ -37,18 +35,17 @@ pub mod schedule;
 pub mod searched;
 pub mod suggestion;
 
-pub use accuracy::{accuracy, argmax};
+pub use argmax::argmax;
 pub use average::DebiasedAverage;
 pub use balance::{class_weights, draw_balanced};
 pub use batches::batches;
 pub use confident::{LabelIssue, label_issues};
-pub use confusion::Confusion;
+pub use confusion::{Confusion, most_confused};
 pub use error::Error;
 pub use finder::{Curve, FinderRange, Point};
-pub use likelihood::{mean_negative_log_likelihood, negative_log_likelihood};
 pub use mcnemar::McNemar;
 pub use measures::{
-    Answers, Bin, Calibration, ClassCurves, ClassMeasures, Estimate, MeasureOptions, Measures,
+    Answers, Bin, Calibration, ClassCurves, ClassMeasures, Estimate, Interval, MeasureOptions, Measures,
 };
 pub use patience::{Best, Patience, Seen};
 pub use recipe::{ClassWeights, Decays, Find, Keep, Length, OptimizerKind, Rates, Recipe, Sampler, spread};

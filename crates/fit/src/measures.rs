@@ -3,20 +3,23 @@
 //! | to compute | file |
 //! |---|---|
 //! | photos drawn again, intervals, and how many draws time allows | `bootstrap.rs` |
-//! | what needs counts of answers only: accuracy, F1, kappa, ECE | `tally.rs` |
+//! | what needs counts of answers only, of photos as they are and drawn again: accuracy, F1, kappa, ECE | `tally.rs` |
 //! | what needs photos in order of a probability: areas and curves | `ranking.rs` |
-//! | bins of confidence, the temperature | `calibration.rs` |
+//! | the temperature that log-probabilities are best divided by | `temperature.rs` |
+//! | bins of confidence | `calibration.rs` |
 
 mod bootstrap;
 mod calibration;
 mod ranking;
 mod tally;
+mod temperature;
 
 use serde::{Deserialize, Serialize};
 
 use self::bootstrap::Bootstrap;
 use self::ranking::Ranking;
-use self::tally::{Judged, Tally};
+use self::tally::{Outcome, Sample, Tally};
+use self::temperature::Temperatures;
 use crate::{Error, Result};
 
 /// What is computed, in errors.
@@ -24,16 +27,30 @@ const MEASURE: &str = "measures";
 /// How far above 1 a probability, or below 0 a loss, may be: float32 rounds sums of probabilities.
 const SLACK: f32 = 1e-5;
 
-/// A measure, and the interval that a bootstrap over photos gives it: `low <= high`, in most cases around `value`. Resamples
-/// in which the measure has no value, as the recall of a class that was not drawn, do not count.
+/// A measure, and the interval that a bootstrap over photos gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// On the photos as they are.
     pub value: f64,
-    /// Lower end of the interval.
+    /// In most cases around `value`. Resamples in which the measure has no value, as the recall of a class that was not
+    /// drawn, do not count; `None` where no resample does, as where photos were not drawn again.
+    pub interval: Option<Interval>,
+}
+
+/// Where a measure lies in most resamples: `low <= high`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// Lower end.
     pub low: f64,
-    /// Upper end of the interval.
+    /// Upper end.
     pub high: f64,
+}
+
+impl Estimate {
+    /// A value without an interval.
+    pub fn exact(value: f64) -> Estimate {
+        Estimate { value, interval: None }
+    }
 }
 
 /// What a model says of labelled photos.
@@ -53,7 +70,7 @@ pub struct Answers {
 /// How to measure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MeasureOptions {
-    /// How often the photos are drawn again with replacement, at most; 0: intervals of no width. 1,000 is usual. With very
+    /// How often the photos are drawn again with replacement, at most; 0: no intervals. 1,000 is usual. With very
     /// many photos it is less, down to 50: see [`Measures::resamples`].
     pub resamples: u32,
     /// Share of the resamples inside an interval, 0 to 1: 0.95.
@@ -78,8 +95,10 @@ pub struct Measures {
     pub accuracy: Estimate,
     /// Mean negative log-likelihood of the label in nats.
     pub log_loss: Estimate,
-    /// Share of photos whose label is among the 5 most likely classes, of equally likely ones the first; `None` with
-    /// 5 classes or fewer.
+    /// Share of photos whose label is among the 2 most likely classes, of equally likely ones the first; `None` with
+    /// 2 classes or fewer, where it is always so.
+    pub top_2: Option<Estimate>,
+    /// The same of the 5 most likely classes; `None` with 5 classes or fewer.
     pub top_5: Option<Estimate>,
     /// Mean F1 of the classes that are a label or an answer.
     pub macro_f1: Estimate,
@@ -124,12 +143,19 @@ pub struct Calibration {
     /// By the confidence of the answer: 15 bins of equal width, those without photos left out.
     pub bins: Vec<Bin>,
     /// The temperature T for which the mean loss of softmax(ln p / T) is least on these very photos (above 1: the model is
-    /// too sure), 0.01 to 100; `None` where none of these is best, as where every answer is right.
-    pub temperature: Option<f64>,
-    /// `log_loss` at that temperature.
+    /// too sure), 0.01 to 100; `None` where none of these is best, as where every answer is right. In a resample where none
+    /// is, the end that is nearest to best counts.
+    pub temperature: Option<Estimate>,
+    /// Resamples behind the interval of `temperature`: at most `resamples`, fewer where photos x classes are more than
+    /// 10,000, and 0 above 200,000, where 50 would take long.
+    pub temperature_resamples: u32,
+    /// `log_loss` at that temperature: of photos that it was fitted on, so a little lower than on others.
     pub log_loss_at_temperature: Option<f64>,
-    /// `ece` at that temperature.
+    /// `ece` at that temperature, likewise.
     pub ece_at_temperature: Option<f64>,
+    /// What `log_loss` is honestly with a temperature: that of each half of the photos, every other row, at the temperature
+    /// that is best on the other half. `None` where a half has none.
+    pub log_loss_cross_fitted: Option<Estimate>,
 }
 
 /// Answers of about one confidence.
@@ -144,7 +170,7 @@ pub struct Bin {
     /// Their mean confidence.
     pub confidence: f64,
     /// Share of them that are right.
-    pub accuracy: f64,
+    pub accuracy: Estimate,
 }
 
 /// Curves over thresholds of one class's probability, the points of each thinned to at most 200 for drawing, both ends kept.
@@ -185,41 +211,41 @@ impl Answers {
             return Err(Error::NoRows { measure: MEASURE });
         }
         let bootstrap = Bootstrap::new(photos, self.classes, options)?;
-        let judged = Judged::all(self);
-        let tally = Tally::of(&judged, self.classes, &vec![[1]; photos]);
-        let redrawn: Vec<Tally> = (0..bootstrap.resamples)
-            .map(|resample| Tally::of(&judged, self.classes, &bootstrap.counts(resample)))
-            .collect();
-        let estimate = |measure: &dyn Fn(&Tally) -> f64| {
-            bootstrap.estimate(measure(&tally), redrawn.iter().map(measure).collect())
-        };
-        let estimate_where_defined = |measure: &dyn Fn(&Tally) -> Option<f64>| {
-            Some(bootstrap.estimate(measure(&tally)?, redrawn.iter().filter_map(measure).collect()))
-        };
+        let temperatures = Temperatures::fit(self, &bootstrap);
+        let sample = Sample::draw(&Outcome::all(self, &temperatures), self.classes, &bootstrap);
+        let tally = &sample.tally;
+        // Of all photos.
+        let share = |measure: fn(&Tally) -> f64| bootstrap.of_share(photos as u64, sample.estimate(measure));
         let (area, areas) = ranking::areas(self, &bootstrap);
-        let per_class = (0..self.classes).zip(areas).map(|(class, area)| ClassMeasures {
-            support: tally.support(class),
-            predicted: tally.predicted(class),
-            precision: estimate_where_defined(&|tally| tally.precision(class)),
-            recall: estimate_where_defined(&|tally| tally.recall(class)),
-            f1: estimate_where_defined(&|tally| tally.f1(class)),
-            roc_auc: area.roc_auc,
-            average_precision: area.average_precision,
+        let per_class = (0..self.classes).zip(areas).map(|(class, area)| {
+            let (support, predicted) = (tally.support(class), tally.predicted(class));
+            let precision = sample.estimate_where_defined(|tally| tally.precision(class));
+            let recall = sample.estimate_where_defined(|tally| tally.recall(class));
+            ClassMeasures {
+                support,
+                predicted,
+                precision: precision.map(|precision| bootstrap.of_share(predicted, precision)),
+                recall: recall.map(|recall| bootstrap.of_share(support, recall)),
+                f1: sample.estimate_where_defined(|tally| tally.f1(class)),
+                roc_auc: area.roc_auc,
+                average_precision: area.average_precision,
+            }
         });
         Ok(Measures {
             photos: photos as u64,
             errors: tally.errors(),
             resamples: bootstrap.resamples,
             ranking_resamples: bootstrap.ranking_resamples,
-            accuracy: bootstrap.of_share(tally.accuracy(), estimate(&Tally::accuracy)),
-            log_loss: estimate(&Tally::log_loss),
-            top_5: if self.classes > 5 { Some(estimate(&Tally::top_5)) } else { None },
-            macro_f1: estimate(&Tally::macro_f1),
-            cohen_kappa: estimate_where_defined(&Tally::cohen_kappa),
+            accuracy: share(Tally::accuracy),
+            log_loss: sample.estimate(Tally::log_loss),
+            top_2: (self.classes > 2).then(|| share(Tally::top_2)),
+            top_5: (self.classes > 5).then(|| share(Tally::top_5)),
+            macro_f1: sample.estimate(Tally::macro_f1),
+            cohen_kappa: sample.estimate_where_defined(Tally::cohen_kappa),
             roc_auc: area.roc_auc,
             average_precision: area.average_precision,
             per_class: per_class.collect(),
-            calibration: calibration::calibration(self, &tally, estimate(&Tally::ece)),
+            calibration: calibration::calibration(&sample, &bootstrap, temperatures),
         })
     }
 

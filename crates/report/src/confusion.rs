@@ -98,12 +98,7 @@ pub fn confusion_picture(
             let count = counts.get(column).copied().unwrap_or(0);
             let share = if total > 0 { count as f64 / total as f64 } else { 0.0 };
             let (x, y) = (left + column as u32 * side, top + row as u32 * side);
-            // One error of many photos is still to be seen.
-            let shade = match count {
-                0 => 0.0,
-                _ if row == column => share,
-                _ => 0.15 + 0.85 * share.sqrt(),
-            };
+            let shade = shade(share, row == column);
             let colour = blend(EMPTY, if row == column { RIGHT } else { WRONG }, (shade * 0.9) as f32);
             // A line of paper between cells that are large enough.
             let filled = if side >= 8 { side - 1 } else { side };
@@ -135,6 +130,15 @@ pub fn write_png(
     path: &Path,
 ) -> Result<(), Error> {
     png::write(&confusion_picture(classes, confusion, is_normalised)?, path)
+}
+
+/// How dark the cell of a share of its row is, 0 to 1. One error of many photos is still to be seen.
+pub(crate) fn shade(share: f64, is_right: bool) -> f64 {
+    match share {
+        0.0 => 0.0,
+        _ if is_right => share,
+        _ => 0.15 + 0.85 * share.sqrt(),
+    }
 }
 
 /// A name that is read from bottom to top.

@@ -9,7 +9,7 @@ mod curves;
 mod findings;
 mod map;
 mod matrix;
-mod number;
+mod measures;
 mod page;
 mod photos;
 mod sheets;
@@ -22,6 +22,7 @@ use image::RgbImage;
 use pipeline_fit::{ClassCurves, McNemar, Measures};
 
 use crate::error::Error;
+use crate::number;
 
 /// Models that were measured on the photos of a split, one of them in detail.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +51,9 @@ pub struct Evaluation {
     pub trainings: Vec<Training>,
     /// What the features say of the data; `None` where there were none.
     pub insights: Option<Insights>,
+    /// What made the features that `insights` and neighbours rest on, for people: `resnet34 as pretrained (1d6ff585…), not
+    /// by finetune`; `None` without features.
+    pub features_by: Option<String>,
     /// What ingest found, a sentence each.
     pub findings: Vec<String>,
     /// The config that makes it again: YAML.

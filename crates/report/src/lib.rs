@@ -4,10 +4,11 @@
 //! |---|---|---|
 //! | [`sheet`], [`page`] | a [`Sheet`]: pictures with captions, in rows and sections | PNG, HTML |
 //! | [`chart`] | a [`Chart`](chart::Chart): curves over two axes | PNG, SVG, text for a terminal |
-//! | [`confusion`] | a confusion matrix | PNG |
+//! | [`confusion`], [`confusion_text`] | a confusion matrix | PNG, text for a terminal |
 //! | [`training`] | the charts of a training: learning rates, losses, the learning-rate finder | |
 //! | [`evaluation`] | the [`Evaluation`](evaluation::Evaluation) of models: the page `report.html` | HTML |
 //! | [`comparison`] | a [`Comparison`](comparison::Comparison) of two evaluations | HTML, text for a terminal |
+//! | [`name`] | names of classes and files, made fit for a line | |
 //! | [`tensorboard`] | numbers over steps, for TensorBoard | event file |
 //!
 //! Each file needs nothing else and depends on what it shows alone: the same sheet, chart or numbers give the same bytes.
@@ -20,12 +21,15 @@
 mod error;
 mod font;
 mod layout;
+mod number;
 mod png;
 
 pub mod chart;
 pub mod comparison;
 pub mod confusion;
+pub mod confusion_text;
 pub mod evaluation;
+pub mod name;
 pub mod page;
 pub mod sheet;
 pub mod tensorboard;

@@ -387,7 +387,7 @@ mod tests {
     #[test]
     fn messages_say_what_where_and_what_was_expected_and_hints_the_way_out() {
         let hint = text("put the file at data/weights/r.pth");
-        let cases: [(Error, &str, &str); 30] = [
+        let cases: [(Error, &str, &str); 31] = [
             (
                 Error::NoStore { path: "p/.pipeline".into() },
                 "no store at p/.pipeline",

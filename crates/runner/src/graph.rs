@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pipeline_stage::suggest::nearest;
-use pipeline_stage::{AnyStage, Hint, Input, Step};
+use pipeline_stage::{AnyStage, Hint, Input, Locator, Step};
 use serde_json::Value;
 
 /// One stage of a pipeline.
@@ -116,6 +116,7 @@ impl Graph {
                 kind: stage.kind(),
                 version: stage.version(),
                 params,
+                locators: locators(*stage),
                 inputs: inputs.clone(),
             }
         };
@@ -462,6 +463,18 @@ impl Hint for GraphError {
     }
 }
 
+/// What a stage's locators are, from the descriptions of its parameters.
+fn locators(stage: &dyn AnyStage) -> Vec<Locator> {
+    let schema = stage.schema();
+    let required = schema["required"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let locator = |&name: &&'static str| Locator {
+        name,
+        doc: schema["properties"][name]["description"].as_str().unwrap_or_default().to_owned(),
+        is_required: required.iter().any(|required| required == name),
+    };
+    stage.locators().iter().map(locator).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -499,6 +512,11 @@ mod tests {
                 kind: "photos",
                 version: 1,
                 params: json!({"n": 2}),
+                locators: vec![Locator {
+                    name: "path",
+                    doc: "Where the photos are.".to_owned(),
+                    is_required: true,
+                }],
                 inputs: BTreeMap::new(),
             }
         );

@@ -86,7 +86,7 @@ impl AnyStage for Toy {
         &[]
     }
     fn schema(&self) -> Value {
-        json!({})
+        json!({ "properties": { "path": { "description": "Where the photos are." } }, "required": ["path"] })
     }
     fn resolve(&self, given: &Value) -> Result<Value, Vec<Problem>> {
         Ok(given.clone())

@@ -47,8 +47,21 @@ pub struct Step {
     pub version: u32,
     /// Its parameters with every default filled in, a JSON object; without those that only say where something is.
     pub params: serde_json::Value,
+    /// The parameters that only say where something is: not what they say, which is no part of any result.
+    pub locators: Vec<Locator>,
     /// The stages that each named input takes its artifacts from.
     pub inputs: BTreeMap<String, Vec<String>>,
+}
+
+/// A parameter that only says where something is, such as the folder of the photos.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Locator {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is, for people.
+    pub doc: String,
+    /// Whether the stage cannot do without it.
+    pub is_required: bool,
 }
 
 /// A finished artifact, read-only.

@@ -27,7 +27,7 @@ pub mod suggest;
 pub mod words;
 
 pub use checkpoint::CheckpointEvery;
-pub use context::{Artifact, Context, Step};
+pub use context::{Artifact, Context, Locator, Step};
 pub use cost::{Cost, Processors};
 pub use digest::Digest;
 pub use failure::{Failure, Hint};

@@ -2,6 +2,7 @@
 
 use pipeline_fit::label_issues;
 use pipeline_report::evaluation::{Insights, SuspectLabel};
+use pipeline_report::name::listed;
 use pipeline_stage::params::Problem;
 use pipeline_stage::{Context, Failure, words};
 
@@ -84,12 +85,12 @@ fn left_out(classes: &[String], counts: &[usize], folds: u32) -> Option<String> 
     /// Classes that are named.
     const NAMED: usize = 3;
     let rare = classes.iter().zip(counts).filter(|(_, count)| (1..folds as usize).contains(count));
-    let names: Vec<String> = rare.map(|(class, _)| format!("`{class}`")).collect();
-    let more = names.len().saturating_sub(NAMED);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let shown = names[..names.len().min(NAMED)].join(", ");
+    let names: Vec<&str> = rare.map(|(class, _)| class.as_str()).collect();
     (!names.is_empty()).then(|| {
-        format!("Labels were not checked of classes with fewer than {folds} photos (`label_issues`): {shown}{more}.")
+        let names = listed(names.iter().copied(), NAMED);
+        format!(
+            "Labels were not checked of classes with fewer than {folds} photos (`label_issues`): {names}."
+        )
     })
 }
 

@@ -10,6 +10,7 @@ use pipeline_table::ImageRow;
 
 use crate::model::Model;
 use crate::pictures::queue::Wanted;
+use crate::pictures::thumbnails::Thumbnail;
 use crate::pictures::{heat, thumbnails};
 
 /// A trunk and a head, with the folder of the photos. One per thread.
@@ -32,10 +33,10 @@ pub(super) struct Taken {
 pub(super) struct Prints {
     /// What the model sees, and the same with the heat; of photos on sheets.
     pub(super) seen: Option<[RgbImage; 2]>,
-    /// The whole photo, small.
-    pub(super) small: RgbImage,
-    /// The same as a JPEG file.
-    pub(super) jpeg: Vec<u8>,
+    /// The whole photo, small; `None` once it was handed out.
+    pub(super) small: Option<RgbImage>,
+    /// The same for the page's lists.
+    pub(super) thumbnail: Thumbnail,
 }
 
 impl Camera {
@@ -58,8 +59,8 @@ impl Camera {
         };
         let seen = wanted.heat_of.map(|class| self.see(&photo, class)).transpose()?;
         let small = thumbnails::small(&photo, &mut self.resizer);
-        let jpeg = thumbnails::jpeg(&wanted.id, &small)?;
-        Ok(Taken { wanted, prints: Ok(Prints { seen, small, jpeg }) })
+        let thumbnail = Thumbnail::of(&wanted.id, &small)?;
+        Ok(Taken { wanted, prints: Ok(Prints { seen, small: Some(small), thumbnail }) })
     }
 
     /// Reads the photo `id`; why it cannot be had where it is gone, changed or unreadable.

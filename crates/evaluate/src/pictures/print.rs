@@ -2,6 +2,7 @@
 
 use pipeline_photo::RgbImage;
 use pipeline_report::evaluation::{PhotoRow, PhotoSheet, SheetPhoto, ViewSheet};
+use pipeline_report::name::shortened;
 use pipeline_report::{Row, Section, Sheet, Tile};
 
 /// Letters of a class name in a caption, of which two and the name of a file fit below a picture.
@@ -43,7 +44,7 @@ pub(super) fn views(shown: &ViewSheet, photos: &[PhotoRow], classes: &[String], 
     let class = &classes[photo.predicted as usize];
     let tile = |(name, picture, vote): &(String, Option<RgbImage>, f32)| Tile {
         picture: picture.clone().unwrap_or_else(|| placeholder(side)),
-        caption: format!("{} {vote:.3} ({name})", short(class)),
+        caption: format!("{} {vote:.3} ({name})", shortened(class, NAME_LETTERS)),
     };
     let rows = shown.views.chunks(VIEWS_IN_A_ROW);
     let rows = rows.map(|row| Row { heading: None, tiles: row.iter().map(tile).collect() });
@@ -58,7 +59,7 @@ pub(super) fn views(shown: &ViewSheet, photos: &[PhotoRow], classes: &[String], 
 
 /// `dogs 0.982, labelled cats (cat.1.jpg)`
 fn caption(photo: &PhotoRow, classes: &[String], has_picture: bool) -> String {
-    let name = |class: u32| short(&classes[class as usize]);
+    let name = |class: u32| shortened(&classes[class as usize], NAME_LETTERS);
     let mut caption = format!("{} {:.3}", name(photo.predicted), photo.confidence);
     if let Some(label) = photo.label.filter(|label| *label != photo.predicted) {
         caption += &format!(", labelled {}", name(label));
@@ -68,17 +69,6 @@ fn caption(photo: &PhotoRow, classes: &[String], has_picture: bool) -> String {
     }
     let file = photo.id.rsplit('/').next().unwrap_or_default();
     format!("{caption} ({file})")
-}
-
-/// A name, or its beginning with `…`.
-fn short(name: &str) -> String {
-    match name.char_indices().nth(NAME_LETTERS) {
-        Some(_) => {
-            let end = name.char_indices().nth(NAME_LETTERS - 1).map_or(name.len(), |(at, _)| at);
-            format!("{}…", name[..end].trim_end())
-        }
-        None => name.to_owned(),
-    }
 }
 
 fn placeholder(side: u32) -> RgbImage {
@@ -100,7 +90,7 @@ mod tests {
             loss: None,
             thumbnail: None,
         };
-        let long = "a class with a…";
+        let long = "a class …letters";
         for (label, has_picture, expected) in [
             (Some(1), true, format!("{long} 0.982 (a.jpg)")),
             (None, true, format!("{long} 0.982 (a.jpg)")),
@@ -109,11 +99,5 @@ mod tests {
         ] {
             assert_eq!(caption(&photo(label), &classes, has_picture), expected);
         }
-    }
-
-    #[test]
-    fn a_name_is_cut_between_letters() {
-        assert_eq!(short("sixteen letters!"), "sixteen letters!");
-        assert_eq!(short("äöüäöüäöüäöüäöüäöü"), "äöüäöüäöüäöüäöü…");
     }
 }

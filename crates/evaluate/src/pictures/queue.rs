@@ -6,7 +6,7 @@ use pipeline_report::evaluation::{Insights, PhotoSheet};
 
 use crate::answers::Said;
 use crate::pictures::choice::{lowest, margin, predicted};
-use crate::pictures::thumbnails::{FEWEST_BYTES, ROOM};
+use crate::pictures::thumbnails::FEWEST_BYTES;
 
 /// A photo to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,12 +20,14 @@ pub(super) struct Wanted {
 
 /// The photos on the sheets with their neighbours and the photo `of_views`, then those to make thumbnails of: photos that were wrong, the highest
 /// loss first, and in turn with them those that the insights name; the other labelled photos, the highest loss first; the
-/// unlabelled ones, the most uncertain first. Each once, and no more than there can be room for.
+/// unlabelled ones, the most uncertain first. Each once, and no more than
+/// there can be room for in `room_bytes`.
 pub(super) fn queue(
     said: &Said,
     sheets: &[PhotoSheet],
     of_views: Option<usize>,
     insights: Option<&Insights>,
+    room_bytes: usize,
 ) -> Vec<Wanted> {
     let mut queue = Queue::default();
     let on_sheets = || sheets.iter().flat_map(|sheet| &sheet.rows).flat_map(|(_, row)| row);
@@ -46,7 +48,7 @@ pub(super) fn queue(
     let is_wrong = |photo: &&usize| said.labels[**photo] != Some(predicted(said, **photo));
     let mut wrong = labelled.iter().filter(is_wrong).map(id);
     let mut named = insights.map(Insights::shown).unwrap_or_default().into_iter();
-    let most = queue.wanted.len() + ROOM / FEWEST_BYTES;
+    let most = queue.wanted.len() + room_bytes / FEWEST_BYTES;
     loop {
         let pair = [wrong.next(), named.next()];
         if pair == [None, None] || queue.wanted.len() >= most {
@@ -143,7 +145,7 @@ mod tests {
         };
         let shown = SheetPhoto { photo: 3, picture: None, heat: None, neighbours: vec![neighbour] };
         let sheet = PhotoSheet { rows: vec![(None, vec![shown])], ..PhotoSheet::default() };
-        let queue = queue(&said, &[sheet], Some(0), Some(&insights()));
+        let queue = queue(&said, &[sheet], Some(0), Some(&insights()), 100_000);
         let ids: Vec<&str> = queue.iter().map(|wanted| wanted.id.as_str()).collect();
         let expected = ["03", "train/n", "00", "05", "train/a", "train/b", "01", "train/c", "04", "06", "02"];
         assert_eq!(ids, expected);
@@ -156,6 +158,6 @@ mod tests {
     fn of_many_photos_no_more_are_read_than_can_have_room() {
         let said = said(&vec![(Some(1), 0.75); 10_000]);
         // By hand: 2,200,000 / 600 = 3,666.
-        assert_eq!(queue(&said, &[], None, None).len(), 3666);
+        assert_eq!(queue(&said, &[], None, None, 2_200_000).len(), 3666);
     }
 }

@@ -1,4 +1,4 @@
-//! [`take`] on small photos and a model of random weights.
+//! [`Sitting::take`] on small photos and a model of random weights.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -157,18 +157,16 @@ impl Bench {
             seed: 7,
         };
         let images = has_images.then_some(&self.images);
-        let pictures = take(
-            &self.said,
-            None,
-            &self.model,
-            &self.classes,
+        let sitting = Sitting {
+            said: &self.said,
+            plain: None,
+            model: &self.model,
+            classes: &self.classes,
             images,
-            Some(&augmented),
-            None,
-            Some(&mut insights),
-            &cx,
-        )
-        .unwrap();
+            augmented: Some(&augmented),
+            table: None,
+        };
+        let pictures = sitting.take(2_000_000, Some(&mut insights), &cx).unwrap();
         let mut files = BTreeMap::new();
         for entry in fs_err::read_dir(cx.out.join(SHEETS_DIR)).into_iter().flatten() {
             let path = entry.unwrap().path();

@@ -8,12 +8,12 @@ use pipeline_evaluate::Metrics;
 use pipeline_nn::artifact::{Model, ModelRecord};
 use pipeline_nn::{Device, Head, Sizes, Tensor, backbones, weights};
 use pipeline_photo::{Augmentation, Limits, Planes, Policy, Preprocessing, Resizer, RgbImage as Photo};
-use pipeline_stage::{Artifact, Digest};
+use pipeline_stage::{Artifact, Digest, Event};
 use pipeline_table::{
     FeatureRow, FeaturesMeta, FeaturesWriter, ImageRow, ImagesReader, ImagesWriter, PredictionRow,
     PredictionsReader, Split, Verdict, classes as class_file,
 };
-use pipeline_testkit::Made;
+use pipeline_testkit::{Made, StageBench};
 use serde_json::json;
 
 /// The smallest architecture; D is 2 · 1280.
@@ -31,6 +31,15 @@ pub(crate) fn metrics(made: &Made) -> Metrics {
 pub(crate) fn predictions(made: &Made) -> Vec<PredictionRow> {
     let path = made.artifact.path("predictions.parquet");
     PredictionsReader::open(&path).unwrap().map(Result::unwrap).collect()
+}
+
+/// What stages have warned of so far.
+pub(crate) fn warnings(bench: &StageBench) -> Vec<String> {
+    let warning = |event| match event {
+        Event::Warning(text) => Some(text),
+        _ => None,
+    };
+    bench.events().into_iter().filter_map(warning).collect()
 }
 
 /// An artifact without sources.

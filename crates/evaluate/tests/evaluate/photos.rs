@@ -1,12 +1,13 @@
 //! Models whose trunk looks at the photos.
 
-use pipeline_evaluate::Evaluate;
+use pipeline_evaluate::{Evaluate, FeatureTrunk};
+use pipeline_nn::artifact::ModelRecord;
 use pipeline_stage::{AnyStage, Artifact};
 use pipeline_table::PredictionRow;
 use pipeline_testkit::StageBench;
 use serde_json::json;
 
-use crate::fixtures::{features, images, metrics, model, off, plain_log_probs, predictions};
+use crate::fixtures::{features, images, metrics, model, off, plain_log_probs, predictions, warnings};
 
 /// Of one model.
 fn rows_of(predictions: &[PredictionRow], model: &str) -> Vec<PredictionRow> {
@@ -105,6 +106,48 @@ fn models_that_share_a_trunk_load_it_once_unless_they_see_photos_of_another_size
             let expected: Vec<f32> = log_probs.iter().map(|lp| lp.exp()).collect();
             assert!(off(&row.probs, &expected) < 1e-4, "{row:?}, expected {expected:?}");
         }
+    }
+}
+
+#[test]
+fn without_features_it_is_said_that_labels_are_not_checked_and_how_they_would_be() {
+    let bench = StageBench::default();
+    let (images, model) = (images(bench.dir(), 8), model(bench.dir(), "finetune", 1, 1, 36));
+    let inputs = [("images", vec![&images]), ("models", vec![&model])];
+    let made = bench.run(&Evaluate, &json!({"label_issues": 0}), &inputs, &[]).unwrap();
+    assert!(warnings(&bench).is_empty() && metrics(&made).features.is_none());
+    bench.run(&Evaluate, &json!({}), &inputs, &[]).unwrap();
+    let [warning] = &warnings(&bench)[..] else { panic!("{:?}", warnings(&bench)) };
+    let expected = "labels were not checked, nor near duplicates and outliers looked for: evaluate has no input `features`; \
+                    give it one in the pipeline file, or set `label_issues: 0`";
+    assert_eq!(warning, expected);
+}
+
+#[test]
+fn features_of_a_trunk_that_the_detailed_model_has_trained_further_are_said_to_be_of_another() {
+    let bench = StageBench::default();
+    let images = images(bench.dir(), 8);
+    let [head, finetune] = [("head", 1), ("finetune", 2)].map(|(n, seed)| model(bench.dir(), n, seed, 1, 36));
+    let features = features(bench.dir(), &head, &images, None);
+    let run = |detailed: &str| {
+        let inputs =
+            [("features", vec![&features]), ("images", vec![&images]), ("models", vec![&head, &finetune])];
+        let made = bench.run(&Evaluate, &json!({ "report_model": detailed }), &inputs, &[]).unwrap();
+        let page = fs_err::read_to_string(made.artifact.path("report.html")).unwrap();
+        (metrics(&made).features.unwrap(), page)
+    };
+    let trunk = ModelRecord::read(&head.path("model.json")).unwrap().trunk.to_string();
+    let by =
+        format!("is by the features of efficientnet_lite0 as pretrained ({}…), not of finetune", &trunk[..8]);
+    for (detailed, is_own) in [("head", true), ("finetune", false)] {
+        let (found, page) = run(detailed);
+        let expected = FeatureTrunk {
+            arch: "efficientnet_lite0".to_owned(),
+            trunk: trunk.clone(),
+            is_of_detailed_model: is_own,
+        };
+        assert_eq!(found, expected);
+        assert_eq!(page.contains(&by), !is_own, "{detailed}: {by}");
     }
 }
 

@@ -77,8 +77,9 @@ fn a_model_of_other_classes_and_photos_without_labels() {
     let (images, model) = (images(bench.dir(), 3), model(bench.dir(), "head", 1, 1, 36));
     let inputs = [("images", vec![&images]), ("models", vec![&model])];
     let (message, hint) = refusal(&bench, &json!({"split": "test"}), &inputs);
-    assert_eq!(message, "there are no labelled test photos to measure on in the input `images`");
-    assert_eq!(hint, "label photos in test/");
+    assert_eq!(message, "cannot measure on test: there are no test photos in the input `images`");
+    let way = "add photos to test/, in a folder for each class, or measure on valid: set `split: valid`";
+    assert_eq!(hint, way);
     classes::write(&images.path("classes.json"), &["cats".to_owned(), "dogs".to_owned()]).unwrap();
     let (message, _) = refusal(&bench, &json!({}), &inputs);
     assert_eq!(message, "model `head` knows the classes cats, dogs, emus, but the photos have cats, dogs");

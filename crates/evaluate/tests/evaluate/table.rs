@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use pipeline_evaluate::Evaluate;
+use pipeline_evaluate::{Evaluate, FeatureTrunk};
+use pipeline_fit::Interval;
 use pipeline_nn::artifact::ModelRecord;
 use pipeline_nn::{Device, Head, Kind, Sizes, Tensor, weights};
 use pipeline_photo::Preprocessing;
@@ -12,7 +13,7 @@ use pipeline_table::{FeatureRow, FeaturesMeta, FeaturesWriter, PredictionRow, Sp
 use pipeline_testkit::StageBench;
 use serde_json::json;
 
-use crate::fixtures::{classes, metrics, predictions};
+use crate::fixtures::{classes, metrics, predictions, warnings};
 
 const DIM: usize = 4;
 
@@ -93,7 +94,8 @@ fn metrics_are_those_of_the_predictions_for_every_model_side_by_side() {
         assert_eq!(m.measured.photos(), 23);
         let right = own.iter().filter(|p| p.predicted_id == p.label_id.unwrap()).count();
         assert_eq!(accuracy.value, right as f64 / 23.0);
-        assert!(accuracy.low < accuracy.value && accuracy.value < accuracy.high, "{accuracy:?}");
+        let Interval { low, high } = accuracy.interval.unwrap();
+        assert!(low < accuracy.value && accuracy.value < high, "{accuracy:?}");
         assert_eq!(m.measured.errors() as usize, 23 - right);
         let loss: f64 = own.iter().map(|p| -f64::from(p.probs[p.label_id.unwrap() as usize]).ln()).sum();
         assert!((log_loss.value - loss / 23.0).abs() < 1e-5, "{log_loss:?} {}", loss / 23.0);
@@ -210,6 +212,11 @@ fn probabilities_predictions_and_losses_are_those_computed_by_hand() {
     // No photo is of dogs.
     let recalls = measures.per_class.iter().map(|class| class.recall.map(|recall| recall.value));
     assert_eq!(recalls.collect::<Vec<_>>(), [Some(0.5), None, Some(0.0)]);
+    assert_eq!(metrics.classes_without_photos, ["dogs"]);
+    let absent = "1 of 3 classes has no labelled valid photo, so that nothing is measured of: `dogs`";
+    assert_eq!(warnings(&bench), [absent]);
+    // Of each photo but the last the label is among the two likeliest.
+    assert_eq!((measures.top_2.unwrap().value, measures.top_5), (2.0 / 3.0, None));
     assert!(measures.per_class[1].roc_auc.is_none());
     let text = made.summary.text.unwrap();
     let expected = [
@@ -274,18 +281,21 @@ fn the_verdict_has_at_most_20_lines_and_the_best_two_are_compared() {
 }
 
 #[test]
-fn intervals_are_as_wide_as_the_resamples_say_and_0_gives_them_no_width() {
+fn intervals_are_there_where_photos_are_drawn_again_and_0_gives_none() {
     let bench = StageBench::default();
     let features = features(bench.dir(), 23, true);
     let model = model(bench.dir(), "head", 7, classes(), b"trunk");
     let inputs = [("features", vec![&features]), ("models", vec![&model])];
     let accuracy = |resamples| {
         let made = bench.run(&Evaluate, &json!({ "resamples": resamples }), &inputs, &[]).unwrap();
-        metrics(&made).models["head"].plain.measured.accuracy()
+        let text = made.summary.text.clone().unwrap();
+        (metrics(&made).models["head"].plain.measured.accuracy(), text.lines().nth(1).unwrap().to_owned())
     };
-    let (none, some) = (accuracy(0), accuracy(200));
-    assert_eq!((none.low, none.high), (none.value, none.value));
-    assert!(some.value == none.value && some.low < some.value && some.value < some.high, "{some:?}");
+    let ((none, row_without), (some, row_with)) = (accuracy(0), accuracy(200));
+    assert!(none.interval.is_none() && !row_without.contains(" to "), "{none:?} {row_without}");
+    let Interval { low, high } = some.interval.unwrap();
+    assert!(some.value == none.value && low < some.value && some.value < high, "{some:?}");
+    assert!(row_with.contains(&format!("{low:.4} to {high:.4}")), "{row_with}");
     let problems = Evaluate.resolve(&json!({"resamples": 10_001})).unwrap_err();
     assert_eq!(problems[0].message, "expected 0 to 10000, found 10001");
 }
@@ -330,17 +340,17 @@ fn a_split_without_labelled_photos_is_refused() {
     };
     assert_eq!(
         run(&unlabelled, "valid"),
-        "there are no labelled valid photos to measure on in the input `features`"
+        "cannot measure on valid: none of the 3 valid photos in the input `features` has a label"
     );
     assert_eq!(
         run(&labelled, "test"),
-        "there are no labelled test photos to measure on in the input `features`"
+        "cannot measure on test: there are no test photos in the input `features`"
     );
 }
 
-/// Raise `Evaluate::VERSION` when this fails: a loss within 0.1 % of that of version 3, and the same counts.
+/// Raise `Evaluate::VERSION` when this fails: a loss within 0.1 % of that of version 4, and the same counts.
 #[test]
-fn version_3_measures_this_in_a_table() {
+fn version_4_measures_this_in_a_table() {
     let bench = StageBench::default();
     let features = features(bench.dir(), 23, true);
     let model = model(bench.dir(), "head", 7, classes(), b"trunk");
@@ -351,6 +361,12 @@ fn version_3_measures_this_in_a_table() {
     let log_loss = head.measured.log_loss().value;
     assert!((log_loss / 1.440_971 - 1.0).abs() < 1e-3, "{log_loss}");
     assert_eq!(head.confusion, [[4, 4, 0], [4, 3, 1], [3, 4, 0]]);
+    let trunk = FeatureTrunk {
+        arch: "resnet18".to_owned(),
+        trunk: Digest::of(b"trunk").to_string(),
+        is_of_detailed_model: true,
+    };
+    assert_eq!((metrics.format, metrics.features, metrics.classes_without_photos), (3, Some(trunk), vec![]));
     let csv = fs_err::read_to_string(made.artifact.path("confusion/head.csv")).unwrap();
     assert_eq!(csv, "actual \\ predicted,cats,dogs,emus\ncats,4,4,0\ndogs,4,3,1\nemus,3,4,0\n");
 }

@@ -3,13 +3,16 @@
 
 use pipeline_stage::random::{Stream, below};
 
-use super::{Estimate, MeasureOptions};
+use super::{Estimate, Interval, MeasureOptions};
 use crate::{Error, Result};
 
 /// Photos x resamples, at most: 1 to 2 s on one core, so that 100,000 photos still have 1,000 resamples.
 const MOST_DRAWS: u64 = 100_000_000;
 /// Photos x classes x resamples of areas, at most: 1 to 2 s on one core.
 const MOST_RANKED: u64 = 250_000_000;
+/// Photos x classes x resamples of the temperature, at most: 1 to 2 s on one core. Where fewer than [`FEWEST_RESAMPLES`]
+/// are possible, there is none: the interval of so many photos is narrow.
+const MOST_FITTED: u64 = 10_000_000;
 /// However many photos there are, this many resamples are drawn (if asked for): ends of intervals of fewer are too rough.
 const FEWEST_RESAMPLES: u64 = 50;
 
@@ -22,6 +25,8 @@ pub(super) struct Bootstrap {
     pub(super) resamples: u32,
     /// Resamples for measures of ranks: the first ones of `resamples`.
     pub(super) ranking_resamples: u32,
+    /// Resamples for the temperature: the first ones of `resamples`; 0 where a few would take long.
+    pub(super) temperature_resamples: u32,
 }
 
 impl Bootstrap {
@@ -32,14 +37,14 @@ impl Bootstrap {
         if !(0.0..=1.0).contains(&level) {
             return Err(Error::Level { found: level });
         }
-        let at_most = |work: u64, each: u64| {
-            let affordable = (work / each.max(1)).max(FEWEST_RESAMPLES);
-            resamples.min(u32::try_from(affordable).unwrap_or(u32::MAX))
-        };
-        let photos_u64 = photos as u64;
-        let resamples = at_most(MOST_DRAWS, photos_u64);
-        let ranking_resamples = resamples.min(at_most(MOST_RANKED, photos_u64 * classes as u64));
-        Ok(Bootstrap { photos, level, seed, resamples, ranking_resamples })
+        let at_most = |affordable: u64| resamples.min(u32::try_from(affordable).unwrap_or(u32::MAX));
+        let (each_draw, each_probability) = ((photos as u64).max(1), (photos as u64 * classes as u64).max(1));
+        let resamples = at_most((MOST_DRAWS / each_draw).max(FEWEST_RESAMPLES));
+        let ranking_resamples =
+            resamples.min(at_most((MOST_RANKED / each_probability).max(FEWEST_RESAMPLES)));
+        let fits = MOST_FITTED / each_probability;
+        let temperature_resamples = if fits < FEWEST_RESAMPLES { 0 } else { resamples.min(at_most(fits)) };
+        Ok(Bootstrap { photos, level, seed, resamples, ranking_resamples, temperature_resamples })
     }
 
     /// How often each photo is drawn in the resamples from `first` on, `[photos][L]`. Each resample has its own stream, so
@@ -60,29 +65,28 @@ impl Bootstrap {
         counts
     }
 
-    /// The value, with the interval of which `level` of the redrawn values are inside; that of no width where there are none.
+    /// The value, with the interval of which `level` of the redrawn values are inside; without one where there are none.
     pub(super) fn estimate(&self, value: f64, mut redrawn: Vec<f64>) -> Estimate {
         if redrawn.is_empty() {
-            return Estimate { value, low: value, high: value };
+            return Estimate::exact(value);
         }
         redrawn.sort_unstable_by(f64::total_cmp);
         let outside = (1.0 - self.level) / 2.0;
         let [low, high] = [outside, 1.0 - outside].map(|share| quantile(&redrawn, share));
-        Estimate { value, low, high }
+        Estimate { value, interval: Some(Interval { low, high }) }
     }
-}
 
-impl Bootstrap {
-    /// `estimate` of a share of the photos. A share of none or all is that of each resample too; there the interval is Clopper
-    /// and Pearson's (1934), which asks how large or small the share may really be: of 11 right ones of 11, 0.715 to 1.
-    pub(super) fn of_share(&self, value: f64, estimate: Estimate) -> Estimate {
-        let reach = 1.0 - ((1.0 - self.level) / 2.0).powf(1.0 / self.photos as f64);
-        match value {
-            _ if self.resamples == 0 => estimate,
-            0.0 => Estimate { high: reach, ..estimate },
-            1.0 => Estimate { low: 1.0 - reach, ..estimate },
-            _ => estimate,
-        }
+    /// `estimate` of a share of so many `photos`. A share of none or all is that of each resample too; there the interval is
+    /// Clopper and Pearson's (1934), which asks how large or small the share may really be: of 11 right ones of 11, 0.715
+    /// to 1.
+    pub(super) fn of_share(&self, photos: u64, estimate: Estimate) -> Estimate {
+        let reach = 1.0 - ((1.0 - self.level) / 2.0).powf(1.0 / photos as f64);
+        let exact = match estimate.value {
+            0.0 => Interval { low: 0.0, high: reach },
+            1.0 => Interval { low: 1.0 - reach, high: 1.0 },
+            _ => return estimate,
+        };
+        Estimate { interval: estimate.interval.map(|_| exact), ..estimate }
     }
 }
 
@@ -102,13 +106,18 @@ mod tests {
 
     #[test]
     fn where_all_or_none_are_right_the_interval_is_that_of_clopper_and_pearson() {
-        let bootstrap =
-            |photos| Bootstrap::new(photos, 2, &MeasureOptions { level: 0.95, ..OPTIONS }).unwrap();
-        let at = |value| Estimate { value, low: value, high: value };
+        let bootstrap = Bootstrap::new(7, 2, &MeasureOptions { level: 0.95, ..OPTIONS }).unwrap();
+        let of = |photos, value: f64| {
+            let interval = Some(Interval { low: value, high: value });
+            bootstrap.of_share(photos, Estimate { value, interval }).interval.unwrap()
+        };
         // scipy.stats.beta.ppf(0.025, 11, 1) and (0.025, 1, 1); of none it is the mirror image.
-        assert!((bootstrap(11).of_share(1.0, at(1.0)).low - 0.715_086).abs() < 1e-6);
-        assert!((bootstrap(1).of_share(0.0, at(0.0)).high - 0.975).abs() < 1e-12);
-        assert_eq!(bootstrap(11).of_share(0.5, at(0.5)), at(0.5));
+        let (all, none) = (of(11, 1.0), of(1, 0.0));
+        assert!((all.low - 0.715_086).abs() < 1e-6 && all.high == 1.0, "{all:?}");
+        assert!((none.high - 0.975).abs() < 1e-12 && none.low == 0.0, "{none:?}");
+        assert_eq!(of(11, 0.5), Interval { low: 0.5, high: 0.5 });
+        let without = Estimate::exact(1.0);
+        assert_eq!(bootstrap.of_share(11, without), without, "not drawn again, so no interval");
     }
 
     #[test]
@@ -116,15 +125,17 @@ mod tests {
         let resamples = |photos, classes, resamples| {
             let bootstrap =
                 Bootstrap::new(photos, classes, &MeasureOptions { resamples, ..OPTIONS }).unwrap();
-            (bootstrap.resamples, bootstrap.ranking_resamples)
+            (bootstrap.resamples, bootstrap.ranking_resamples, bootstrap.temperature_resamples)
         };
-        assert_eq!(resamples(100_000, 2, 1000), (1000, 1000));
+        assert_eq!(resamples(5000, 2, 1000), (1000, 1000, 1000));
+        // 10 million / (100,000 · 2) fits.
+        assert_eq!(resamples(100_000, 2, 1000), (1000, 1000, 50));
         // 100 million / 300,000 draws; 250 million / (30,000 · 40) ranks.
-        assert_eq!(resamples(300_000, 2, 1000), (333, 333));
-        assert_eq!(resamples(30_000, 40, 1000), (1000, 208));
-        assert_eq!(resamples(5_000_000, 200, 1000), (50, 50));
-        assert_eq!(resamples(5_000_000, 200, 20), (20, 20));
-        assert_eq!(resamples(0, 0, 7), (7, 7));
+        assert_eq!(resamples(300_000, 2, 1000), (333, 333, 0));
+        assert_eq!(resamples(30_000, 40, 1000), (1000, 208, 0));
+        assert_eq!(resamples(5_000_000, 200, 1000), (50, 50, 0));
+        assert_eq!(resamples(5_000_000, 200, 20), (20, 20, 0));
+        assert_eq!(resamples(0, 0, 7), (7, 7, 7));
     }
 
     #[test]
@@ -151,8 +162,9 @@ mod tests {
     #[test]
     fn ends_of_an_interval_are_numpys_quantiles() {
         let bootstrap = Bootstrap::new(3, 2, &OPTIONS).unwrap();
-        let estimate = bootstrap.estimate(5.0, vec![32.0, 1.0, 16.0, 2.0, 8.0, 4.0]);
-        assert!((estimate.low - 1.25).abs() < 1e-12 && (estimate.high - 28.0).abs() < 1e-12, "{estimate:?}");
-        assert_eq!(bootstrap.estimate(5.0, vec![]), Estimate { value: 5.0, low: 5.0, high: 5.0 });
+        let Interval { low, high } =
+            bootstrap.estimate(5.0, vec![32.0, 1.0, 16.0, 2.0, 8.0, 4.0]).interval.unwrap();
+        assert!((low - 1.25).abs() < 1e-12 && (high - 28.0).abs() < 1e-12, "{low} to {high}");
+        assert_eq!(bootstrap.estimate(5.0, vec![]), Estimate::exact(5.0));
     }
 }

@@ -1,11 +1,14 @@
-//! [`Tally`]: the counts and sums over photos that measures of answers are made of.
+//! [`Tally`]: the counts and sums over photos that measures of answers are made of; [`Sample`]: those of the photos as they
+//! are and of each resample.
 
-use super::Answers;
+use super::bootstrap::Bootstrap;
 use super::calibration::{BINS, BinSum, bin_of};
-use crate::accuracy::argmax;
+use super::temperature::Temperatures;
+use super::{Answers, Estimate};
+use crate::argmax;
 
 /// What counts of one photo's answer.
-pub(super) struct Judged {
+pub(super) struct Outcome {
     label: u32,
     predicted: u32,
     /// Probability of `predicted`.
@@ -13,24 +16,34 @@ pub(super) struct Judged {
     /// Place of `confidence` among the bins.
     bin: usize,
     loss: f64,
-    /// Whether the label is among the 5 most likely classes.
-    in_top_5: bool,
+    /// The loss at the temperature that is best on the other half of the photos.
+    cross_fitted_loss: f64,
+    /// Classes that are likelier than the label.
+    likelier: usize,
 }
 
-impl Judged {
+impl Outcome {
     /// Every photo, in order of rows.
-    pub(super) fn all(answers: &Answers) -> Vec<Judged> {
-        let judge = |((probs, &label), &loss): ((&[f32], &u32), &f32)| {
+    pub(super) fn all(answers: &Answers, temperatures: &Temperatures) -> Vec<Outcome> {
+        let cross_fitted = temperatures.cross_fitted_losses.as_deref().unwrap_or_default();
+        let outcome = |(row, ((probs, &label), &loss)): (usize, ((&[f32], &u32), &f32))| {
             let predicted = argmax(probs);
             let confidence = f64::from(probs[predicted as usize]);
             let (before, from) = probs.split_at(label as usize);
             let own = from[0];
             let likelier =
                 before.iter().filter(|p| **p >= own).count() + from.iter().filter(|p| **p > own).count();
-            let (bin, loss, in_top_5) = (bin_of(confidence), f64::from(loss), likelier < 5);
-            Judged { label, predicted, confidence, bin, loss, in_top_5 }
+            Outcome {
+                label,
+                predicted,
+                confidence,
+                bin: bin_of(confidence),
+                loss: f64::from(loss),
+                cross_fitted_loss: cross_fitted.get(row).copied().unwrap_or_default(),
+                likelier,
+            }
         };
-        answers.rows().zip(&answers.labels).zip(&answers.losses).map(judge).collect()
+        answers.rows().zip(&answers.labels).zip(&answers.losses).enumerate().map(outcome).collect()
     }
 }
 
@@ -46,6 +59,8 @@ struct ClassCount {
 pub(super) struct Tally {
     photos: f64,
     loss: f64,
+    cross_fitted_loss: f64,
+    in_top_2: f64,
     in_top_5: f64,
     classes: Vec<ClassCount>,
     bins: [BinSum; BINS],
@@ -53,16 +68,24 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Of at least one photo. `drawn`: `[photos]`, how often each counts.
-    pub(super) fn of(judged: &[Judged], classes: usize, drawn: &[[u16; 1]]) -> Tally {
-        let (photos, loss, in_top_5) = (0.0, 0.0, 0.0);
-        let classes = vec![ClassCount::default(); classes];
-        let mut tally = Tally { photos, loss, in_top_5, classes, bins: [BinSum::default(); BINS] };
-        for (answer, &[drawn]) in judged.iter().zip(drawn).filter(|(_, drawn)| drawn[0] > 0) {
+    fn of(outcomes: &[Outcome], classes: usize, drawn: &[[u16; 1]]) -> Tally {
+        let mut tally = Tally {
+            photos: 0.0,
+            loss: 0.0,
+            cross_fitted_loss: 0.0,
+            in_top_2: 0.0,
+            in_top_5: 0.0,
+            classes: vec![ClassCount::default(); classes],
+            bins: [BinSum::default(); BINS],
+        };
+        for (answer, &[drawn]) in outcomes.iter().zip(drawn).filter(|(_, drawn)| drawn[0] > 0) {
             let (count, times) = (u32::from(drawn), f64::from(drawn));
             let right = answer.label == answer.predicted;
             tally.photos += times;
             tally.loss += times * answer.loss;
-            tally.in_top_5 += if answer.in_top_5 { times } else { 0.0 };
+            tally.cross_fitted_loss += times * answer.cross_fitted_loss;
+            tally.in_top_2 += if answer.likelier < 2 { times } else { 0.0 };
+            tally.in_top_5 += if answer.likelier < 5 { times } else { 0.0 };
             tally.classes[answer.label as usize].support += count;
             tally.classes[answer.predicted as usize].predicted += count;
             tally.classes[answer.label as usize].right += if right { count } else { 0 };
@@ -93,6 +116,14 @@ impl Tally {
 
     pub(super) fn log_loss(&self) -> f64 {
         self.loss / self.photos
+    }
+
+    pub(super) fn log_loss_cross_fitted(&self) -> f64 {
+        self.cross_fitted_loss / self.photos
+    }
+
+    pub(super) fn top_2(&self) -> f64 {
+        self.in_top_2 / self.photos
     }
 
     pub(super) fn top_5(&self) -> f64 {
@@ -142,4 +173,34 @@ impl Tally {
 
 fn share(of: u32, all: u64) -> Option<f64> {
     (all > 0).then(|| f64::from(of) / all as f64)
+}
+
+/// The tallies that estimates are made of.
+pub(super) struct Sample<'a> {
+    bootstrap: &'a Bootstrap,
+    /// Of the photos as they are.
+    pub(super) tally: Tally,
+    /// Of each resample.
+    redrawn: Vec<Tally>,
+}
+
+impl<'a> Sample<'a> {
+    /// Of at least one photo.
+    pub(super) fn draw(outcomes: &[Outcome], classes: usize, bootstrap: &'a Bootstrap) -> Sample<'a> {
+        let redrawn = (0..bootstrap.resamples)
+            .map(|resample| Tally::of(outcomes, classes, &bootstrap.counts(resample)))
+            .collect();
+        Sample { bootstrap, tally: Tally::of(outcomes, classes, &vec![[1]; outcomes.len()]), redrawn }
+    }
+
+    /// A measure that has a value whatever photos are drawn.
+    pub(super) fn estimate(&self, measure: impl Fn(&Tally) -> f64) -> Estimate {
+        self.bootstrap.estimate(measure(&self.tally), self.redrawn.iter().map(measure).collect())
+    }
+
+    /// A measure that may have none.
+    pub(super) fn estimate_where_defined(&self, measure: impl Fn(&Tally) -> Option<f64>) -> Option<Estimate> {
+        let value = measure(&self.tally)?;
+        Some(self.bootstrap.estimate(value, self.redrawn.iter().filter_map(measure).collect()))
+    }
 }

@@ -95,16 +95,41 @@ def overall(labels, probs):
         "roc_auc": roc_auc,
         "average_precision": average_precision,
         "ece": ece(labels, probs)[0],
+        "log_loss": metrics.log_loss(labels, probs, labels=range(classes)),
     }
-    if classes > 5:
-        values["top_5"] = metrics.top_k_accuracy_score(labels, probs, k=5, labels=range(classes))
+    # Of equally likely classes scikit-learn takes the last, so both are turned around.
+    for k in (2, 5):
+        if classes > k:
+            values[f"top_{k}"] = metrics.top_k_accuracy_score(
+                classes - 1 - labels, probs[:, ::-1], k=k, labels=range(classes))
     return values
 
 
+def temperature(labels, probs):
+    """The best temperature and the mean loss at it."""
+    logs = np.log(probs)
+    best = minimize_scalar(lambda ln_t: losses_at(labels, logs, math.exp(ln_t)).mean(),
+                           bounds=(-4, 4), method="bounded", options={"xatol": 1e-12})
+    return math.exp(best.x), best.fun
+
+
+def losses_at(labels, logs, temperature_):
+    return -log_softmax(logs / temperature_, axis=1)[np.arange(len(labels)), labels]
+
+
+def cross_fitted(labels, probs):
+    """The loss of each photo at the temperature that is best on the half that it is not in."""
+    losses = np.empty(len(labels))
+    for half in (0, 1):
+        other = temperature(labels[1 - half::2], probs[1 - half::2])[0]
+        losses[half::2] = losses_at(labels[half::2], np.log(probs[half::2]), other)
+    return losses
+
+
 def measures(case):
-    labels, probs, losses = arrays(case)
+    labels, probs, _ = arrays(case)
     classes, predicted = probs.shape[1], probs.argmax(1)
-    values = overall(labels, probs) | {"log_loss": losses.mean()}
+    values = overall(labels, probs)
     precision, recall, f1, support = metrics.precision_recall_fscore_support(
         labels, predicted, labels=range(classes), zero_division=np.nan)
     each = areas(labels, probs)
@@ -114,22 +139,24 @@ def measures(case):
         for c in range(classes)]
     values["bins"] = ece(labels, probs)[1]
 
-    logs = np.log(probs)
-    loss = lambda ln_t: -log_softmax(logs / math.exp(ln_t), axis=1)[np.arange(len(labels)), labels].mean()
-    best = minimize_scalar(loss, bounds=(-4, 4), method="bounded", options={"xatol": 1e-12})
-    values["temperature"] = math.exp(best.x)
-    values["log_loss_at_temperature"] = best.fun
-    values["ece_at_temperature"] = ece(labels, softmax(logs / math.exp(best.x), axis=1))[0]
+    best, loss = temperature(labels, probs)
+    values["temperature"] = best
+    values["log_loss_at_temperature"] = loss
+    values["ece_at_temperature"] = ece(labels, softmax(np.log(probs) / best, axis=1))[0]
+    values["log_loss_cross_fitted"] = cross_fitted(labels, probs).mean()
     return values
 
 
 def intervals(case):
     """95 % percentile intervals of a bootstrap with numpy's random numbers."""
-    labels, probs, losses = arrays(case)
-    rng, found = np.random.default_rng(7), {}
+    labels, probs, _ = arrays(case)
+    losses, rng, found = cross_fitted(labels, probs), np.random.default_rng(7), {}
     for _ in range(RESAMPLES):
         rows = rng.integers(len(labels), size=len(labels))
-        for name, value in (overall(labels[rows], probs[rows]) | {"log_loss": losses[rows].mean()}).items():
+        values = overall(labels[rows], probs[rows])
+        values["temperature"] = temperature(labels[rows], probs[rows])[0]
+        values["log_loss_cross_fitted"] = losses[rows].mean()
+        for name, value in values.items():
             found.setdefault(name, []).append(value)
     return {name: np.nanpercentile(values, [2.5, 97.5]).tolist() for name, values in found.items()}
 

@@ -1,6 +1,6 @@
 //! What measures keep to whatever the answers are.
 
-use pipeline_fit::{Answers, Estimate, MeasureOptions, Measures};
+use pipeline_fit::{Answers, Estimate, Interval, MeasureOptions, Measures};
 use pipeline_stage::random::{Stream, below};
 
 use crate::OPTIONS;
@@ -34,34 +34,55 @@ fn drawn(classes: u32, photos: usize) -> Answers {
 
 /// Every estimate there is.
 fn estimates(m: &Measures) -> Vec<Estimate> {
-    let overall = [Some(m.accuracy), Some(m.log_loss), m.top_5, Some(m.macro_f1), m.cohen_kappa, m.roc_auc];
-    let more = [m.average_precision, Some(m.calibration.ece)];
+    let overall = [Some(m.accuracy), Some(m.log_loss), m.top_2, m.top_5, Some(m.macro_f1), m.cohen_kappa];
+    let more = [m.roc_auc, m.average_precision, Some(m.calibration.ece)];
+    let calibrated = [m.calibration.temperature, m.calibration.log_loss_cross_fitted];
+    let of_bin = m.calibration.bins.iter().map(|bin| Some(bin.accuracy));
     let of_class =
         m.per_class.iter().flat_map(|c| [c.precision, c.recall, c.f1, c.roc_auc, c.average_precision]);
-    overall.into_iter().chain(more).chain(of_class).flatten().collect()
+    overall.into_iter().chain(more).chain(calibrated).chain(of_class).chain(of_bin).flatten().collect()
 }
 
-fn exact(value: f64) -> Option<Estimate> {
-    Some(Estimate { value, low: value, high: value })
+/// The interval of a measure that is the same in every resample.
+fn always(value: f64) -> Option<Estimate> {
+    Some(Estimate { value, interval: Some(Interval { low: value, high: value }) })
+}
+
+/// Both ends of an interval.
+fn ends(estimate: Estimate) -> [f64; 2] {
+    estimate.interval.map(|Interval { low, high }| [low, high]).unwrap()
+}
+
+fn width(estimate: Estimate) -> f64 {
+    let [low, high] = ends(estimate);
+    high - low
 }
 
 #[test]
-fn without_resamples_an_interval_is_its_value() {
+fn without_resamples_there_are_values_and_no_intervals() {
     let measures = drawn(7, 83).measure(&MeasureOptions { resamples: 0, ..OPTIONS }).unwrap();
     let estimates = estimates(&measures);
-    assert_eq!(estimates.len(), 8 + 7 * 5);
-    assert!(estimates.iter().all(|e| e.low == e.value && e.high == e.value), "{measures:#?}");
-    assert_eq!((measures.resamples, measures.ranking_resamples), (0, 0));
+    assert_eq!(estimates.len(), 11 + 7 * 5 + measures.calibration.bins.len());
+    assert!(estimates.iter().all(|estimate| estimate.interval.is_none()), "{measures:#?}");
+    let resamples =
+        [measures.resamples, measures.ranking_resamples, measures.calibration.temperature_resamples];
+    assert_eq!(resamples, [0; 3]);
+    let json = serde_json::to_value(measures.accuracy).unwrap();
+    assert_eq!(json["interval"], serde_json::Value::Null, "{json}");
 }
 
 #[test]
 fn intervals_are_in_order_and_wider_levels_hold_narrower_ones() {
     let at = |level| estimates(&drawn(3, 90).measure(&MeasureOptions { level, ..OPTIONS }).unwrap());
     let (narrow, wide) = (at(0.5), at(0.99));
-    for (narrow, wide) in narrow.iter().zip(&wide) {
-        assert!(narrow.low < narrow.high, "{narrow:?}");
-        assert!(wide.low < narrow.low && narrow.high < wide.high, "{narrow:?} {wide:?}");
+    let mut strictly = 0;
+    for (narrow, wide) in narrow.into_iter().map(ends).zip(wide.into_iter().map(ends)) {
+        assert!(narrow[0] <= narrow[1], "{narrow:?}");
+        assert!(wide[0] <= narrow[0] && narrow[1] <= wide[1], "{narrow:?} {wide:?}");
+        strictly += usize::from(narrow[0] < narrow[1] && wide[0] < narrow[0] && narrow[1] < wide[1]);
     }
+    // Of the bins a few hold one or two photos.
+    assert!(strictly >= 25, "{strictly} of {}", estimates(&drawn(3, 90).measure(&OPTIONS).unwrap()).len());
 }
 
 #[test]
@@ -70,7 +91,7 @@ fn the_seed_alone_moves_intervals_and_it_moves_nothing_else() {
     assert_eq!(measure(1), measure(1));
     let (one, other) = (measure(1), measure(2));
     assert_ne!(one.accuracy, other.accuracy);
-    assert_eq!(one.calibration.temperature, other.calibration.temperature);
+    assert_ne!(one.calibration.temperature, other.calibration.temperature);
     for (one, other) in estimates(&one).iter().zip(estimates(&other)) {
         assert_eq!(one.value, other.value);
     }
@@ -78,7 +99,8 @@ fn the_seed_alone_moves_intervals_and_it_moves_nothing_else() {
 
 #[test]
 fn twice_the_same_photos_have_the_same_measures() {
-    let once = drawn(7, 83);
+    // An even number, so that both halves are twice the same ones too.
+    let once = drawn(7, 84);
     let mut twice = once.clone();
     twice.labels.extend(&once.labels);
     twice.probs.extend(&once.probs);
@@ -88,10 +110,9 @@ fn twice_the_same_photos_have_the_same_measures() {
     for (a, b) in estimates(&once).iter().zip(estimates(&twice)) {
         assert!((a.value - b.value).abs() < 1e-12, "{a:?} {b:?}");
     }
-    let width = |measures: &Measures| measures.accuracy.high - measures.accuracy.low;
-    assert!(width(&twice) < width(&once), "{:?} {:?}", once.accuracy, twice.accuracy);
+    assert!(width(twice.accuracy) < width(once.accuracy), "{:?} {:?}", once.accuracy, twice.accuracy);
     let [a, b] = [once, twice].map(|measures| measures.calibration.temperature.unwrap());
-    assert!((a - b).abs() < 1e-9, "{a} {b}");
+    assert!(width(b) < width(a), "{a:?} {b:?}");
 }
 
 #[test]
@@ -107,21 +128,24 @@ fn all_right_answers_have_no_temperature_and_all_measures_are_1() {
     let m = right.measure(&OPTIONS).unwrap();
     assert_eq!(
         (m.errors, m.accuracy.value, m.roc_auc, m.average_precision),
-        (0, 1.0, exact(1.0), exact(1.0))
+        (0, 1.0, always(1.0), always(1.0))
     );
     // Of 5 right answers of 5: 0.025^(1/5).
-    assert!((m.accuracy.low - 0.478_176).abs() < 1e-6 && m.accuracy.high == 1.0, "{:?}", m.accuracy);
-    assert_eq!((m.cohen_kappa, Some(m.macro_f1), m.top_5), (exact(1.0), exact(1.0), None));
-    assert_eq!((m.calibration.temperature, m.calibration.log_loss_at_temperature), (None, None));
+    let [low, high] = ends(m.accuracy);
+    assert!((low - 0.478_176).abs() < 1e-6 && high == 1.0, "{:?}", m.accuracy);
+    assert_eq!((m.cohen_kappa, Some(m.macro_f1), m.top_2), (always(1.0), always(1.0), None));
+    let c = m.calibration;
+    assert_eq!((c.temperature, c.log_loss_at_temperature, c.log_loss_cross_fitted), (None, None, None));
 }
 
 #[test]
 fn all_wrong_answers_have_no_temperature_and_areas_of_0() {
     let wrong = answers(2, &[1, 0, 1], &[0.9, 0.1, 0.2, 0.8, 0.7, 0.3]);
     let m = wrong.measure(&OPTIONS).unwrap();
-    assert_eq!((m.errors, m.accuracy.value, m.roc_auc), (3, 0.0, exact(0.0)));
+    assert_eq!((m.errors, m.accuracy.value, m.roc_auc), (3, 0.0, always(0.0)));
     // Of none of 3: 1 - 0.025^(1/3).
-    assert!((m.accuracy.high - 0.707_598).abs() < 1e-6 && m.accuracy.low == 0.0, "{:?}", m.accuracy);
+    let [low, high] = ends(m.accuracy);
+    assert!((high - 0.707_598).abs() < 1e-6 && low == 0.0, "{:?}", m.accuracy);
     // By hand: of 3 photos the least likely two are of class 1: (1/2 + 2/3) / 2.
     assert!((m.average_precision.unwrap().value - 7.0 / 12.0).abs() < 1e-12, "{:?}", m.average_precision);
     assert!(m.cohen_kappa.unwrap().value < 0.0, "{:?}", m.cohen_kappa);
@@ -132,11 +156,11 @@ fn all_wrong_answers_have_no_temperature_and_areas_of_0() {
 fn one_photo_is_measured() {
     let m = answers(3, &[2], &[0.25, 0.25, 0.5]).measure(&OPTIONS).unwrap();
     assert_eq!((m.photos, m.errors), (1, 0));
-    let Estimate { value, low, high } = m.accuracy;
-    assert!(value == 1.0 && (low - 0.025).abs() < 1e-12 && high == 1.0, "{:?}", m.accuracy);
+    let [low, high] = ends(m.accuracy);
+    assert!(m.accuracy.value == 1.0 && (low - 0.025).abs() < 1e-12 && high == 1.0, "{:?}", m.accuracy);
     assert_eq!((m.roc_auc, m.average_precision, m.cohen_kappa), (None, None, None));
-    assert_eq!((m.per_class[0].f1, m.per_class[2].f1), (None, exact(1.0)));
-    assert_eq!(Some(m.calibration.ece), exact(0.5));
+    assert_eq!((m.per_class[0].f1, m.per_class[2].f1), (None, always(1.0)));
+    assert_eq!(Some(m.calibration.ece), always(0.5));
 }
 
 #[test]
@@ -144,7 +168,7 @@ fn a_class_without_photos_has_no_recall_and_no_area() {
     let m = answers(2, &[1, 1, 1], &[0.9, 0.1, 0.2, 0.8, 0.7, 0.3]).measure(&OPTIONS).unwrap();
     let absent = &m.per_class[0];
     assert_eq!((absent.recall, absent.roc_auc, absent.average_precision), (None, None, None));
-    assert_eq!((absent.support, absent.predicted, absent.precision), (0, 2, exact(0.0)));
+    assert_eq!((absent.support, absent.predicted, absent.precision.unwrap().value), (0, 2, 0.0));
     assert_eq!((m.roc_auc, m.average_precision), (None, None));
     let curves = answers(2, &[1, 1], &[0.5; 4]).curves().unwrap();
     assert!(curves.iter().all(|c| c.roc.is_empty() && c.precision_recall.is_empty()), "{curves:?}");
@@ -161,7 +185,7 @@ fn probabilities_that_are_0_in_float32_are_measured_by_their_loss() {
     let m = answers.measure(&OPTIONS).unwrap();
     assert!((m.log_loss.value - 9.0).abs() < 1e-9, "{:?}", m.log_loss);
     let c = m.calibration;
-    assert!((c.temperature.unwrap() - 41.0).abs() < 2.0, "{c:?}");
+    assert!((c.temperature.unwrap().value - 41.0).abs() < 2.0, "{c:?}");
     // -(0.9 ln 0.9 + 0.1 ln 0.1)
     assert!((c.log_loss_at_temperature.unwrap() - 0.325).abs() < 0.01, "{c:?}");
     assert!(c.ece_at_temperature.unwrap() < 0.01 && (c.ece.value - 0.1).abs() < 1e-9, "{c:?}");
@@ -172,6 +196,38 @@ fn the_first_of_equally_likely_classes_counts() {
     let even = [1.0 / 6.0; 6];
     let m = answers(6, &[4, 5], &[even, even].concat()).measure(&OPTIONS).unwrap();
     assert_eq!((m.errors, m.per_class[0].predicted, m.top_5.unwrap().value), (2, 2, 0.5));
+    assert_eq!(m.top_2.unwrap().value, 0.0);
+}
+
+/// By hand: probabilities (.5, .3, .2) put 0, 1, 2 in this order.
+#[test]
+fn a_label_among_the_two_likeliest_counts_and_one_behind_them_does_not() {
+    let probs = [0.5, 0.3, 0.2].repeat(4);
+    let m = answers(3, &[0, 1, 2, 1], &probs).measure(&OPTIONS).unwrap();
+    assert_eq!((m.accuracy.value, m.top_2.map(|top| top.value), m.top_5), (0.25, Some(0.75), None));
+}
+
+/// Every photo of class 0 is right: Clopper and Pearson's interval of 4 of 4, 0.025^(1/4), and not one without width.
+#[test]
+fn a_recall_of_all_photos_has_an_interval_by_their_number() {
+    let probs = [[0.9, 0.1].repeat(4), [0.6, 0.4].repeat(1), [0.2, 0.8].repeat(3)].concat();
+    let m = answers(2, &[0, 0, 0, 0, 1, 1, 1, 1], &probs).measure(&OPTIONS).unwrap();
+    let recall = m.per_class[0].recall.unwrap();
+    let [low, high] = ends(recall);
+    assert!(recall.value == 1.0 && (low - 0.397_635).abs() < 1e-6 && high == 1.0, "{recall:?}");
+}
+
+/// Nearly all photos are right with certainty, so some resamples have none that is wrong: there the lowest temperature is
+/// best, and the interval begins with it.
+#[test]
+fn an_interval_of_the_temperature_reaches_its_end_where_resamples_have_no_error() {
+    let mut probs = [0.9, 0.1].repeat(12);
+    probs.extend([0.7, 0.3]);
+    let labels: Vec<u32> = (0..13).map(|row| u32::from(row == 12)).collect();
+    let temperature = answers(2, &labels, &probs).measure(&OPTIONS).unwrap().calibration.temperature.unwrap();
+    // No error is drawn with the chance (12 / 13)^13 = 0.35.
+    assert_eq!(ends(temperature)[0], 0.01, "{temperature:?}");
+    assert!(ends(temperature)[1] > temperature.value, "{temperature:?}");
 }
 
 #[test]
@@ -205,7 +261,8 @@ fn intervals_of_many_classes_hold_their_values() {
     assert_eq!((m.per_class.len(), m.resamples, m.ranking_resamples), (19, 101, 101));
     for area in m.per_class.iter().flat_map(|c| [c.roc_auc, c.average_precision]).chain([m.roc_auc]) {
         let area = area.unwrap();
-        assert!(area.low < area.value && area.value < area.high, "{area:?}");
+        let [low, high] = ends(area);
+        assert!(low < area.value && area.value < high, "{area:?}");
     }
 }
 

@@ -9,10 +9,14 @@ use minijinja::{Value, context};
 use super::{Evaluation, SheetPhoto};
 use crate::error::Error;
 
-/// A page of 1,000 thumbnails and two pictures of each of 60 photos stays below 5 MB.
+/// A page of 1,000 photos with thumbnails, and two pictures of each of 60, stays below 5 MB.
 const PAGE_BYTES: usize = 4_900_000;
 /// What pictures may take, however much the rest of the page does.
 const LEAST_BYTES: usize = 600_000;
+/// What sheets and their markup take at least beside thumbnails.
+const SHEETS_BYTES: usize = LEAST_BYTES + 100_000;
+/// What thumbnails may take in the page, however much the rest does.
+const LEAST_THUMBNAIL_BYTES: usize = 1_500_000;
 /// From the best. Pictures of what answers rest on are smooth by nature and lose their pixels first.
 const STEPS: [Album; 10] = [
     Album::new(88, 100, 100),
@@ -80,6 +84,13 @@ impl Album {
         let source = source("jpeg", &encoded(picture, self.quality, percent, name)?);
         Ok(Some(context! { source, width, height }))
     }
+}
+
+/// Bytes of all thumbnails, as files, beside `other_bytes` of everything else but sheets.
+pub(super) fn thumbnail_room(other_bytes: usize) -> usize {
+    let in_page = PAGE_BYTES.saturating_sub(other_bytes + SHEETS_BYTES).max(LEAST_THUMBNAIL_BYTES);
+    // Base64 writes three bytes as four.
+    in_page / 4 * 3
 }
 
 impl Evaluation {

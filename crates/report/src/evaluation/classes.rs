@@ -4,7 +4,8 @@ use minijinja::{Value, context};
 use pipeline_fit::Estimate;
 
 use super::Evaluation;
-use super::number::{NONE, between, count, fixed, percent, percent_interval};
+use super::measures::{AVERAGE_PRECISION, F1, PRECISION, RECALL, ROC_AUC};
+use super::number::{NONE, count, fixed, interval, percent, percent_interval};
 
 impl Evaluation {
     /// A row per class.
@@ -20,10 +21,23 @@ impl Evaluation {
                     share(measures.recall),
                     share(measures.f1),
                     area(measures.roc_auc),
+                    area(measures.average_precision),
                 ],
             }
         };
         judged.measures.per_class.iter().enumerate().map(row).collect()
+    }
+
+    /// The columns of [`Evaluation::per_class_rows`] after class and photos.
+    pub(super) fn per_class_columns(&self) -> Vec<Value> {
+        let columns = [
+            ("Precision", PRECISION),
+            ("Recall", RECALL),
+            ("F1", F1),
+            ("Area under ROC", ROC_AUC),
+            ("Average precision", AVERAGE_PRECISION),
+        ];
+        columns.into_iter().map(|(name, what)| context! { name, what }).collect()
     }
 }
 
@@ -32,7 +46,7 @@ fn share(estimate: Option<Estimate>) -> Value {
 }
 
 fn area(estimate: Option<Estimate>) -> Value {
-    cell(estimate, |x| fixed(x, 4), |e| between(e.low, e.high, 4))
+    cell(estimate, |x| fixed(x, 4), interval)
 }
 
 /// A number with its interval, and the number to sort by.

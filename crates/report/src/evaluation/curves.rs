@@ -5,7 +5,7 @@ use pipeline_fit::{Calibration, ClassMeasures, Estimate};
 
 use super::Evaluation;
 use super::album::source;
-use super::number::{fixed, percent, percent_interval};
+use super::number::{fixed, interval, percent, percent_interval};
 use crate::chart::{Axis, Chart, Line, Look, Scale};
 use crate::error::Error;
 
@@ -101,7 +101,7 @@ impl Evaluation {
 
 /// How often answers of about one confidence are right.
 fn reliability(calibration: &Calibration) -> Chart {
-    let bins = calibration.bins.iter().map(|bin| (bin.confidence, bin.accuracy)).collect();
+    let bins = calibration.bins.iter().map(|bin| (bin.confidence, bin.accuracy.value)).collect();
     let line = |name: &str, points, look| Line { name: name.to_owned(), points, look };
     Chart {
         title: "Reliability".to_owned(),
@@ -118,29 +118,48 @@ fn reliability(calibration: &Calibration) -> Chart {
 /// What the calibration says, in words.
 fn explained(calibration: &Calibration) -> String {
     let mut text = format!(
-        "Below the line the model is surer than it is right. On average its confidence is off by {} ({}): the expected \
+        "Below the line the model is surer than it is right. On average its confidence is off by {}{}: the expected \
          calibration error.",
         percent(calibration.ece.value),
-        percent_interval(&calibration.ece)
+        in_brackets(percent_interval(&calibration.ece)),
     );
-    if let Some(temperature) = calibration.temperature.filter(|temperature| temperature.is_finite()) {
-        let leaning = if temperature > 1.0 { "too sure" } else { "not sure enough" };
+    let temperature = calibration.temperature.filter(|temperature| temperature.value.is_finite());
+    let Some(temperature) = temperature else { return text };
+    let is_too_sure = temperature.value > 1.0;
+    let may_be_either = temperature.interval.is_some_and(|i| i.low <= 1.0 && i.high >= 1.0);
+    let leaning = match (may_be_either, is_too_sure) {
+        (true, _) => "but 1, as sure as right, is within chance",
+        (false, true) => "so it is too sure",
+        (false, false) => "so it is not sure enough",
+    };
+    let between = temperature.interval.map(|i| format!("{} to {}", fixed(i.low, 2), fixed(i.high, 2)));
+    text += &format!(
+        " Its log-probabilities are best divided by a temperature of {}{}, {leaning}. That temperature is fitted on these very \
+         photos",
+        fixed(temperature.value, 2),
+        in_brackets(between.unwrap_or_default()),
+    );
+    text += &match (calibration.ece_at_temperature, calibration.log_loss_at_temperature) {
+        (Some(ece), Some(loss)) => format!(
+            ", so what it makes of them, an error of {} and a log loss of {}, is better than it would be on others.",
+            percent(ece),
+            fixed(loss, 4)
+        ),
+        _ => ".".to_owned(),
+    };
+    if let Some(loss) = calibration.log_loss_cross_fitted.filter(|loss| loss.value.is_finite()) {
         text += &format!(
-            " On these very photos its log-probabilities are best divided by a temperature of {}, so it is {leaning}",
-            fixed(temperature, 2)
+            " With the temperature of the other half, each half has a log loss of {}{}.",
+            fixed(loss.value, 4),
+            in_brackets(interval(&loss)),
         );
-        text += &match (calibration.ece_at_temperature, calibration.log_loss_at_temperature) {
-            (Some(ece), Some(loss)) => {
-                format!(
-                    "; the error would then be {}, the log loss {}, a little better than on other photos.",
-                    percent(ece),
-                    fixed(loss, 4)
-                )
-            }
-            _ => ".".to_owned(),
-        };
     }
     text
+}
+
+/// ` (0.9 to 1.9 %)`; empty without words.
+fn in_brackets(words: String) -> String {
+    if words.is_empty() { words } else { format!(" ({words})") }
 }
 
 fn figure(chart: &Chart, note: &str) -> Result<Value, Error> {

@@ -10,17 +10,17 @@ use super::{Evaluation, Insights, NearDuplicate};
 
 /// Entries of each list that are shown; the artifact's files have them all.
 const MAX_SHOWN: usize = 50;
+/// So many of them at once, the others when asked for.
+const MAX_UNFOLDED: usize = 12;
 
 impl Evaluation {
-    /// The section on the data; `None` where nothing is known of it.
-    pub(super) fn data(&self) -> Option<Value> {
-        let insights = self.insights.as_ref();
-        (insights.is_some() || !self.findings.is_empty()).then(|| {
-            context! {
-                insights => insights.map(|insights| self.insights(insights)),
-                findings => self.findings.clone(),
-            }
-        })
+    /// The section on the data.
+    pub(super) fn data(&self) -> Value {
+        context! {
+            insights => self.insights.as_ref().map(|insights| self.insights(insights)),
+            findings => self.findings.clone(),
+            features_by => self.features_by.clone(),
+        }
     }
 
     fn insights(&self, insights: &Insights) -> Value {
@@ -73,16 +73,16 @@ impl Evaluation {
         context! {
             checked => insights.labels_checked.map(|n| counted(n, "photo", "photos")),
             issues_count => count(insights.label_issues.len() as u64),
-            issues => insights.label_issues.iter().take(MAX_SHOWN).map(issue).collect::<Vec<_>>(),
+            issues => folded(insights.label_issues.iter().take(MAX_SHOWN).map(issue)),
             issues_left => left(insights.label_issues.len()),
             duplicates_count => counted(duplicates.len() as u64, "pair", "pairs"),
-            across => count(across as u64),
-            duplicates => duplicates.iter().take(MAX_SHOWN).map(duplicate).collect::<Vec<_>>(),
+            across => if across == 0 { "none".to_owned() } else { count(across as u64) },
+            duplicates => folded(duplicates.iter().take(MAX_SHOWN).map(duplicate)),
             duplicates_left => left(duplicates.len()),
-            outliers => insights.outliers.iter().take(MAX_SHOWN).map(outlier).collect::<Vec<_>>(),
+            outliers => folded(insights.outliers.iter().take(MAX_SHOWN).map(outlier)),
             outliers_left => left(insights.outliers.len()),
             map => self.map(insights),
-            notes => insights.notes.clone(),
+            notes => notes(insights),
         }
     }
 
@@ -97,6 +97,21 @@ impl Evaluation {
     fn places(&self) -> BTreeMap<&str, usize> {
         self.photos.iter().enumerate().map(|(at, photo)| (photo.id.as_str(), at)).collect()
     }
+}
+
+/// The entries of a list: some at once, the others when asked for.
+fn folded(entries: impl Iterator<Item = Value>) -> Value {
+    let mut shown: Vec<Value> = entries.collect();
+    let folded = shown.split_off(shown.len().min(MAX_UNFOLDED));
+    context! { shown, folded_count => folded.len(), folded }
+}
+
+/// What was not looked for.
+fn notes(insights: &Insights) -> Vec<String> {
+    let is_said = insights.notes.iter().any(|note| note.starts_with("Labels were not checked"));
+    let unasked = (insights.labels_checked.is_none() && !is_said)
+        .then(|| "Labels were not checked: `label_issues` is 0.".to_owned());
+    insights.notes.iter().cloned().chain(unasked).collect()
 }
 
 /// Ids of what is shown, each once.

@@ -100,6 +100,19 @@ impl Evaluation {
         })
     }
 
+    /// How many photos have no thumbnail, in words; `None` where all have one, or none.
+    pub(super) fn unpictured(&self) -> Option<String> {
+        let (all, with) =
+            (self.photos.len(), self.photos.iter().filter(|photo| photo.thumbnail.is_some()).count());
+        (0 < with && with < all).then(|| {
+            let [without, all] = [all - with, all].map(|n| count(n as u64));
+            format!(
+                "{without} of {all} photos have no small picture: they are gone, or the page has no more room; wrong ones and those \
+                 with the largest losses come first."
+            )
+        })
+    }
+
     /// Classes by name, and those that photos have beyond.
     fn named_classes(&self) -> usize {
         let numbers = self.photos.iter().flat_map(|photo| [Some(photo.predicted), photo.label]).flatten();

@@ -19,7 +19,9 @@ impl Evaluation {
                 Ok(context! { heading => heading.clone(), photos })
             });
             let rows = rows.collect::<Result<Vec<_>, Error>>()?;
-            Ok(context! { title => &sheet.title, note => &sheet.note, rows })
+            let has_neighbours =
+                sheet.rows.iter().flat_map(|(_, photos)| photos).any(|photo| !photo.neighbours.is_empty());
+            Ok(context! { title => &sheet.title, note => &sheet.note, has_neighbours, rows })
         };
         sheets.map(sheet).collect()
     }

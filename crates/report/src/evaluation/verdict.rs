@@ -1,10 +1,15 @@
 //! The verdict: how often the model is right, what test-time augmentation gains, whether models differ beyond chance.
 
 use minijinja::{Value, context};
-use pipeline_fit::{Estimate, McNemar};
+use pipeline_fit::McNemar;
 
-use super::number::{NONE, between, count, counted, fixed, percent, percent_interval};
+use super::measures::{ACCURACY, CALIBRATION_ERROR, ERRORS, LOG_LOSS, Measure};
+use super::number::{count, counted, percent, percent_interval};
 use super::{Evaluation, Judged};
+use crate::name::listed;
+
+/// Classes without photos that are named.
+const MAX_NAMED: usize = 5;
 
 impl Judged {
     /// `finetune`, or `finetune (mean of 5 views)`.
@@ -28,8 +33,11 @@ impl Evaluation {
             gain => judged.and_then(|judged| self.gain(judged)),
             comparisons => in_words(own),
             other_comparisons => in_words(others),
-            models => self.models_table(),
-            has_top_5 => self.models.iter().any(|judged| judged.measures.top_5.is_some()),
+            cautions => judged.map(|judged| self.cautions(judged)).unwrap_or_default(),
+            models => self.measured_models(),
+            are_models_several => self.models.len() > 1,
+            measures => self.measures_table(),
+            has_intervals => self.has_intervals(),
         }
     }
 
@@ -42,14 +50,17 @@ impl Evaluation {
             );
         };
         let measures = &judged.measures;
+        let interval = match percent_interval(&measures.accuracy) {
+            none if none.is_empty() => none,
+            some => format!(" ({some})"),
+        };
         format!(
-            "{} is right on {} of {} {} photos: {} ({}).",
+            "{} is right on {} of {} {} photos: {}{interval}.",
             judged.name(),
             count(measures.photos.saturating_sub(measures.errors)),
             count(measures.photos),
-            self.split,
+            self.split(),
             percent(measures.accuracy.value),
-            percent_interval(&measures.accuracy),
         )
     }
 
@@ -76,72 +87,52 @@ impl Evaluation {
         Some(format!("{verdict}: {counts} ({}).", test.p_in_words()))
     }
 
-    fn models_table(&self) -> Vec<Value> {
-        let columns = [
-            self.column(true, |judged| Some(judged.measures.accuracy), percent, percent_interval),
-            self.column(false, |judged| exactly(judged.measures.errors), |n| fixed(n, 0), |_| String::new()),
-            self.column(
-                false,
-                |judged| Some(judged.measures.log_loss),
-                |x| fixed(x, 4),
-                |e| between(e.low, e.high, 4),
-            ),
-            self.column(false, |judged| Some(judged.measures.calibration.ece), percent, percent_interval),
-            self.column(
-                true,
-                |judged| judged.measures.roc_auc,
-                |x| fixed(x, 4),
-                |e| between(e.low, e.high, 4),
-            ),
-            self.column(true, |judged| judged.measures.top_5, percent, percent_interval),
-        ];
-        let row = |(at, judged): (usize, &Judged)| {
-            let cells: Vec<Value> = columns.iter().map(|column| column[at].clone()).collect();
-            context! { model => &judged.model, mode => &judged.mode, is_detail => at == self.detail, cells }
-        };
-        self.models.iter().enumerate().map(row).collect()
+    /// What to know before trusting the numbers.
+    fn cautions(&self, judged: &Judged) -> Vec<String> {
+        let classes = judged.measures.per_class.iter().enumerate();
+        let absent: Vec<String> = classes
+            .filter(|(_, class)| class.support == 0)
+            .map(|(class, _)| self.class(class as u32))
+            .collect();
+        let absent = (!absent.is_empty()).then(|| {
+            let (few, all) = (count(absent.len() as u64), count(judged.measures.per_class.len() as u64));
+            let have = if absent.len() == 1 { "has" } else { "have" };
+            let names = listed(absent.iter().map(String::as_str), MAX_NAMED);
+            format!("{few} of {all} classes {have} no {} photo, so nothing is known of how well it is found: {names}.", self.split())
+        });
+        let certain = judged.measures.accuracy.interval.is_none().then(|| {
+            "Photos were not drawn again (`resamples: 0`): no number has an interval that says how far chance may have moved it."
+                .to_owned()
+        });
+        absent.into_iter().chain(certain).collect()
     }
 
-    /// The cells of a measure; the best are marked, those that read the same alike.
-    fn column(
-        &self,
-        is_higher_better: bool,
-        of: fn(&Judged) -> Option<Estimate>,
-        text: fn(f64) -> String,
-        interval: fn(&Estimate) -> String,
-    ) -> Vec<Value> {
-        let value = |judged: &Judged| of(judged).filter(|_| judged.measures.photos > 0);
-        let values = self.models.iter().filter_map(value).map(|e| e.value).filter(|v| v.is_finite());
-        let best = values.reduce(if is_higher_better { f64::max } else { f64::min }).map(text);
-        let cell = |judged: &Judged| {
-            let shown = value(judged).map(|estimate| text(estimate.value));
-            let is_best = self.models.len() > 1 && shown.is_some() && shown == best;
-            let interval = value(judged).map(|estimate| interval(&estimate)).unwrap_or_default();
-            context! { text => shown.unwrap_or_else(|| NONE.to_owned()), interval, is_best }
-        };
-        self.models.iter().map(cell).collect()
+    /// The split as a word before `photos`.
+    pub(super) fn split(&self) -> &str {
+        match &*self.split {
+            "train" => "training",
+            "valid" => "validation",
+            other => other,
+        }
     }
 }
 
 /// The few numbers that stand large below the sentence.
 fn figures(judged: &Judged) -> Vec<Value> {
     let measures = &judged.measures;
-    let figure = |number: String, name: &str, note: String| context! { number, name, note };
+    let figure = |measure: &Measure, name: &str, note: Option<String>| {
+        let (number, interval) = measure.texts(measures)?;
+        Some(context! { number, name, note => note.unwrap_or(interval), what => measure.explained() })
+    };
+    let photos = format!("of {}", counted(measures.photos, "photo", "photos"));
     let errors = if measures.errors == 1 { "error" } else { "errors" };
-    vec![
-        figure(count(measures.errors), errors, format!("of {}", counted(measures.photos, "photo", "photos"))),
-        figure(percent(measures.accuracy.value), "right", percent_interval(&measures.accuracy)),
-        figure(
-            fixed(measures.log_loss.value, 4),
-            "log loss",
-            between(measures.log_loss.low, measures.log_loss.high, 4),
-        ),
-        figure(
-            percent(measures.calibration.ece.value),
-            "calibration error",
-            percent_interval(&measures.calibration.ece),
-        ),
-    ]
+    let figures = [
+        figure(&ERRORS, errors, Some(photos)),
+        figure(&ACCURACY, "right", None),
+        figure(&LOG_LOSS, "log loss", None),
+        figure(&CALIBRATION_ERROR, "calibration error", None),
+    ];
+    figures.into_iter().flatten().collect()
 }
 
 fn gain(plain: &Judged, several: &Judged) -> String {
@@ -158,9 +149,4 @@ fn gain(plain: &Judged, several: &Judged) -> String {
         counted(after, "photo", "photos"),
         count(before),
     )
-}
-
-fn exactly(number: u64) -> Option<Estimate> {
-    let value = number as f64;
-    Some(Estimate { value, low: value, high: value })
 }

@@ -1,5 +1,6 @@
 //! Pages opened in Chromium by `tests/browser/report.py`. The Python is that of `PIPELINE_PYTHON`, or the one that
-//! `cargo xtask test` sets up.
+//! `cargo xtask test` sets up; Chromium is that of `PIPELINE_CHROMIUM`, or the one on the path. Where one is absent the test says
+//! that it is skipped; where the environment names one that does not work, it fails.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,27 +8,32 @@ use std::process::Command;
 use pipeline_report::evaluation::Evaluation;
 use serde_json::json;
 
-use crate::made_up::{cats_and_dogs, confusion, of_photos, photos};
+use crate::made_up::{cats_and_dogs, confusion, of_photos, photos, thumbnail};
+
+/// A program that answers to `arguments`: that of a variable of the environment, or else another.
+fn program(variable: &str, other: PathBuf, arguments: &[&str], skipped: &str) -> Option<PathBuf> {
+    let given = std::env::var_os(variable).map(PathBuf::from);
+    let program = given.clone().unwrap_or(other);
+    let works = Command::new(&program).args(arguments).output().is_ok_and(|output| output.status.success());
+    assert!(works || given.is_none(), "{variable} names {}, which fails on {arguments:?}", program.display());
+    if !works {
+        eprintln!("skipped: {skipped}");
+    }
+    works.then_some(program)
+}
 
 fn python() -> Option<PathBuf> {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/python/bin/python");
-    let python = std::env::var_os("PIPELINE_PYTHON").map_or(own, PathBuf::from);
-    let has_playwright = Command::new(&python).args(["-c", "import playwright"]).output();
-    if has_playwright.is_ok_and(|output| output.status.success()) {
-        return Some(python);
-    }
-    eprintln!("skipped: no Python with Playwright; run `cargo xtask test`, or set PIPELINE_PYTHON");
-    None
+    let skipped = "no Python with Playwright; run `cargo xtask test`, or set PIPELINE_PYTHON";
+    program("PIPELINE_PYTHON", own, &["-c", "import playwright"], skipped)
 }
 
 fn chromium() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found =
         std::env::split_paths(&path).map(|folder| folder.join("chromium")).find(|file| file.is_file());
-    if found.is_none() {
-        eprintln!("skipped: no chromium; `cargo xtask test` installs it as root on Debian");
-    }
-    found
+    let skipped = "no chromium; `cargo xtask test` installs it as root on Debian, or set PIPELINE_CHROMIUM";
+    program("PIPELINE_CHROMIUM", found.unwrap_or_default(), &["--version"], skipped)
 }
 
 /// Writes a page and what it must show.
@@ -64,7 +70,19 @@ fn the_page_works_in_a_browser() {
     write(&of_photos(classes.clone(), photos(3000, &classes, 0.3, false)), dir.path(), "classes");
 
     let classes = vec!["cats".to_owned(), "dogs".to_owned()];
-    write(&of_photos(classes.clone(), photos(100_000, &classes, 0.02, false)), dir.path(), "large");
+    let mut large = of_photos(classes.clone(), photos(100_000, &classes, 0.02, false));
+    // As many thumbnails as have room.
+    let room = large.thumbnail_room().unwrap();
+    let thumbnail = thumbnail(1);
+    large
+        .photos
+        .iter_mut()
+        .take(room / thumbnail.len())
+        .for_each(|photo| photo.thumbnail = Some(thumbnail.clone()));
+    write(&large, dir.path(), "large");
+
+    let all_right = of_photos(classes.clone(), photos(50, &classes, 0.0, false));
+    write(&all_right, dir.path(), "right");
 
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/browser/report.py");
     let output = Command::new(python)
@@ -74,5 +92,5 @@ fn the_page_works_in_a_browser() {
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     eprintln!("{text}");
-    assert!(output.status.success() && text.matches("ok ").count() >= 12, "{text}");
+    assert!(output.status.success() && text.matches("ok ").count() >= 17, "{text}");
 }

@@ -2,6 +2,7 @@ use std::time::Instant;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use pipeline_fit::{Estimate, Interval};
 use pipeline_report::evaluation::{Evaluation, Insights, PhotoRow};
 use sha2::{Digest, Sha256};
 
@@ -58,8 +59,7 @@ fn tests_between_other_models_are_folded_away() {
 fn the_verdict_comes_first_and_says_what_test_time_augmentation_gains() {
     let html = text(&three_wrong().html().unwrap());
     // By hand: 197 of 200 is 0.985; ± 1.96 sqrt(0.985 · 0.015 / 1000) is 0.0075.
-    let verdict =
-        "<h1>finetune (mean of 5 views) is right on 197 of 200 valid photos: 98.5 % (97.7 to 99.3 %).</h1>";
+    let verdict = "<h1>finetune (mean of 5 views) is right on 197 of 200 validation photos: 98.5 % (97.7 to 99.3 %).</h1>";
     assert!(html.contains(verdict), "{}", between(&html, "<h1>", "</h1>"));
     for sentence in [
         "Test-time augmentation (mean of 5 views): finetune is wrong on 3 photos instead of 12, 9 fewer.",
@@ -71,11 +71,122 @@ fn the_verdict_comes_first_and_says_what_test_time_augmentation_gains() {
         assert!(html.contains(sentence), "{sentence}");
     }
     assert!(!html.contains("<details>"), "every test is about the model in detail");
-    assert_eq!(
-        html.matches("class=\"best\">").count(),
-        4 + 4,
-        "one in four columns, and all four of equal ECE"
+    // By hand: models 0 to 3 have 9, 7, 12 and 3 errors. The last is best in the six rows that follow from errors; in the three
+    // that are made up to be equal all are; temperatures have no best.
+    let best = html.matches("class=\"best\">").count() + html.matches("class=\"best detail\">").count();
+    assert_eq!(best, 6 + 3 * 4, "{}", between(&html, "<table class=\"models\">", "</table>"));
+}
+
+#[test]
+fn every_measure_stands_with_its_interval_and_what_it_is_in_words() {
+    let mut evaluation = three_wrong();
+    let measures = &mut evaluation.models[3].measures;
+    let estimate = |value, low, high| Estimate { value, interval: Some(Interval { low, high }) };
+    measures.top_2 = Some(estimate(0.991, 0.98, 0.997));
+    measures.macro_f1 = estimate(0.97, 0.96, 0.982);
+    measures.cohen_kappa = Some(estimate(0.9412, 0.91, 0.97));
+    measures.average_precision = Some(estimate(0.9876, 0.98, 0.992));
+    measures.calibration.temperature = Some(estimate(1.31, 1.12, 1.58));
+    measures.calibration.log_loss_cross_fitted = Some(estimate(0.0531, 0.04, 0.061));
+    let html = text(&evaluation.html().unwrap());
+    let table = between(&html, "<table class=\"models\">", "</table>");
+    for (name, what, cell) in [
+        (
+            "Right in 2 (top-2 accuracy)",
+            "among the two likeliest classes. Higher is better.",
+            "99.1 %<small>98.0 to 99.7 %",
+        ),
+        (
+            "Macro F1",
+            "small ones counting as much as large ones. Higher is better.",
+            "97.0 %<small>96.0 to 98.2 %",
+        ),
+        ("Cohen’s kappa", "0 no better than guessing. Higher is better.", "0.9412<small>0.9100 to 0.9700"),
+        ("Average precision", "1 where its own come first", "0.9876<small>0.9800 to 0.9920"),
+        ("Temperature", "Fitted on these very photos.</small>", "1.31<small>1.12 to 1.58"),
+        ("Log loss with a temperature", "photos that it was not fitted on", "0.0531<small>0.0400 to 0.0610"),
+    ] {
+        let row = between(table, &format!("<th scope=\"row\">{name}<small>"), "</tr>");
+        assert!(row.contains(what), "{row}");
+        assert!(row.contains(cell), "{row}");
+    }
+    assert!(!table.contains("top-5"), "no model has it");
+    let classes = between(&html, "<table class=\"sortable\">", "</table>");
+    assert!(classes.contains(">Average precision</th>") && classes.contains("0.9990"), "{classes}");
+}
+
+#[test]
+fn a_temperature_is_said_to_be_fitted_on_these_very_photos_and_whether_1_is_within_chance() {
+    let said = |low, high| {
+        let mut evaluation = three_wrong();
+        let interval = Some(Interval { low, high });
+        evaluation.models[3].measures.calibration.temperature = Some(Estimate { value: 1.31, interval });
+        text(&evaluation.html().unwrap())
+    };
+    let beyond = said(1.12, 1.58);
+    assert!(beyond.contains("a temperature of 1.31 (1.12 to 1.58), so it is too sure."), "{beyond}");
+    assert!(beyond.contains("fitted on these very photos, so what it makes of them"), "{beyond}");
+    assert!(beyond.contains("With the temperature of the other half, each half has a log loss of 0.0531"));
+    assert!(said(0.9, 1.58).contains("but 1, as sure as right, is within chance."));
+}
+
+#[test]
+fn classes_without_photos_and_numbers_without_intervals_are_said_on_top() {
+    let classes = names(&["cats", "dogs", "mice"]);
+    let mut evaluation = of_photos(classes, photos(30, &names(&["cats", "dogs"]), 0.0, false));
+    for judged in &mut evaluation.models {
+        judged.measures.accuracy.interval = None;
+    }
+    let html = text(&evaluation.html().unwrap());
+    let cautions = between(&html, "<ul class=\"cautions\">", "</ul>");
+    assert!(
+        cautions.contains(
+            "1 of 3 classes has no validation photo, so nothing is known of how well it is found: `mice`."
+        ),
+        "{cautions}"
     );
+    assert!(cautions.contains("`resamples: 0`"), "{cautions}");
+    assert!(html.find("class=\"cautions\"") < html.find("<table"));
+    assert!(!text(&three_wrong().html().unwrap()).contains("<ul class=\"cautions\">"));
+}
+
+#[test]
+fn what_needs_features_is_said_where_there_are_none_and_whose_they_are_where_there_are() {
+    let without = text(&three_wrong().html().unwrap());
+    let data = between(&without, "<section id=\"data\">", "</section>");
+    for word in
+        ["nearest training photos", "near duplicates", "<code>inputs: { features: precompute }</code>"]
+    {
+        assert!(data.contains(word), "{word}: {data}");
+    }
+    let with = text(&cats_and_dogs(300, false).html().unwrap());
+    let by = "by the features of resnet34 as pretrained (1d6ff585…), not of finetune&#x27;s own trunk.";
+    assert!(between(&with, "<section id=\"data\">", "</section>").contains(by));
+    let sheet = between(&with, "<h3>Wrong at random</h3>", "</p>");
+    assert!(sheet.contains(by), "{sheet}");
+    assert!(!between(&with, "<h3>Correct at random</h3>", "</p>").contains("nearest"), "none is wrong");
+}
+
+#[test]
+fn thumbnails_have_the_room_that_everything_else_leaves() {
+    let room = |evaluation: &Evaluation| evaluation.thumbnail_room().unwrap();
+    let classes = || names(&["cats", "dogs"]);
+    let few = of_photos(classes(), photos(1000, &classes(), 0.02, false));
+    let bare = few.html().unwrap().len();
+    // By hand: 4.9 MB less 0.7 MB for sheets, as files three quarters of it.
+    let expected = (4_900_000 - 700_000 - bare) / 4 * 3;
+    assert!(room(&few).abs_diff(expected) < 10, "{} of {expected}", room(&few));
+    let many = of_photos(classes(), photos(100_000, &classes(), 0.02, false));
+    assert_eq!(room(&many), 1_125_000);
+
+    let mut some = few;
+    let thumbnail = crate::made_up::thumbnail(1);
+    for photo in &mut some.photos[..990] {
+        photo.thumbnail = Some(thumbnail.clone());
+    }
+    assert!(text(&some.html().unwrap()).contains("10 of 1,000 photos have no small picture"));
+    some.photos.truncate(990);
+    assert!(!text(&some.html().unwrap()).contains("no small picture"));
 }
 
 #[test]
@@ -249,7 +360,7 @@ fn what_is_missing_has_no_section_and_nothing_reads_nan() {
     for judged in &mut without_numbers.models {
         judged.measures = measures(30, 0, vec![]);
         judged.measures.log_loss.value = f64::NAN;
-        judged.measures.accuracy.low = f64::NAN;
+        judged.measures.accuracy.interval = None;
         judged.measures.calibration.temperature = None;
     }
     without_numbers.photos[3].confidence = f32::NAN;

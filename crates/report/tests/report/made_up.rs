@@ -2,7 +2,7 @@
 //! follow from the photos; only errors and the confusion matrix do.
 
 use image::{Rgb, RgbImage};
-use pipeline_fit::{Bin, Calibration, ClassCurves, ClassMeasures, Estimate, McNemar, Measures};
+use pipeline_fit::{Bin, Calibration, ClassCurves, ClassMeasures, Estimate, Interval, McNemar, Measures};
 use pipeline_report::evaluation::{
     Evaluation, Insights, Judged, MapPoint, NearDuplicate, NeighbourPhoto, Outlier, PhotoRow, PhotoSheet,
     SheetPhoto, SuspectLabel, Training, ViewSheet,
@@ -55,7 +55,7 @@ pub(crate) fn thumbnail(seed: u64) -> Vec<u8> {
 
 fn estimate(value: f64) -> Estimate {
     let around = 1.96 * (value.abs() * (1.0 - value).abs() / 1000.0).sqrt();
-    Estimate { value, low: value - around, high: (value + around).min(1.0) }
+    Estimate { value, interval: Some(Interval { low: value - around, high: (value + around).min(1.0) }) }
 }
 
 pub(crate) fn measures(photos: u64, errors: u64, per_class: Vec<ClassMeasures>) -> Measures {
@@ -66,7 +66,7 @@ pub(crate) fn measures(photos: u64, errors: u64, per_class: Vec<ClassMeasures>) 
         high: low + 1.0 / 15.0,
         photos: 4_u64.pow(at as u32) * 10,
         confidence: *confidence,
-        accuracy: *accuracy,
+        accuracy: estimate(*accuracy),
     };
     Measures {
         resamples: 1000,
@@ -75,6 +75,7 @@ pub(crate) fn measures(photos: u64, errors: u64, per_class: Vec<ClassMeasures>) 
         errors,
         accuracy: estimate(right),
         log_loss: estimate(0.0567 + 0.001 * errors as f64),
+        top_2: None,
         top_5: None,
         macro_f1: estimate(right),
         cohen_kappa: Some(estimate(2.0 * right - 1.0)),
@@ -84,9 +85,11 @@ pub(crate) fn measures(photos: u64, errors: u64, per_class: Vec<ClassMeasures>) 
         calibration: Calibration {
             ece: estimate(0.0123),
             bins: bins.iter().enumerate().map(bin).collect(),
-            temperature: Some(1.31),
+            temperature: Some(Estimate { value: 1.31, interval: Some(Interval { low: 1.12, high: 1.58 }) }),
+            temperature_resamples: 1000,
             log_loss_at_temperature: Some(0.0512),
             ece_at_temperature: Some(0.0061),
+            log_loss_cross_fitted: Some(estimate(0.0531)),
         },
     }
 }
@@ -200,6 +203,8 @@ pub(crate) fn cats_and_dogs(number: usize, thumbnails: bool) -> Evaluation {
         })
         .into();
     evaluation.insights = Some(insights(&evaluation.photos));
+    evaluation.features_by =
+        Some("resnet34 as pretrained (1d6ff585…), not of finetune's own trunk".to_owned());
     evaluation.findings = vec!["2 photos are the same bytes as another.".to_owned()];
     evaluation.config =
         "pipeline: ../pipelines/dogscats.yaml\nseed: 42\nstages:\n  head:\n    epochs: 5\n".to_owned();

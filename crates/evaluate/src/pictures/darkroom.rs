@@ -1,27 +1,29 @@
-//! [`Album`]: the pictures as they come in from the cameras, and where they go.
+//! [`Darkroom`]: the pictures as they come in from the cameras, and where they go.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pipeline_report::evaluation::{Insights, PhotoRow};
+use pipeline_report::evaluation::{Insights, PhotoRow, PhotoSheet};
 use pipeline_stage::{Context, Event, Failure, lanes, words};
 use pipeline_table::ImageRow;
 
 use crate::answers::Said;
 use crate::pictures::camera::{Camera, Prints, Taken};
 use crate::pictures::queue::Wanted;
-use crate::pictures::thumbnails::{self, Room};
+use crate::pictures::thumbnails::{Room, Thumbnail};
 
 /// Photos that may wait before each camera, and behind it.
 const WAITING: usize = 2;
 
-/// Pictures of the photos that are shown by themselves; thumbnails go to the lists of photos and insights at once.
-pub(super) struct Album<'a> {
+/// Pictures of the photos that are shown by themselves, and thumbnails for the lists of photos and insights.
+pub(super) struct Darkroom<'a> {
     said: &'a Said,
     photos: &'a mut [PhotoRow],
-    /// Ids that the insights name, and their thumbnails.
+    /// Ids that the insights name.
     named: HashSet<String>,
     insights: Option<&'a mut Insights>,
+    /// Those that have room, by ids.
+    thumbnails: Vec<(String, Thumbnail)>,
     room: Room,
     prints: HashMap<String, Prints>,
     asked: u64,
@@ -30,16 +32,17 @@ pub(super) struct Album<'a> {
     why: Option<String>,
 }
 
-impl<'a> Album<'a> {
+impl<'a> Darkroom<'a> {
     pub(super) fn new(
         said: &'a Said,
         photos: &'a mut [PhotoRow],
         insights: Option<&'a mut Insights>,
+        room: Room,
     ) -> Self {
         let named = insights.as_deref().map(Insights::shown).unwrap_or_default();
         let named = named.into_iter().map(str::to_owned).collect();
-        let (room, prints) = (Room::new(thumbnails::ROOM), HashMap::new());
-        Album { said, photos, named, insights, room, prints, asked: 0, gone: 0, why: None }
+        let (thumbnails, prints) = (Vec::new(), HashMap::new());
+        Darkroom { said, photos, named, insights, thumbnails, room, prints, asked: 0, gone: 0, why: None }
     }
 
     /// Reads the photos of the queue, until there is no more room.
@@ -52,7 +55,7 @@ impl<'a> Album<'a> {
     ) -> Result<(), Failure> {
         let total = queue.len() as u64;
         let progress = cx.progress("photos for the report", Some(total), "photos");
-        // What is read in vain is no more than what waits. It is not looked at: what the album holds must not depend on it.
+        // What is read in vain is no more than what waits. It is not looked at: what the darkroom holds must not depend on it.
         let is_full = AtomicBool::new(false);
         let is_wanted = |wanted: &Wanted| wanted.is_needed || !is_full.load(Ordering::Relaxed);
         let items = queue.into_iter().filter(is_wanted).map(Ok);
@@ -78,17 +81,11 @@ impl<'a> Album<'a> {
         self.asked += 1;
         match prints {
             Ok(mut prints) => {
-                let jpeg = std::mem::take(&mut prints.jpeg);
-                let place = self.said.ids.binary_search(&wanted.id).ok();
-                let insights = self.insights.as_deref_mut().filter(|_| self.named.contains(&wanted.id));
-                let copies = usize::from(place.is_some()) + usize::from(insights.is_some());
-                if self.room.takes(copies * jpeg.len()) {
-                    if let Some(insights) = insights {
-                        insights.thumbnails.insert(wanted.id.clone(), jpeg.clone());
-                    }
-                    if let Some(place) = place {
-                        self.photos[place].thumbnail = Some(jpeg);
-                    }
+                let thumbnail = std::mem::take(&mut prints.thumbnail);
+                let is_listed = self.said.ids.binary_search(&wanted.id).is_ok();
+                let copies = usize::from(is_listed) + usize::from(self.named.contains(&wanted.id));
+                if copies > 0 && self.room.takes(thumbnail.bytes().map(|bytes| copies * bytes)) {
+                    self.thumbnails.push((wanted.id.clone(), thumbnail));
                 }
                 if wanted.is_needed {
                     self.prints.insert(wanted.id, prints);
@@ -101,8 +98,43 @@ impl<'a> Album<'a> {
         }
     }
 
-    pub(super) fn prints(&self, id: &str) -> Option<&Prints> {
-        self.prints.get(id)
+    /// Gives the lists their thumbnails, and the photos on `sheets` and their neighbours their pictures. Each is moved to the last place that shows it; only
+    /// the few photos on two sheets are copied.
+    pub(super) fn hand_out(mut self, sheets: &mut [PhotoSheet]) {
+        self.hand_out_thumbnails();
+        let mut shown: Vec<_> =
+            sheets.iter_mut().flat_map(|sheet| &mut sheet.rows).flat_map(|(_, row)| row).collect();
+        let (mut on_sheets, mut as_neighbours) = (HashMap::new(), HashMap::new());
+        for shown in &shown {
+            *on_sheets.entry(shown.photo).or_insert(0) += 1;
+            for neighbour in &shown.neighbours {
+                *as_neighbours.entry(neighbour.id.clone()).or_insert(0) += 1;
+            }
+        }
+        for shown in &mut shown {
+            let prints = self.prints.get_mut(&self.said.ids[shown.photo]);
+            let seen =
+                prints.and_then(|prints| last_or_copy(&mut prints.seen, on_sheets.get_mut(&shown.photo)));
+            (shown.picture, shown.heat) = seen.map(|[picture, heat]| (picture, heat)).unzip();
+            for neighbour in &mut shown.neighbours {
+                let prints = self.prints.get_mut(&neighbour.id);
+                let left = as_neighbours.get_mut(&neighbour.id);
+                neighbour.picture = prints.and_then(|prints| last_or_copy(&mut prints.small, left));
+            }
+        }
+    }
+
+    fn hand_out_thumbnails(&mut self) {
+        let size = self.room.size();
+        for (id, mut thumbnail) in std::mem::take(&mut self.thumbnails) {
+            let jpeg = std::mem::take(&mut thumbnail.0[size]);
+            if let Some(insights) = self.insights.as_deref_mut().filter(|_| self.named.contains(&id)) {
+                insights.thumbnails.insert(id.clone(), jpeg.clone());
+            }
+            if let Ok(place) = self.said.ids.binary_search(&id) {
+                self.photos[place].thumbnail = Some(jpeg);
+            }
+        }
     }
 
     pub(super) fn warn(&self, cx: &Context<'_>) {
@@ -112,6 +144,13 @@ impl<'a> Album<'a> {
             cx.report.emit(Event::Warning(warning));
         }
     }
+}
+
+/// A copy of the picture, or, in the last of the places that are `left`, the picture itself.
+fn last_or_copy<T: Clone>(picture: &mut Option<T>, left: Option<&mut usize>) -> Option<T> {
+    let left = left?;
+    *left -= 1;
+    if *left == 0 { picture.take() } else { picture.clone() }
 }
 
 #[cfg(test)]
@@ -125,7 +164,9 @@ mod tests {
     use super::*;
 
     fn taken(id: &str, is_needed: bool, jpeg_bytes: Option<usize>) -> Taken {
-        let print = |bytes| Prints { seen: None, small: RgbImage::new(3, 2), jpeg: vec![0; bytes] };
+        let thumbnail = |bytes| Thumbnail([2 * bytes, bytes, bytes].map(|bytes| vec![0; bytes]));
+        let print =
+            |bytes| Prints { seen: None, small: Some(RgbImage::new(3, 2)), thumbnail: thumbnail(bytes) };
         let wanted = Wanted { id: id.to_owned(), heat_of: None, is_needed };
         Taken { wanted, prints: jpeg_bytes.map(print).ok_or_else(|| format!("photo `{id}` is gone")) }
     }
@@ -159,9 +200,9 @@ mod tests {
         };
         let outliers = vec![outlier("b"), outlier("train/x")];
         let mut insights = Insights { outliers, ..Insights::default() };
-        let mut album = Album::new(&said, &mut photos, Some(&mut insights));
-        album.room = Room::new(100);
-        // 30 + 2 * 20 + 25 = 95 of 100; a neighbour is in no list. After the first without room there is none.
+        let mut darkroom = Darkroom::new(&said, &mut photos, Some(&mut insights), Room::new(100));
+        // 30 + 2 * 20 + 25 = 95 of 100; a neighbour is in no list. After the first without room there is none. In the best size
+        // they would take twice as much.
         for (id, is_needed, bytes) in [
             ("a", true, Some(30)),
             ("train/n", true, Some(1000)),
@@ -173,17 +214,29 @@ mod tests {
             ("train/o", false, None),
             ("train/p", true, None),
         ] {
-            album.add(taken(id, is_needed, bytes));
+            darkroom.add(taken(id, is_needed, bytes));
         }
         assert_eq!(
-            ["a", "b", "train/n", "train/m"].map(|id| album.prints(id).is_some()),
+            ["a", "b", "train/n", "train/m"].map(|id| darkroom.prints.contains_key(id)),
             [true, false, true, true]
         );
         // Those that were only wanted for a thumbnail are not counted after that, for how many are read depends on chance.
-        assert_eq!((album.asked, album.gone, album.why.as_deref()), (7, 1, Some("photo `train/p` is gone")));
+        assert_eq!(
+            (darkroom.asked, darkroom.gone, darkroom.why.as_deref()),
+            (7, 1, Some("photo `train/p` is gone"))
+        );
+        darkroom.hand_out(&mut []);
         let sizes: Vec<_> = photos.iter().map(|photo| photo.thumbnail.as_ref().map(Vec::len)).collect();
         assert_eq!(sizes, [Some(30), Some(20), None, None]);
         let named: Vec<_> = insights.thumbnails.iter().map(|(id, jpeg)| (id.as_str(), jpeg.len())).collect();
         assert_eq!(named, [("b", 20), ("train/x", 25)]);
+    }
+
+    #[test]
+    fn a_picture_is_copied_to_all_places_but_the_last_to_which_it_moves() {
+        let (mut picture, mut left) = (Some(7), 2);
+        assert_eq!((last_or_copy(&mut picture, Some(&mut left)), picture), (Some(7), Some(7)));
+        assert_eq!((last_or_copy(&mut picture, Some(&mut left)), picture), (Some(7), None));
+        assert_eq!(last_or_copy(&mut None::<u32>, Some(&mut 1)), None, "a photo that is gone");
     }
 }

@@ -1,4 +1,4 @@
-//! One model in one mode: what it says of each photo, and the counts that are kept of it.
+//! [`Candidate`]: one model in one mode, what it says of each photo, and the counts that are kept of it.
 
 use pipeline_fit::{Confusion, argmax};
 use pipeline_stage::Failure;
@@ -32,7 +32,7 @@ impl From<ImageRow> for Photo {
 }
 
 /// How a model did so far in one mode.
-pub(crate) struct Tally {
+pub(crate) struct Candidate {
     /// Name of the stage that made the model.
     pub(crate) model: String,
     /// How the model is asked.
@@ -45,21 +45,14 @@ pub(crate) struct Tally {
     first_averaged: usize,
 }
 
-impl Tally {
+impl Candidate {
     pub(crate) fn new(model: String, mode: Mode, classes: Vec<String>, first_averaged: usize) -> Self {
-        Tally { model, mode, confusion: Confusion::new(classes), loss_sum: 0.0, first_averaged }
+        Candidate { model, mode, confusion: Confusion::new(classes), loss_sum: 0.0, first_averaged }
     }
 
     /// The name in files: `head`, or `head.tta`. Names of stages have no dots.
     pub(crate) fn name(&self) -> String {
         name(&self.model, self.mode)
-    }
-
-    /// Labelled photos whose most likely class is not the label.
-    pub(crate) fn errors(&self) -> u64 {
-        let right: u64 =
-            (0..self.confusion.classes().len()).map(|class| self.confusion.count(class, class)).sum();
-        self.confusion.total() - right
     }
 
     /// The row of a photo with these log-probabilities, `[views, classes]`, the plain view first; counted where the photo
@@ -151,7 +144,7 @@ mod tests {
         // By hand: ln((e^-200 + e^-300) / 2) = -200 - ln 2, as e^-100 is lost in float64 beside 1.
         let found = log_mean(&[0.0, -200.0, 0.0, -300.0], 2);
         assert_eq!(found, [0.0, -200.0 - std::f32::consts::LN_2]);
-        let row = tally(0).add(&photo(), &[0.0, -200.0, 0.0, -300.0]).unwrap();
+        let row = candidate(0).add(&photo(), &[0.0, -200.0, 0.0, -300.0]).unwrap();
         assert_eq!((row.predicted_id, row.probs, row.loss), (0, vec![1.0, 0.0], Some(-found[1])));
     }
 
@@ -159,7 +152,7 @@ mod tests {
     fn crops_are_averaged_without_the_plain_view() {
         let views = [0.9_f32, 0.1, 0.4, 0.6, 0.2, 0.8].map(f32::ln);
         for (first, mean) in [(0, 0.5), (1, 0.3)] {
-            let row = tally(first).add(&photo(), &views).unwrap();
+            let row = candidate(first).add(&photo(), &views).unwrap();
             assert!((row.probs[0] - mean).abs() < 1e-6, "{first}: {:?}, expected {mean}", row.probs);
             let of_views = row.view_probs.unwrap();
             assert_eq!(of_views.len(), 3 - first);
@@ -169,13 +162,18 @@ mod tests {
 
     #[test]
     fn numbers_that_are_none_name_the_model_and_the_photo() {
-        let failure = tally(0).add(&photo(), &[0.0, f32::NAN]).unwrap_err();
+        let failure = candidate(0).add(&photo(), &[0.0, f32::NAN]).unwrap_err();
         let message = "model `head` answers photo `valid/a.jpg` with NaN, expected log-probabilities";
         assert_eq!(failure.to_string(), message);
     }
 
-    fn tally(first_averaged: usize) -> Tally {
-        Tally::new("head".to_owned(), Mode::Tta, vec!["cats".to_owned(), "dogs".to_owned()], first_averaged)
+    fn candidate(first_averaged: usize) -> Candidate {
+        Candidate::new(
+            "head".to_owned(),
+            Mode::Tta,
+            vec!["cats".to_owned(), "dogs".to_owned()],
+            first_averaged,
+        )
     }
 
     fn photo() -> Photo {

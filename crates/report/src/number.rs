@@ -1,12 +1,12 @@
 //! Numbers as people read them. What is not a number is an en dash.
 
-use pipeline_fit::Estimate;
+use pipeline_fit::{Estimate, Interval};
 
 /// Stands where there is no number.
-pub(super) const NONE: &str = "–";
+pub(crate) const NONE: &str = "–";
 
 /// `98.9 %`. Only what is all or nothing reads so: 0.9999 is `>99.9 %`, 0.0001 is `<0.1 %`.
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     match share {
         x if !x.is_finite() => NONE.to_owned(),
         x if (0.9995..1.0).contains(&x) => ">99.9\u{a0}%".to_owned(),
@@ -15,18 +15,24 @@ pub(super) fn percent(share: f64) -> String {
     }
 }
 
-/// `98.2 to 99.5 %`.
-pub(super) fn percent_interval(estimate: &Estimate) -> String {
-    between(100.0 * estimate.low, 100.0 * estimate.high, 1) + "\u{a0}%"
+/// `98.2 to 99.5 %`; empty without an interval.
+pub(crate) fn percent_interval(estimate: &Estimate) -> String {
+    let words = |i: Interval| between(100.0 * i.low, 100.0 * i.high, 1) + "\u{a0}%";
+    estimate.interval.map(words).unwrap_or_default()
+}
+
+/// `0.0410 to 0.0605`; empty without an interval.
+pub(crate) fn interval(estimate: &Estimate) -> String {
+    estimate.interval.map(|i| between(i.low, i.high, 4)).unwrap_or_default()
 }
 
 /// `0.041 to 0.060`.
-pub(super) fn between(low: f64, high: f64, decimals: usize) -> String {
+fn between(low: f64, high: f64, decimals: usize) -> String {
     format!("{} to {}", fixed(low, decimals), fixed(high, decimals))
 }
 
 /// With so many decimals, and a minus sign where it is below zero.
-pub(super) fn fixed(value: f64, decimals: usize) -> String {
+pub(crate) fn fixed(value: f64, decimals: usize) -> String {
     if !value.is_finite() {
         return NONE.to_owned();
     }
@@ -38,10 +44,10 @@ pub(super) fn fixed(value: f64, decimals: usize) -> String {
     format!("{sign}{}{point}{fraction}", grouped(whole))
 }
 
-pub(super) use pipeline_stage::words::count;
+pub(crate) use pipeline_stage::words::count;
 
 /// `1 photo`, `1,234 photos`.
-pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
+pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{}\u{a0}{}", count(number), if number == 1 { one } else { many })
 }
 
@@ -90,7 +96,10 @@ mod tests {
 
     #[test]
     fn an_interval_says_its_unit_once() {
-        let estimate = Estimate { value: 0.989, low: 0.982, high: 0.995 };
-        assert_eq!(percent_interval(&estimate), "98.2 to 99.5\u{a0}%");
+        let of = |low, high| Estimate { value: 0.989, interval: Some(Interval { low, high }) };
+        assert_eq!(percent_interval(&of(0.982, 0.995)), "98.2 to 99.5\u{a0}%");
+        assert_eq!(interval(&of(0.041, 0.0605)), "0.0410 to 0.0605");
+        let without = Estimate::exact(0.989);
+        assert_eq!((percent_interval(&without), interval(&without)), (String::new(), String::new()));
     }
 }
