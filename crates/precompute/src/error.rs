@@ -33,6 +33,17 @@ pub enum Error {
         /// What is wrong.
         message: String,
     },
+    /// The trunk made something of a photo that is no number.
+    #[error("the trunk makes {found} of photo `{id}`, expected finite numbers")]
+    NotFinite {
+        /// The photo.
+        id: String,
+        /// NaN or an infinity.
+        found: f32,
+    },
+    /// A shard cannot be written, or was damaged since.
+    #[error("cannot keep the features that are computed so far: {0}")]
+    Shard(#[source] std::io::Error),
     /// The preprocessing cannot be written as JSON.
     #[error("cannot write the preprocessing as JSON: {0}")]
     Preprocessing(serde_json::Error),
@@ -47,8 +58,12 @@ impl Hint for Error {
             Error::NoPolicy { .. } | Error::Policy { .. } => {
                 Some("make the artifact again with `--force STAGE`".to_owned())
             }
+            Error::NotFinite { .. } => Some(
+                "the weights may be damaged, or made for other photos: try others in `backbone.weights`"
+                    .to_owned(),
+            ),
             Error::NoPhotos { .. } => Some("name splits that have photos in `splits`".to_owned()),
-            Error::Preprocessing(_) => None,
+            Error::Shard(_) | Error::Preprocessing(_) => None,
         }
     }
 }
@@ -74,6 +89,11 @@ mod tests {
                 Error::Policy { path: "steps.0".to_owned(), message: "unknown transform `warp`".to_owned() },
                 "the policy of the input `augment` cannot be read: `steps.0`: unknown transform `warp`",
                 "make the artifact again with `--force STAGE`",
+            ),
+            (
+                Error::NotFinite { id: "train/cats/a.jpg".to_owned(), found: f32::NAN },
+                "the trunk makes NaN of photo `train/cats/a.jpg`, expected finite numbers",
+                "the weights may be damaged, or made for other photos: try others in `backbone.weights`",
             ),
             (
                 Error::NoPhotos { splits: vec!["test".to_owned()] },

@@ -2,23 +2,16 @@
 
 use std::num::NonZeroUsize;
 
-use pipeline_nn::{Trunk, device};
+use pipeline_nn::{FoldedTrunk, device};
 use pipeline_photo::Loader;
 use pipeline_stage::{Cancel, Failure};
 
+use crate::error::Error;
 use crate::shots::Shot;
-
-/// What a lane returns for a batch.
-pub(crate) struct Batch {
-    /// The views.
-    pub(crate) shots: Vec<Shot>,
-    /// `[views, 2·C]`, row-major.
-    pub(crate) features: Vec<f32>,
-}
 
 /// A copy of the trunk (sharing its weights) with buffers of its own.
 pub(crate) struct Lane {
-    trunk: Trunk,
+    trunk: FoldedTrunk,
     loader: Loader,
     size: u32,
     cancel: Cancel,
@@ -28,13 +21,19 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    pub(crate) fn new(trunk: Trunk, loader: Loader, size: u32, batch_size: usize, cancel: Cancel) -> Self {
+    pub(crate) fn new(
+        trunk: FoldedTrunk,
+        loader: Loader,
+        size: u32,
+        batch_size: usize,
+        cancel: Cancel,
+    ) -> Self {
         let pixels_nchw = vec![0.0; batch_size * loader.view_len()];
         Lane { trunk, loader, size, cancel, pixels_nchw, batch_size }
     }
 
-    /// Makes the views of `shots` (at most the batch size) and runs the trunk on them.
-    pub(crate) fn run(&mut self, shots: Vec<Shot>) -> Result<Batch, Failure> {
+    /// Makes the views of `shots` (at most the batch size) and runs the trunk on them: `[views, 2·C]`, row-major.
+    pub(crate) fn run(&mut self, shots: &[Shot]) -> Result<Vec<f32>, Failure> {
         let view_len = self.loader.view_len();
         let mut rest = self.pixels_nchw.as_mut_slice();
         for of_photo in shots.chunk_by(|a, b| a.row.id == b.row.id) {
@@ -53,8 +52,14 @@ impl Lane {
         // A new thread inherits the last count set anywhere, so each lane sets its own, each time.
         device::set_threads(NonZeroUsize::MIN);
         let mut features = self.trunk.features(&self.pixels_nchw, self.size)?; // [batch_size, 2·C]
-        features.truncate(features.len() / self.batch_size * shots.len());
-        Ok(Batch { shots, features })
+        let dim = features.len() / self.batch_size;
+        features.truncate(dim * shots.len());
+        for (shot, features) in shots.iter().zip(features.chunks_exact(dim)) {
+            if let Some(found) = features.iter().find(|x| !x.is_finite()) {
+                return Err(Error::NotFinite { id: shot.row.id.clone(), found: *found }.into());
+            }
+        }
+        Ok(features)
     }
 }
 
@@ -62,7 +67,7 @@ impl Lane {
 mod tests {
     use std::sync::Arc;
 
-    use pipeline_nn::{Device, backbones};
+    use pipeline_nn::{Device, Dtype, backbones};
     use pipeline_photo::Preprocessing;
     use pipeline_table::{ImageRow, Split, Verdict};
 
@@ -72,6 +77,7 @@ mod tests {
     fn a_cancelled_lane_reads_no_further_photo() {
         let backbone = backbones::find("efficientnet_lite0").unwrap();
         let trunk = backbone.load(&backbone.random_weights(1).unwrap(), Device::Cpu).unwrap();
+        let trunk = trunk.folded(Dtype::F32).unwrap();
         let cancel = Cancel::default();
         let preprocessing = Preprocessing::new(32, [0.5; 3], [0.5; 3]);
         let loader = Loader::new("nowhere".into(), preprocessing, None);
@@ -91,7 +97,7 @@ mod tests {
             reason: None,
         });
         let shot = Shot { row, view: 0, numbers: vec![] };
-        let mut run = || lane.run(vec![shot.clone()]).map(|_| ()).unwrap_err();
+        let mut run = || lane.run(std::slice::from_ref(&shot)).unwrap_err();
         let failure = run();
         assert!(failure.to_string().starts_with("cannot read photo `train/cats/a.jpg`"), "{failure}");
         cancel.cancel();

@@ -5,21 +5,23 @@
 //!
 //! Views flow through lanes, one per thread: a lane decodes photos, makes a batch of views and runs the trunk on it,
 //! so that decoding overlaps with the trunk of the other lanes. Batches have one fixed size (the last is padded) and one
-//! libtorch thread each, so the table's bytes do not depend on the number of threads. Memory holds a few batches per
-//! lane, whatever the number of photos.
+//! libtorch thread each, so the table's bytes do not depend on the number of threads. Their features go to disk in shards
+//! and from there, when all are done, into the table: what a killed run has finished, the next does not do again. Memory
+//! holds a few batches per lane and two shards, whatever the number of photos.
 
 mod error;
 mod lane;
+mod shards;
 mod shots;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use pipeline_nn::artifact::{BACKBONE_FILE, BackboneRecord, TRUNK_FILE};
-use pipeline_nn::{backbones, device, weights};
+use pipeline_nn::{Dtype, backbones, device, weights};
 use pipeline_photo::{Loader, Preprocessing};
 use pipeline_stage::lanes;
 use pipeline_stage::params::{Parameters, Problem};
-use pipeline_stage::{Context, Failure, Input, Source, Stage, Summary, words};
+use pipeline_stage::{Context, Event, Failure, Input, Source, Stage, Summary, words};
 use pipeline_table::classes::{self, CLASSES_FILE};
 use pipeline_table::images::{IMAGES_FILE, PHOTOS};
 use pipeline_table::{FeatureRow, FeaturesMeta, FeaturesWriter, Split, VIEWS_FILE};
@@ -27,7 +29,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use error::Error;
-use lane::{Batch, Lane};
+use lane::Lane;
+use shards::{Batch, Shards};
 use shots::{Shot, Views};
 
 /// The stage kind `precompute`.
@@ -53,6 +56,10 @@ pub struct Params {
     /// Views per pass through the trunk, 1 to 1024. Lower it when memory runs out; the last digits of the features may change with it.
     #[serde(default = "default_batch_size")]
     pub batch_size: usize,
+    /// Numeric format of the trunk: `bf16` is about twice as fast where the processor or the GPU has it, and its features lie
+    /// within 0.5 % of those of `f32`; `auto` is `bf16` there, else `f32`.
+    #[serde(default)]
+    pub dtype: Dtype,
 }
 
 /// The lesson's `sz`.
@@ -71,6 +78,10 @@ fn default_batch_size() -> usize {
 }
 
 impl Parameters for Params {
+    fn settle(&mut self) {
+        self.dtype = self.dtype.settled();
+    }
+
     fn check(&self, problems: &mut Vec<Problem>) {
         if !(32..=1024).contains(&self.size) {
             problems.push(Problem::new("size", format!("expected 32 to 1024 pixels, found {}", self.size)));
@@ -87,7 +98,7 @@ impl Parameters for Params {
 
 impl Stage for Precompute {
     const KIND: &'static str = "precompute";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const SUMMARY: &'static str = "pooled trunk features of every photo, as Parquet";
     const PRODUCES: &'static str = "features";
     const INPUTS: &'static [Input] = &[
@@ -140,7 +151,7 @@ impl Stage for Precompute {
             classes: classes::read(&images.path(CLASSES_FILE))?,
             preprocessing: as_written(&preprocessing).map_err(Error::Preprocessing)?,
             dim,
-            dtype: "float32".to_owned(),
+            dtype: params.dtype.as_str().to_owned(),
         };
 
         let views = cx.optional_input("augment").map(|augment| augment.path(VIEWS_FILE));
@@ -151,31 +162,57 @@ impl Stage for Precompute {
             return Err(Error::NoPhotos { splits }.into());
         }
         let unit = counts.unit();
-        let progress = cx.progress("photos through the trunk", Some(counts.views), unit);
-        let started = std::time::Instant::now();
-
         let trunk = network.load(&weights::read(&backbone.path(TRUNK_FILE))?, device::pick())?;
+        let trunk = trunk.folded(params.dtype)?;
         // A batch is padded to its full size; more than there are views would be computed for nothing.
         let batch_size = params.batch_size.min(usize::try_from(counts.views).unwrap_or(usize::MAX));
+        let shards = Shards::new(&cx.partial, counts.views, dim, batch_size);
+        let is_done: Vec<bool> = (0..shards.count()).map(|shard| shards.is_done(shard)).collect();
+        let wanted = |shard: u64| !is_done[shard as usize];
+        let to_do: u64 = (0..shards.count()).filter(|s| wanted(*s)).map(|shard| shards.views_in(shard)).sum();
+        let progress = cx.progress("photos through the trunk", Some(to_do), unit);
+        if to_do < counts.views {
+            let done = words::count(counts.views - to_do);
+            let line = format!("goes on after {done} of {} {unit}", words::count(counts.views));
+            cx.report.emit(Event::Note(line));
+        }
+        let started = std::time::Instant::now();
+
         let mut lanes = Vec::new();
         for _ in 0..cx.threads.get() {
             let loader = Loader::new(photos.to_owned(), preprocessing, views.policy.clone());
             let cancel = cx.cancel.clone();
             lanes.push(Lane::new(trunk.share()?, loader, params.size, batch_size, cancel));
         }
-        let mut writer = FeaturesWriter::create(&cx.out.join(FEATURES_FOLDER), meta)?;
-        let batches = batches(views.shots(&table, &params.splits)?, batch_size);
-        lanes::in_order(lanes, WAITING, batches, Lane::run, |batch: Batch| {
-            for (shot, features) in batch.shots.iter().zip(batch.features.chunks_exact(dim)) {
-                writer.write(&feature_row(shot), features)?;
+        let batches = shards.batches(views.shots(&table, &params.splits)?, wanted);
+        let look = |lane: &mut Lane, batch: Batch<Vec<Shot>>| {
+            Ok(Batch { shard: batch.shard, of: lane.run(&batch.of)? })
+        };
+        let mut of_shard: Vec<f32> = Vec::new(); // [views so far, D]
+        lanes::in_order(lanes, WAITING, batches, look, |batch: Batch<Vec<f32>>| {
+            of_shard.extend(&batch.of);
+            if (of_shard.len() / dim) as u64 == shards.views_in(batch.shard) {
+                shards.write(batch.shard, &of_shard).map_err(Error::Shard)?;
+                of_shard.clear();
             }
-            progress.add(batch.shots.len() as u64)?;
+            progress.add((batch.of.len() / dim) as u64)?;
             Ok(())
         })?;
+        let rate = to_do as f64 / started.elapsed().as_secs_f64().max(1e-9);
+
+        let mut writer = FeaturesWriter::create(&cx.out.join(FEATURES_FOLDER), meta)?;
+        let mut shots = views.shots(&table, &params.splits)?;
+        for shard in 0..shards.count() {
+            cx.cancel.check()?;
+            let features = shards.read(shard).map_err(Error::Shard)?;
+            for (features, shot) in features.chunks_exact(dim).zip(&mut shots) {
+                writer.write(&feature_row(&shot?), features)?;
+            }
+        }
         writer.finish()?;
 
-        let rate = counts.views as f64 / started.elapsed().as_secs_f64().max(1e-9);
-        let line = format!("{}, float32, {rate:.0} {unit}/s", counts.words(dim));
+        let dtype = params.dtype.as_str();
+        let line = format!("{}, {dtype}, {rate:.0} {unit}/s", counts.words(dim));
         let empty = params.splits.iter().filter(|split| !counts.photos.contains_key(split));
         let notes = empty.map(|split| format!("{split} has no usable photo, so there are no features of it"));
         let notes = notes.collect();
@@ -231,17 +268,6 @@ impl Counts {
 /// become 0.49803921580314636.
 fn as_written(preprocessing: &Preprocessing) -> serde_json::Result<serde_json::Value> {
     serde_json::from_str(&serde_json::to_string(preprocessing)?)
-}
-
-/// `shots`, `batch_size` at a time.
-fn batches(
-    mut shots: impl Iterator<Item = Result<Shot, Failure>> + Send,
-    batch_size: usize,
-) -> impl Iterator<Item = Result<Vec<Shot>, Failure>> + Send {
-    std::iter::from_fn(move || match shots.by_ref().take(batch_size).collect::<Result<Vec<_>, _>>() {
-        Ok(batch) if batch.is_empty() => None,
-        batch => Some(batch),
-    })
 }
 
 fn feature_row(shot: &Shot) -> FeatureRow {

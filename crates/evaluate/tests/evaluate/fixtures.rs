@@ -158,7 +158,7 @@ pub(crate) fn features(
         classes: classes(),
         preprocessing: serde_json::from_str(&serde_json::to_string(&record.preprocessing).unwrap()).unwrap(),
         dim: DIM,
-        dtype: "float32".to_owned(),
+        dtype: "f32".to_owned(),
     };
     let trunk = record.load_trunk(&model.dir, Device::Cpu).unwrap();
     let table = artifact("precompute", dir);
