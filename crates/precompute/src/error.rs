@@ -1,6 +1,8 @@
 //! What can go wrong in the `precompute` stage beyond reading and writing tables and weights.
 
-use pipeline_stage::Hint;
+use pipeline_stage::{Hint, words};
+
+use crate::missing::Missing;
 
 /// An error of the `precompute` stage.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +12,14 @@ pub enum Error {
     NoPhotos {
         /// The splits that were asked for.
         splits: Vec<String>,
+    },
+    /// Photos cannot be had any more.
+    #[error("gone or changed since they were ingested: {photos} of {} photos", words::count(*of))]
+    Missing {
+        /// Which.
+        photos: Missing,
+        /// Photos in all.
+        of: u64,
     },
     /// The table of views lacks a photo.
     #[error("the input `augment` lists no plain view of photo `{id}`")]
@@ -58,6 +68,10 @@ impl Hint for Error {
             Error::NoPolicy { .. } | Error::Policy { .. } => {
                 Some("make the artifact again with `--force STAGE`".to_owned())
             }
+            Error::Missing { .. } => Some(
+                "run again: ingest will look at the folder anew; or leave them out with `on_missing: skip`"
+                    .to_owned(),
+            ),
             Error::NotFinite { .. } => Some(
                 "the weights may be damaged, or made for other photos: try others in `backbone.weights`"
                     .to_owned(),
@@ -75,6 +89,14 @@ mod tests {
     #[test]
     fn each_message_says_what_was_found_and_the_way_out() {
         let cases = [
+            (
+                Error::Missing {
+                    photos: Missing { count: 1204, first: vec!["a.jpg".to_owned(), "b.jpg".to_owned()] },
+                    of: 25_000,
+                },
+                "gone or changed since they were ingested: 1,204 (a.jpg, b.jpg, …) of 25,000 photos",
+                "run again: ingest will look at the folder anew; or leave them out with `on_missing: skip`",
+            ),
             (
                 Error::NoViews { id: "train/cats/a.jpg".to_owned() },
                 "the input `augment` lists no plain view of photo `train/cats/a.jpg`",

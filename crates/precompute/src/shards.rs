@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use pipeline_stage::{Digest, Failure};
 
+use crate::lane::is_missing;
 use crate::shots::Shot;
 
 /// A shard has the least whole number of batches with at least as many views: what a kill loses is some 10 seconds on two
@@ -58,9 +59,9 @@ impl Shards {
         self.views_each().min(self.views - shard * self.views_each())
     }
 
-    /// Whether the shard is on disk, whole.
+    /// Whether the shard is on disk, whole, and no photo was missing: it may be there again.
     pub(crate) fn is_done(&self, shard: u64) -> bool {
-        self.read(shard).is_ok()
+        self.read(shard).is_ok_and(|features| !features.chunks(self.dim).any(is_missing))
     }
 
     /// The views of the shards for which `wanted` holds, in batches; none spans two shards.
@@ -149,6 +150,8 @@ mod tests {
         let shards = Shards::new(dir.path(), 259, 3, 8);
         let features = [1.5f32, -0.0, f32::MIN_POSITIVE, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0];
         assert!(!shards.is_done(1));
+        shards.write(1, &[1.0, 2.0, 3.0, f32::NAN, 5.0, 6.0, 7.0, 8.0, 9.0]).unwrap();
+        assert!(!shards.is_done(1), "a photo was missing");
         shards.write(1, &features).unwrap();
         assert_eq!(shards.read(1).unwrap().map_bits(), features.to_vec().map_bits());
         assert!(!shards.is_done(0), "another one is not there");

@@ -10,9 +10,9 @@ use pipeline_nn::artifact::BackboneRecord;
 use pipeline_nn::{Device, Mode, Tensor, backbones, no_grad, weights};
 use pipeline_photo::{Augmenter, Limits, Planes, Policy, Preprocessing, Resizer};
 use pipeline_precompute::Precompute;
-use pipeline_stage::{Artifact, Event, Digest, Failure};
+use pipeline_stage::{Artifact, Digest, Event, Failure};
 use pipeline_table::{FeaturesReader, ImageRow, ImagesWriter, Split, Verdict, ViewRow, ViewsWriter, classes};
-use pipeline_testkit::StageBench;
+use pipeline_testkit::{Made, StageBench};
 use serde_json::json;
 
 /// The smallest architecture.
@@ -278,21 +278,57 @@ fn the_table_has_the_same_bytes_for_any_number_of_threads() {
 }
 
 #[test]
-fn a_photo_that_changed_or_went_since_ingest_is_named() {
-    let bench = StageBench::default();
+fn photos_that_changed_or_went_since_ingest_are_counted_and_named_or_left_out() {
+    let mut bench = StageBench::default();
     let (images, backbone) = (images(bench.dir(), 9), backbone(bench.dir()));
     let inputs = [("images", vec![&images]), ("backbone", vec![&backbone])];
-    let run = || match bench.run(&Precompute, &json!({"size": 36}), &inputs, &[]).unwrap_err() {
-        Failure::Failed { message, hint } => (message, hint.unwrap()),
-        Failure::Cancelled => panic!("cancelled"),
-    };
-    let photo = images.sources["photos"].join("valid/005.png");
-    fs_err::write(&photo, b"another").unwrap();
-    let (message, hint) = run();
+    let params = |on_missing: &str| json!({"size": 36, "batch_size": 4, "on_missing": on_missing});
+    let fails =
+        |on_missing: &str| match bench.run(&Precompute, &params(on_missing), &inputs, &[]).unwrap_err() {
+            Failure::Failed { message, hint } => (message, hint.unwrap()),
+            Failure::Cancelled => panic!("cancelled"),
+        };
+    let whole = bench.run(&Precompute, &params("fail"), &inputs, &[]).unwrap();
+    let photo = |id: &str| images.sources["photos"].join(id);
+    let bytes = fs_err::read(photo("valid/005.png")).unwrap();
+
+    // The same size is noticed when the photo is read, another before anything is computed.
+    let mut turned = bytes.clone();
+    turned.reverse();
+    fs_err::write(photo("valid/005.png"), &turned).unwrap();
+    let (message, hint) = fails("fail");
     assert_eq!(message, "photo `valid/005.png` changed since it was ingested");
     assert_eq!(hint, "run again: ingest will look at the folder anew");
-    fs_err::remove_file(&photo).unwrap();
-    assert!(run().0.starts_with("cannot read photo `valid/005.png`: "));
+    fs_err::remove_file(photo("train/001.png")).unwrap();
+    fs_err::write(photo("valid/005.png"), b"another").unwrap();
+    let (message, hint) = fails("fail");
+    assert_eq!(
+        message,
+        "gone or changed since they were ingested: 2 (train/001.png, valid/005.png) of 5 photos"
+    );
+    assert!(hint.contains("`on_missing: skip`"), "{hint}");
+
+    bench.partial = Some(bench.dir().join("kept"));
+    let rest = bench.run(&Precompute, &params("skip"), &inputs, &[]).unwrap();
+    assert!(rest.summary.line.ends_with(", 2 photos left out"), "{}", rest.summary.line);
+    let warning = "left out, gone or changed since they were ingested: 2 (train/001.png, valid/005.png)";
+    assert!(bench.events().contains(&Event::Warning(warning.to_owned())), "{:?}", bench.events());
+    let load =
+        |made: &Made| FeaturesReader::open(&made.artifact.path("features")).unwrap().load(|_| true).unwrap();
+    let (whole, rest) = (load(&whole), load(&rest));
+    assert_eq!(rest, whole.only(|row| !["train/001.png", "valid/005.png"].contains(&row.id.as_str())));
+
+    // A photo that is there again is computed, although its shard was finished without it.
+    fs_err::write(photo("valid/005.png"), &bytes).unwrap();
+    let back = load(&bench.run(&Precompute, &params("skip"), &inputs, &[]).unwrap());
+    assert_eq!(back, whole.only(|row| row.id != "train/001.png"));
+
+    fs_err::remove_dir_all(&images.sources["photos"]).unwrap();
+    bench.partial = None;
+    let Err(Failure::Failed { message, .. }) = bench.run(&Precompute, &params("skip"), &inputs, &[]) else {
+        panic!("there is no photo");
+    };
+    assert!(message.starts_with("gone or changed since they were ingested: 5 ("), "{message}");
 }
 
 #[test]
