@@ -3,7 +3,9 @@
 use tch::{Kind, TchError, Tensor};
 
 use crate::backbones::Provide;
+use crate::dtype;
 use crate::error::Error;
+use crate::rounding;
 
 /// How the borders are extended with zeros.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,21 +60,33 @@ impl Conv2d {
 
     /// The layer whose output is `scale·y + shift` per channel, both `[out]`, its numbers of this format.
     pub(crate) fn scaled(&self, scale: &Tensor, shift: &Tensor, kind: Kind) -> Result<Self, TchError> {
-        let weight = self.weight.f_detach()?.f_mul(&scale.f_view([-1, 1, 1, 1])?)?.f_to_kind(kind)?;
+        let weight = self.weight.f_detach()?.f_mul(&scale.f_view([-1, 1, 1, 1])?)?;
+        let weight =
+            if kind == Kind::BFloat16 { rounding::to_bf16(&weight)? } else { weight.f_to_kind(kind)? };
         let bias = match &self.bias {
             Some(bias) => bias.f_mul(scale)?.f_add(shift)?,
             None => shift.shallow_clone(),
         };
-        Ok(Conv2d { weight: channels_last(&weight)?, bias: Some(bias.f_to_kind(kind)?), ..*self })
+        let bias_kind =
+            if kind == Kind::BFloat16 && dtype::onednn_has_bf16(bias.device()) { Kind::Float } else { kind };
+        Ok(Conv2d { weight: channels_last(&weight)?, bias: Some(bias.f_to_kind(bias_kind)?), ..*self })
     }
 
     /// `x`: `[N, in, H, W]` to `[N, out, H', W']`.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
         let half = self.kernel / 2;
-        // Weights stay float32; where maps are not, a copy of them is convolved with, and gradients flow through it.
-        let weight = self.weight.f_to_kind(x.kind())?;
+        let (x, weight) = match &self.bias {
+            // Folded: the layer has its own format.
+            Some(_) => (&x.f_to_kind(self.weight.kind())?, self.weight.shallow_clone()),
+            // Weights stay float32; where maps are not, a copy of them is convolved with, and gradients flow through it.
+            None => (x, self.weight.f_to_kind(x.kind())?),
+        };
         let convolve = |x: &Tensor, padding: [i64; 2]| {
             let stride = [self.stride, self.stride];
+            if let Some(bias) = self.bias.as_ref().filter(|bias| bias.kind() != weight.kind()) {
+                // oneDNN adds a float32 bias before it rounds; `conv2d` asks for one format of all.
+                return x.f_mkldnn_convolution(&weight, Some(bias), padding, stride, [1, 1], self.groups);
+            }
             x.f_conv2d(&weight, self.bias.as_ref(), stride, padding, [1, 1], self.groups)
         };
         if self.padding == Padding::Half {

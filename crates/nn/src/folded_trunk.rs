@@ -4,7 +4,7 @@ use std::fmt;
 
 use tch::{Device, Kind, TchError, Tensor, no_grad};
 
-use crate::backbones::{Backbone, Network};
+use crate::backbones::{Backbone, Change, Network};
 use crate::batch_norm::Mode;
 use crate::conv::channels_last;
 use crate::dtype::Dtype;
@@ -14,7 +14,7 @@ use crate::trunk::Trunk;
 
 /// A trunk in eval mode whose batch norms are folded into its convolutions. It cannot be trained.
 ///
-/// It computes what its [`Trunk`] does, in one format from the pixels to the last map; in `f32` the last bits differ.
+/// It computes what its [`Trunk`] does: in `f32` the last bits differ, in `bf16` pretrained features do by less than 1 %.
 pub struct FoldedTrunk {
     backbone: &'static Backbone,
     device: Device,
@@ -29,7 +29,9 @@ impl Trunk {
     /// [`Error::Torch`] when the device has too little memory.
     pub fn folded(&self, dtype: Dtype) -> Result<FoldedTrunk, Error> {
         let (backbone, dtype) = (self.backbone(), dtype.settled());
-        let network = no_grad(|| self.network.map(&|layer| layer.folded(dtype.kind())));
+        // Rounded pixels would cost as much precision as all rounded weights, and the first layer is little work.
+        let stem: Change<'_> = &|layer| layer.folded(Kind::Float);
+        let network = no_grad(|| self.network.map(stem, &|layer| layer.folded(dtype.kind())));
         let network = network.map_err(Error::torch(format_args!("fold {}", backbone.arch)))?;
         Ok(FoldedTrunk { backbone, device: self.device(), dtype, network })
     }
@@ -41,7 +43,8 @@ impl FoldedTrunk {
     /// # Errors
     /// None in practice: sharing a tensor makes nothing.
     pub fn share(&self) -> Result<FoldedTrunk, Error> {
-        let network = self.network.map(&|layer| Ok(layer.share()));
+        let share: Change<'_> = &|layer| Ok(layer.share());
+        let network = self.network.map(share, share);
         let network = network.map_err(Error::torch(format_args!("share {}", self.backbone.arch)))?;
         Ok(FoldedTrunk { network, ..*self })
     }
@@ -84,10 +87,10 @@ impl FoldedTrunk {
         })
     }
 
-    /// `[N, 3, side, side]` on the device, in the format and the order in memory that the layers want.
+    /// `[N, 3, side, side]` on the device, in the order in memory that the layers want.
     fn batch(&self, pixels_nchw: &[f32], shape: [i64; 4]) -> Result<Tensor, TchError> {
         let x = Tensor::f_from_slice(pixels_nchw)?.f_view(shape)?.f_to_device(self.device)?;
-        channels_last(&x.f_to_kind(self.dtype.kind())?)
+        channels_last(&x)
     }
 }
 

@@ -37,6 +37,7 @@ mod linear;
 mod loss;
 mod optimizer;
 mod pool;
+mod rounding;
 mod saved;
 pub mod similarity;
 mod trunk;

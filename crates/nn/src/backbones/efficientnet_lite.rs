@@ -91,9 +91,9 @@ impl Network for EfficientNetLite {
         self.conv_head.forward(&x, late)?.f_relu6() // [N, 1280, H/32, W/32]
     }
 
-    fn map(&self, change: Change<'_>) -> Result<Box<dyn Network>, TchError> {
+    fn map(&self, stem: Change<'_>, change: Change<'_>) -> Result<Box<dyn Network>, TchError> {
         Ok(Box::new(EfficientNetLite {
-            conv_stem: change(&self.conv_stem)?,
+            conv_stem: stem(&self.conv_stem)?,
             blocks: self.blocks.iter().map(|block| block.map(change)).collect::<Result<_, _>>()?,
             conv_head: change(&self.conv_head)?,
         }))

@@ -130,10 +130,10 @@ impl Network for ResNet {
         Ok(x)
     }
 
-    fn map(&self, change: Change<'_>) -> Result<Box<dyn Network>, TchError> {
+    fn map(&self, stem: Change<'_>, change: Change<'_>) -> Result<Box<dyn Network>, TchError> {
         let blocks = |layer: &[Block]| layer.iter().map(|block| block.map(change)).collect::<Result<_, _>>();
         Ok(Box::new(ResNet {
-            conv1: change(&self.conv1)?,
+            conv1: stem(&self.conv1)?,
             layer1: blocks(&self.layer1)?,
             layer2: blocks(&self.layer2)?,
             layer3: blocks(&self.layer3)?,
