@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use pipeline_nn::{Device, Dtype, Trunk, device};
+use pipeline_nn::{Device, Dtype, FoldedTrunk, device};
 use pipeline_photo::{Loader, Policy, Preprocessing, TestViews};
 use pipeline_stage::{Cancel, Failure};
 use pipeline_table::ImageRow;
@@ -38,7 +38,7 @@ impl Augmented {
 
 /// A trunk, and what it looks at.
 pub(crate) struct Eye {
-    pub(crate) trunk: Trunk,
+    pub(crate) trunk: FoldedTrunk,
     pub(crate) preprocessing: Preprocessing,
     /// 0, or 1 where the features of the plain view, which is the first, are in the table.
     pub(crate) first_view: usize,
@@ -73,7 +73,7 @@ impl Eyes {
             };
             let eye = owners.iter().position(is_shared).unwrap_or(owners.len());
             if eye == owners.len() {
-                let trunk = record.load_trunk(&model.dir, device)?.with_dtype(dtype);
+                let trunk = record.load_trunk(&model.dir, device)?.folded(dtype)?;
                 let first_view = usize::from(model.is_in_table);
                 eyes.all.push(Eye { trunk, preprocessing: record.preprocessing, first_view });
                 owners.push(model);

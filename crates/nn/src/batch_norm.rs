@@ -50,6 +50,17 @@ impl BatchNorm {
         })
     }
 
+    /// The same layer, its tensors shared.
+    pub(crate) fn share(&self) -> Self {
+        BatchNorm {
+            weight: self.weight.shallow_clone(),
+            bias: self.bias.shallow_clone(),
+            running_mean: self.running_mean.shallow_clone(),
+            running_var: self.running_var.shallow_clone(),
+            ..*self
+        }
+    }
+
     /// `x`: `[N, C]` or `[N, C, H, W]`; the result has the same shape.
     pub(crate) fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, TchError> {
         x.f_batch_norm(

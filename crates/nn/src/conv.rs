@@ -1,9 +1,11 @@
-//! Convolution without bias, as every backbone here has it, with PyTorch's or TensorFlow's padding.
+//! Convolution, with PyTorch's or TensorFlow's padding.
 
-use tch::{TchError, Tensor};
+use tch::{Kind, TchError, Tensor};
 
 use crate::backbones::Provide;
+use crate::dtype;
 use crate::error::Error;
+use crate::rounding;
 
 /// How the borders are extended with zeros.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,10 +16,12 @@ pub(crate) enum Padding {
     Same,
 }
 
-/// A square convolution without bias.
+/// A square convolution.
 pub(crate) struct Conv2d {
     /// `[out, in / groups, kernel, kernel]`
     weight: Tensor,
+    /// `[out]`. No backbone here has one but where a batch norm is folded into it.
+    bias: Option<Tensor>,
     kernel: i64,
     stride: i64,
     padding: Padding,
@@ -45,17 +49,45 @@ impl Conv2d {
     ) -> Result<Self, Error> {
         let ConvSize { input, output, kernel, stride, groups } = size;
         let weight = provide(&format!("{name}.weight"), &[output, input / groups, kernel, kernel])?;
-        Ok(Conv2d { weight, kernel, stride, padding, groups })
+        Ok(Conv2d { weight, bias: None, kernel, stride, padding, groups })
+    }
+
+    /// The same layer, its tensors shared.
+    pub(crate) fn share(&self) -> Self {
+        let bias = self.bias.as_ref().map(Tensor::shallow_clone);
+        Conv2d { weight: self.weight.shallow_clone(), bias, ..*self }
+    }
+
+    /// The layer whose output is `scale·y + shift` per channel, both `[out]`, its numbers of this format.
+    pub(crate) fn scaled(&self, scale: &Tensor, shift: &Tensor, kind: Kind) -> Result<Self, TchError> {
+        let weight = self.weight.f_detach()?.f_mul(&scale.f_view([-1, 1, 1, 1])?)?;
+        let weight =
+            if kind == Kind::BFloat16 { rounding::to_bf16(&weight)? } else { weight.f_to_kind(kind)? };
+        let bias = match &self.bias {
+            Some(bias) => bias.f_mul(scale)?.f_add(shift)?,
+            None => shift.shallow_clone(),
+        };
+        let bias_kind =
+            if kind == Kind::BFloat16 && dtype::onednn_has_bf16(bias.device()) { Kind::Float } else { kind };
+        Ok(Conv2d { weight: channels_last(&weight)?, bias: Some(bias.f_to_kind(bias_kind)?), ..*self })
     }
 
     /// `x`: `[N, in, H, W]` to `[N, out, H', W']`.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
         let half = self.kernel / 2;
-        // Weights stay float32; where maps are not, a copy of them is convolved with, and gradients flow through it.
-        let weight = self.weight.f_to_kind(x.kind())?;
+        let (x, weight) = match &self.bias {
+            // Folded: the layer has its own format.
+            Some(_) => (&x.f_to_kind(self.weight.kind())?, self.weight.shallow_clone()),
+            // Weights stay float32; where maps are not, a copy of them is convolved with, and gradients flow through it.
+            None => (x, self.weight.f_to_kind(x.kind())?),
+        };
         let convolve = |x: &Tensor, padding: [i64; 2]| {
             let stride = [self.stride, self.stride];
-            x.f_conv2d(&weight, None::<&Tensor>, stride, padding, [1, 1], self.groups)
+            if let Some(bias) = self.bias.as_ref().filter(|bias| bias.kind() != weight.kind()) {
+                // oneDNN adds a float32 bias before it rounds; `conv2d` asks for one format of all.
+                return x.f_mkldnn_convolution(&weight, Some(bias), padding, stride, [1, 1], self.groups);
+            }
+            x.f_conv2d(&weight, self.bias.as_ref(), stride, padding, [1, 1], self.groups)
         };
         if self.padding == Padding::Half {
             return convolve(x, [half, half]);
@@ -69,6 +101,12 @@ impl Conv2d {
             convolve(&x.f_constant_pad_nd([left, right, top, bottom])?, [0, 0])
         }
     }
+}
+
+/// The same numbers and shape `[N, C, H, W]` with the channels of a place side by side in memory, which oneDNN's and
+/// cuDNN's kernels are fastest on, and which every layer hands on.
+pub(crate) fn channels_last(x: &Tensor) -> Result<Tensor, TchError> {
+    x.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])
 }
 
 /// Zeros (before, after) an axis of length `n` in TensorFlow's SAME rule:

@@ -59,6 +59,21 @@ fn is_fast(device: Device) -> bool {
     }
 }
 
+/// Whether oneDNN convolves in bfloat16 there, be it by way of float32: libtorch's own test (`mkldnn_bf16_device_check`).
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn onednn_has_bf16(device: Device) -> bool {
+    device == Device::Cpu
+        && tch::utils::has_mkldnn()
+        && std::arch::is_x86_feature_detected!("avx512bw")
+        && std::arch::is_x86_feature_detected!("avx512vl")
+        && std::arch::is_x86_feature_detected!("avx512dq")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn onednn_has_bf16(_: Device) -> bool {
+    false
+}
+
 #[cfg(target_arch = "x86_64")]
 fn processor_has_bf16() -> bool {
     // Processors with AMX have this too.

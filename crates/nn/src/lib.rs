@@ -10,7 +10,7 @@
 //! | choose where to compute | [`device::pick`], [`device::set_threads`] |
 //! | read weights of any known format | [`weights::read`] |
 //! | get a trunk | [`backbones::find`], [`Backbone::load`](backbones::Backbone::load) |
-//! | turn photos into features | [`Trunk::features`]; as tensors [`Trunk::forward`], [`concat_pool`] |
+//! | turn photos into features | [`Trunk::folded`], [`FoldedTrunk::features`]; as tensors [`Trunk::forward`], [`concat_pool`] |
 //! | train a head | [`Head::new`], [`Head::forward_train`], [`nll`], [`Optimizer`] |
 //! | see what an answer rests on | [`grad_cam()`] |
 //! | find near features, or a plane of them | [`similarity`] |
@@ -25,12 +25,13 @@ pub mod artifact;
 pub mod backbones;
 mod batch_norm;
 mod conv;
+mod conv_norm;
 pub mod device;
 mod dropout;
 mod dtype;
 mod ema;
 mod error;
-mod features;
+mod folded_trunk;
 mod grad_cam;
 mod head;
 pub mod libtorch;
@@ -38,6 +39,7 @@ mod linear;
 mod loss;
 mod optimizer;
 mod pool;
+mod rounding;
 mod saved;
 pub mod similarity;
 mod trunk;
@@ -48,6 +50,7 @@ pub use batch_norm::Mode;
 pub use dtype::Dtype;
 pub use ema::Ema;
 pub use error::Error;
+pub use folded_trunk::FoldedTrunk;
 pub use grad_cam::grad_cam;
 pub use head::{Head, Sizes};
 pub use loss::{LossOptions, loss_per_row, nll, nll_mixed};

@@ -7,6 +7,7 @@ use tch::{Device, Kind, TchError, Tensor};
 
 use crate::backbones::{BACKBONES, Backbone, Network};
 use crate::batch_norm::Mode;
+use crate::conv::channels_last;
 use crate::dtype::Dtype;
 use crate::error::Error;
 use crate::weights::Weights;
@@ -19,7 +20,7 @@ pub struct Trunk {
     device: Device,
     dtype: Dtype,
     tensors: BTreeMap<String, Tensor>,
-    network: Box<dyn Network>,
+    pub(crate) network: Box<dyn Network>,
 }
 
 impl Backbone {
@@ -141,10 +142,7 @@ impl Trunk {
         if kind == Kind::Float {
             return self.network.forward(x, modes);
         }
-        // The same shape with the channels of a pixel side by side in memory, which bfloat16's kernels are fastest on and
-        // which every layer hands on.
-        let x = x.f_to_kind(kind)?.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])?;
-        self.network.forward(&x, modes)?.f_to_kind(Kind::Float)
+        self.network.forward(&channels_last(&x.f_to_kind(kind)?)?, modes)?.f_to_kind(Kind::Float)
     }
 }
 

@@ -52,13 +52,21 @@ impl Hint for ReadError {
 /// It is not there any more, has other content, or cannot be decoded within `limits`.
 pub fn read(folder: &Path, id: &str, digest: &str, limits: &Limits) -> Result<Photo, ReadError> {
     let named = || id.to_owned();
-    let bytes =
-        fs_err::read(folder.join(id)).map_err(|source| ReadError::Unreadable { id: named(), source })?;
+    let bytes = bytes(&folder.join(id)).map_err(|source| ReadError::Unreadable { id: named(), source })?;
     if Digest::of(&bytes).to_string() != digest {
         return Err(ReadError::Changed { id: named() });
     }
     decode(&bytes, limits)
         .map_err(|rejected| ReadError::Undecodable { id: named(), why: rejected.to_string() })
+}
+
+/// The content of a file. Whoever opens a named pipe waits for a writer, perhaps for ever: it is refused unopened.
+fn bytes(path: &Path) -> std::io::Result<Vec<u8>> {
+    if fs_err::metadata(path)?.is_file() {
+        fs_err::read(path)
+    } else {
+        Err(std::io::Error::other(format!("{} is no file", path.display())))
+    }
 }
 
 #[cfg(test)]
@@ -77,6 +85,10 @@ mod tests {
         assert!(message.starts_with("cannot read photo `train/a.jpg`: "), "{message}");
         assert_eq!(hint, again);
         fs_err::write(dir.path().join("a.jpg"), b"text").unwrap();
+        let pipe = dir.path().join("pipe.jpg");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let (message, _) = told("pipe.jpg", "");
+        assert_eq!(message, format!("cannot read photo `pipe.jpg`: {} is no file", pipe.display()));
         let changed = ("photo `a.jpg` changed since it was ingested".to_owned(), again.to_owned());
         assert_eq!(told("a.jpg", "ab"), changed);
         let (message, hint) = told("a.jpg", &Digest::of(b"text").to_string());

@@ -1,6 +1,8 @@
 //! What can go wrong in the `precompute` stage beyond reading and writing tables and weights.
 
-use pipeline_stage::Hint;
+use pipeline_stage::{Hint, words};
+
+use crate::missing::Missing;
 
 /// An error of the `precompute` stage.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +12,14 @@ pub enum Error {
     NoPhotos {
         /// The splits that were asked for.
         splits: Vec<String>,
+    },
+    /// Photos cannot be had any more.
+    #[error("gone or changed since they were ingested: {photos} of {} photos", words::count(*of))]
+    Missing {
+        /// Which.
+        photos: Missing,
+        /// Photos in all.
+        of: u64,
     },
     /// The table of views lacks a photo.
     #[error("the input `augment` lists no plain view of photo `{id}`")]
@@ -33,6 +43,17 @@ pub enum Error {
         /// What is wrong.
         message: String,
     },
+    /// The trunk made something of a photo that is no number.
+    #[error("the trunk makes {found} of photo `{id}`, expected finite numbers")]
+    NotFinite {
+        /// The photo.
+        id: String,
+        /// NaN or an infinity.
+        found: f32,
+    },
+    /// A shard cannot be written, or was damaged since.
+    #[error("cannot keep the features that are computed so far: {0}")]
+    Shard(#[source] std::io::Error),
     /// The preprocessing cannot be written as JSON.
     #[error("cannot write the preprocessing as JSON: {0}")]
     Preprocessing(serde_json::Error),
@@ -47,8 +68,16 @@ impl Hint for Error {
             Error::NoPolicy { .. } | Error::Policy { .. } => {
                 Some("make the artifact again with `--force STAGE`".to_owned())
             }
+            Error::Missing { .. } => Some(
+                "run again: ingest will look at the folder anew; or leave them out with `on_missing: skip`"
+                    .to_owned(),
+            ),
+            Error::NotFinite { .. } => Some(
+                "the weights may be damaged, or made for other photos: try others in `backbone.weights`"
+                    .to_owned(),
+            ),
             Error::NoPhotos { .. } => Some("name splits that have photos in `splits`".to_owned()),
-            Error::Preprocessing(_) => None,
+            Error::Shard(_) | Error::Preprocessing(_) => None,
         }
     }
 }
@@ -60,6 +89,14 @@ mod tests {
     #[test]
     fn each_message_says_what_was_found_and_the_way_out() {
         let cases = [
+            (
+                Error::Missing {
+                    photos: Missing { count: 1204, first: vec!["a.jpg".to_owned(), "b.jpg".to_owned()] },
+                    of: 25_000,
+                },
+                "gone or changed since they were ingested: 1,204 (a.jpg, b.jpg, …) of 25,000 photos",
+                "run again: ingest will look at the folder anew; or leave them out with `on_missing: skip`",
+            ),
             (
                 Error::NoViews { id: "train/cats/a.jpg".to_owned() },
                 "the input `augment` lists no plain view of photo `train/cats/a.jpg`",
@@ -74,6 +111,11 @@ mod tests {
                 Error::Policy { path: "steps.0".to_owned(), message: "unknown transform `warp`".to_owned() },
                 "the policy of the input `augment` cannot be read: `steps.0`: unknown transform `warp`",
                 "make the artifact again with `--force STAGE`",
+            ),
+            (
+                Error::NotFinite { id: "train/cats/a.jpg".to_owned(), found: f32::NAN },
+                "the trunk makes NaN of photo `train/cats/a.jpg`, expected finite numbers",
+                "the weights may be damaged, or made for other photos: try others in `backbone.weights`",
             ),
             (
                 Error::NoPhotos { splits: vec!["test".to_owned()] },

@@ -2,25 +2,20 @@
 
 use std::num::NonZeroUsize;
 
-use pipeline_nn::{Trunk, device};
-use pipeline_photo::Loader;
+use pipeline_nn::{FoldedTrunk, device};
+use pipeline_photo::{Loader, ReadError};
 use pipeline_stage::{Cancel, Failure};
 
+use crate::error::Error;
 use crate::shots::Shot;
-
-/// What a lane returns for a batch.
-pub(crate) struct Batch {
-    /// The views.
-    pub(crate) shots: Vec<Shot>,
-    /// `[views, 2·C]`, row-major.
-    pub(crate) features: Vec<f32>,
-}
+use crate::{OnMissing, Params};
 
 /// A copy of the trunk (sharing its weights) with buffers of its own.
 pub(crate) struct Lane {
-    trunk: Trunk,
+    trunk: FoldedTrunk,
     loader: Loader,
     size: u32,
+    on_missing: OnMissing,
     cancel: Cancel,
     /// `[batch_size, 3, size, size]`, normalised.
     pixels_nchw: Vec<f32>,
@@ -28,14 +23,23 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    pub(crate) fn new(trunk: Trunk, loader: Loader, size: u32, batch_size: usize, cancel: Cancel) -> Self {
+    pub(crate) fn new(
+        trunk: FoldedTrunk,
+        loader: Loader,
+        params: &Params,
+        batch_size: usize,
+        cancel: Cancel,
+    ) -> Self {
         let pixels_nchw = vec![0.0; batch_size * loader.view_len()];
-        Lane { trunk, loader, size, cancel, pixels_nchw, batch_size }
+        let Params { size, on_missing, .. } = *params;
+        Lane { trunk, loader, size, on_missing, cancel, pixels_nchw, batch_size }
     }
 
-    /// Makes the views of `shots` (at most the batch size) and runs the trunk on them.
-    pub(crate) fn run(&mut self, shots: Vec<Shot>) -> Result<Batch, Failure> {
+    /// Makes the views of `shots` (at most the batch size) and runs the trunk on them: `[views, 2·C]`, row-major. Of a
+    /// photo that is left out they are [missing](is_missing).
+    pub(crate) fn run(&mut self, shots: &[Shot]) -> Result<Vec<f32>, Failure> {
         let view_len = self.loader.view_len();
+        let mut missing: Vec<&str> = vec![];
         let mut rest = self.pixels_nchw.as_mut_slice();
         for of_photo in shots.chunk_by(|a, b| a.row.id == b.row.id) {
             // A batch may take a minute: big photos, a big network, one slow core.
@@ -43,7 +47,16 @@ impl Lane {
             let (pixels, others) = rest.split_at_mut(of_photo.len() * view_len);
             let row = &of_photo[0].row;
             let views: Vec<Option<&[f32]>> = of_photo.iter().map(Shot::augmented).collect();
-            self.loader.load(&row.id, &row.digest, &views, pixels)?;
+            match self.loader.load(&row.id, &row.digest, &views, pixels) {
+                Ok(()) => {}
+                Err(ReadError::Unreadable { .. } | ReadError::Changed { .. })
+                    if self.on_missing == OnMissing::Skip =>
+                {
+                    pixels.fill(0.0);
+                    missing.push(&row.id);
+                }
+                Err(error) => return Err(error.into()),
+            }
             rest = others;
         }
         // What a short batch leaves over is computed and dropped: batches of one size give equal bits.
@@ -53,16 +66,29 @@ impl Lane {
         // A new thread inherits the last count set anywhere, so each lane sets its own, each time.
         device::set_threads(NonZeroUsize::MIN);
         let mut features = self.trunk.features(&self.pixels_nchw, self.size)?; // [batch_size, 2·C]
-        features.truncate(features.len() / self.batch_size * shots.len());
-        Ok(Batch { shots, features })
+        let dim = features.len() / self.batch_size;
+        features.truncate(dim * shots.len());
+        for (shot, features) in shots.iter().zip(features.chunks_exact_mut(dim)) {
+            if missing.contains(&shot.row.id.as_str()) {
+                features.fill(f32::NAN);
+            } else if let Some(found) = features.iter().find(|x| !x.is_finite()) {
+                return Err(Error::NotFinite { id: shot.row.id.clone(), found: *found }.into());
+            }
+        }
+        Ok(features)
     }
+}
+
+/// Whether these features stand for a photo that was left out: a trunk's are finite.
+pub(crate) fn is_missing(features: &[f32]) -> bool {
+    features.first().is_some_and(|x| x.is_nan())
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use pipeline_nn::{Device, backbones};
+    use pipeline_nn::{Device, Dtype, backbones};
     use pipeline_photo::Preprocessing;
     use pipeline_table::{ImageRow, Split, Verdict};
 
@@ -72,10 +98,12 @@ mod tests {
     fn a_cancelled_lane_reads_no_further_photo() {
         let backbone = backbones::find("efficientnet_lite0").unwrap();
         let trunk = backbone.load(&backbone.random_weights(1).unwrap(), Device::Cpu).unwrap();
+        let trunk = trunk.folded(Dtype::F32).unwrap();
         let cancel = Cancel::default();
         let preprocessing = Preprocessing::new(32, [0.5; 3], [0.5; 3]);
+        let params: Params = serde_json::from_str(r#"{"size": 32}"#).unwrap();
         let loader = Loader::new("nowhere".into(), preprocessing, None);
-        let mut lane = Lane::new(trunk, loader, 32, 4, cancel.clone());
+        let mut lane = Lane::new(trunk, loader, &params, 4, cancel.clone());
         let row = Arc::new(ImageRow {
             id: "train/cats/a.jpg".to_owned(),
             split: Split::Train,
@@ -91,7 +119,7 @@ mod tests {
             reason: None,
         });
         let shot = Shot { row, view: 0, numbers: vec![] };
-        let mut run = || lane.run(vec![shot.clone()]).map(|_| ()).unwrap_err();
+        let mut run = || lane.run(std::slice::from_ref(&shot)).unwrap_err();
         let failure = run();
         assert!(failure.to_string().starts_with("cannot read photo `train/cats/a.jpg`"), "{failure}");
         cancel.cancel();

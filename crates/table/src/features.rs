@@ -52,7 +52,7 @@ pub struct FeaturesMeta {
     pub preprocessing: serde_json::Value,
     /// Length D of a row's features, at least 1.
     pub dim: usize,
-    /// Numeric format in which the trunk computed: `float32` or `bfloat16`.
+    /// Numeric format in which the trunk computed: `f32` or `bf16`, as in YAML.
     pub dtype: String,
 }
 
@@ -525,7 +525,7 @@ mod tests {
                 classes: vec!["cats".to_owned()],
                 preprocessing: serde_json::json!({}),
                 dim: 3,
-                dtype: "float32".to_owned(),
+                dtype: "f32".to_owned(),
             };
             let mut writer = FeaturesWriter::with_rows_per_part(&dir, meta, rows_per_part).unwrap();
             for row in 0..rows {

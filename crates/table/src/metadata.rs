@@ -31,7 +31,7 @@ pub const PREPROCESSING: &str = "pipeline.preprocessing";
 /// Features: length of `emb`.
 pub const DIM: &str = "pipeline.dim";
 
-/// Features: numeric format in which the trunk computed, `float32` or `bfloat16`. `emb` is float32 always.
+/// Features: numeric format in which the trunk computed, `f32` or `bf16`, as in YAML. `emb` is float32 always.
 pub const DTYPE: &str = "pipeline.dtype";
 
 /// Features and predictions: class names in order of their numbers (which is that of `probs`), as a JSON list.

@@ -255,7 +255,7 @@ mod tests {
             classes: vec!["cats".to_owned()],
             preprocessing,
             dim: 2,
-            dtype: "float32".to_owned(),
+            dtype: "f32".to_owned(),
         };
         let mut writer = FeaturesWriter::create(&dir.join("features"), meta).unwrap();
         for (i, (split, cosine)) in photos.iter().enumerate() {

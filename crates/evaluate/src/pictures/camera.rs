@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use pipeline_nn::{Head, Trunk, device, grad_cam};
+use pipeline_nn::{Dtype, FoldedTrunk, Head, Trunk, device, grad_cam};
 use pipeline_photo::{Augmenter, Limits, Planes, Policy, Preprocessing, Resizer, RgbImage, read};
 use pipeline_stage::Failure;
 use pipeline_table::ImageRow;
@@ -18,6 +18,7 @@ pub(super) struct Camera {
     folder: PathBuf,
     preprocessing: Preprocessing,
     trunk: Trunk,
+    folded: FoldedTrunk,
     head: Head,
     resizer: Resizer,
 }
@@ -46,6 +47,7 @@ impl Camera {
             folder: folder.to_owned(),
             preprocessing: model.record.preprocessing,
             trunk: trunk.share()?,
+            folded: trunk.folded(Dtype::F32)?,
             head: model.record.load_head(&model.dir, trunk.device())?,
             resizer: Resizer::new(),
         })
@@ -113,7 +115,7 @@ impl Camera {
         let mut features = vec![];
         // One after the other, for there may be many.
         for view in pixels_nchw.chunks_exact(3 * (size as usize).pow(2)) {
-            features.extend(self.trunk.features(view, size)?);
+            features.extend(self.folded.features(view, size)?);
         }
         Ok(features)
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use image::{Rgb, RgbImage};
 use pipeline_evaluate::Metrics;
 use pipeline_nn::artifact::{Model, ModelRecord};
-use pipeline_nn::{Device, Head, Sizes, Tensor, backbones, weights};
+use pipeline_nn::{Device, Dtype, Head, Sizes, Tensor, backbones, weights};
 use pipeline_photo::{Augmentation, Limits, Planes, Policy, Preprocessing, Resizer, RgbImage as Photo};
 use pipeline_stage::{Artifact, Digest, Event};
 use pipeline_table::{
@@ -167,9 +167,9 @@ pub(crate) fn features(
         classes: classes(),
         preprocessing: serde_json::from_str(&serde_json::to_string(&record.preprocessing).unwrap()).unwrap(),
         dim: DIM,
-        dtype: "float32".to_owned(),
+        dtype: "f32".to_owned(),
     };
-    let trunk = record.load_trunk(&model.dir, Device::Cpu).unwrap();
+    let trunk = record.load_trunk(&model.dir, Device::Cpu).unwrap().folded(Dtype::F32).unwrap();
     let table = artifact("precompute", dir);
     let mut writer = FeaturesWriter::create(&table.path("features"), meta).unwrap();
     for (i, row) in valid(images).into_iter().enumerate() {

@@ -45,7 +45,7 @@ fn write(table: &Artifact, model: &Artifact, photos: &[Photo]) {
         classes: classes.clone(),
         preprocessing: serde_json::to_value(preprocessing).unwrap(),
         dim,
-        dtype: "float32".to_owned(),
+        dtype: "f32".to_owned(),
     };
     let mut writer = FeaturesWriter::create(&table.path("features"), meta).unwrap();
     let mut photos = photos.to_vec();

@@ -53,7 +53,7 @@ fn meta() -> FeaturesMeta {
         classes: classes(),
         preprocessing: serde_json::to_value(preprocessing()).unwrap(),
         dim: DIM,
-        dtype: "float32".to_owned(),
+        dtype: "f32".to_owned(),
     }
 }
 

@@ -57,7 +57,7 @@ fn labelled_features(
         classes: vec!["cats".to_owned(), "dogs".to_owned()],
         preprocessing: serde_json::to_value(Preprocessing::new(64, [0.5; 3], [0.25; 3])).unwrap(),
         dim: DIM,
-        dtype: "float32".to_owned(),
+        dtype: "f32".to_owned(),
     };
     let mut writer = FeaturesWriter::create(&folder, meta).unwrap();
     let mut random = Stream { seed: 1, purpose: "test", ..Stream::default() }.start();

@@ -5,9 +5,10 @@
 
 use tch::{TchError, Tensor};
 
-use super::{Backbone, Network, Pretrained, Provide};
+use super::{Backbone, Change, Network, Pretrained, Provide};
 use crate::batch_norm::{BatchNorm, Mode};
 use crate::conv::{Conv2d, ConvSize, Padding};
+use crate::conv_norm::ConvNorm;
 use crate::error::Error;
 
 /// EfficientNet-Lite0.
@@ -65,7 +66,7 @@ impl EfficientNetLite {
     fn build(provide: &mut Provide<'_>) -> Result<Box<dyn Network>, Error> {
         let mut channels = 32;
         let stem = ConvSize { input: 3, output: channels, kernel: 3, stride: 2, groups: 1 };
-        let conv_stem = ConvNorm::new(provide, "_conv_stem", "_bn0", stem)?;
+        let conv_stem = layer(provide, "_conv_stem", "_bn0", stem)?;
         let mut blocks = Vec::new();
         for stage in &STAGES {
             for i in 0..stage.repeats {
@@ -76,7 +77,7 @@ impl EfficientNetLite {
             }
         }
         let head = ConvSize { input: channels, output: 1280, kernel: 1, stride: 1, groups: 1 };
-        let conv_head = ConvNorm::new(provide, "_conv_head", "_bn1", head)?;
+        let conv_head = layer(provide, "_conv_head", "_bn1", head)?;
         Ok(Box::new(EfficientNetLite { conv_stem, blocks, conv_head }))
     }
 }
@@ -88,6 +89,14 @@ impl Network for EfficientNetLite {
             x = block.forward(&x, if i < LATE { early } else { late })?;
         } // [N, 320, H/32, W/32]
         self.conv_head.forward(&x, late)?.f_relu6() // [N, 1280, H/32, W/32]
+    }
+
+    fn map(&self, stem: Change<'_>, change: Change<'_>) -> Result<Box<dyn Network>, TchError> {
+        Ok(Box::new(EfficientNetLite {
+            conv_stem: stem(&self.conv_stem)?,
+            blocks: self.blocks.iter().map(|block| block.map(change)).collect::<Result<_, _>>()?,
+            conv_head: change(&self.conv_head)?,
+        }))
     }
 }
 
@@ -109,21 +118,21 @@ impl Block {
         stride: i64,
     ) -> Result<Block, Error> {
         let wide = input * stage.expand;
-        let mut layer = |conv: &str, bn: &str, size| {
-            ConvNorm::new(provide, &format!("{name}.{conv}"), &format!("{name}.{bn}"), size)
+        let mut named = |conv: &str, bn: &str, size| {
+            layer(provide, &format!("{name}.{conv}"), &format!("{name}.{bn}"), size)
         };
         let expand = if stage.expand == 1 {
             None
         } else {
             let size = ConvSize { input, output: wide, kernel: 1, stride: 1, groups: 1 };
-            Some(layer("_expand_conv", "_bn0", size)?)
+            Some(named("_expand_conv", "_bn0", size)?)
         };
         let depthwise = ConvSize { input: wide, output: wide, kernel: stage.kernel, stride, groups: wide };
         let project = ConvSize { input: wide, output: stage.output, kernel: 1, stride: 1, groups: 1 };
         Ok(Block {
             expand,
-            depthwise: layer("_depthwise_conv", "_bn1", depthwise)?,
-            project: layer("_project_conv", "_bn2", project)?,
+            depthwise: named("_depthwise_conv", "_bn1", depthwise)?,
+            project: named("_project_conv", "_bn2", project)?,
             residual: stride == 1 && input == stage.output,
         })
     }
@@ -138,24 +147,21 @@ impl Block {
         let mut y = self.project.forward(&filtered, mode)?;
         if self.residual { y.f_add_(x) } else { Ok(y) }
     }
-}
 
-/// A convolution and its batch norm.
-struct ConvNorm {
-    conv: Conv2d,
-    bn: BatchNorm,
-}
-
-impl ConvNorm {
-    fn new(provide: &mut Provide<'_>, conv: &str, bn: &str, size: ConvSize) -> Result<Self, Error> {
-        Ok(ConvNorm {
-            conv: Conv2d::new(provide, conv, size, Padding::Same)?,
-            // Momentum and epsilon of the published network; TensorFlow's momentum 0.99 is 0.01 in PyTorch's terms.
-            bn: BatchNorm { momentum: 0.01, eps: 1e-3, ..BatchNorm::new(provide, bn, size.output)? },
+    fn map(&self, change: Change<'_>) -> Result<Block, TchError> {
+        Ok(Block {
+            expand: self.expand.as_ref().map(change).transpose()?,
+            depthwise: change(&self.depthwise)?,
+            project: change(&self.project)?,
+            residual: self.residual,
         })
     }
+}
 
-    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, TchError> {
-        self.bn.forward(&self.conv.forward(x)?, mode)
-    }
+/// A convolution and its batch norm, by their names.
+fn layer(provide: &mut Provide<'_>, conv: &str, bn: &str, size: ConvSize) -> Result<ConvNorm, Error> {
+    let conv = Conv2d::new(provide, conv, size, Padding::Same)?;
+    // Momentum and epsilon of the published network; TensorFlow's momentum 0.99 is 0.01 in PyTorch's terms.
+    let norm = BatchNorm { momentum: 0.01, eps: 1e-3, ..BatchNorm::new(provide, bn, size.output)? };
+    Ok(ConvNorm::new(conv, norm))
 }

@@ -11,6 +11,7 @@ mod resnet;
 use tch::{TchError, Tensor};
 
 use crate::batch_norm::Mode;
+use crate::conv_norm::ConvNorm;
 use crate::error::Error;
 
 /// Every backbone.
@@ -67,7 +68,13 @@ pub(crate) type Provide<'a> = dyn FnMut(&str, &[i64]) -> Result<Tensor, Error> +
 pub(crate) trait Network: Send {
     /// `x`: `[N, 3, H, W]` to `[N, channels, h, w]`, each layer group in its own mode.
     fn forward(&self, x: &Tensor, modes: [Mode; 2]) -> Result<Tensor, TchError>;
+
+    /// The same network of other layers, each made from the one in its place: the first by `stem`, the others by `change`.
+    fn map(&self, stem: Change<'_>, change: Change<'_>) -> Result<Box<dyn Network>, TchError>;
 }
+
+/// Makes a layer from another.
+pub(crate) type Change<'a> = &'a dyn Fn(&ConvNorm) -> Result<ConvNorm, TchError>;
 
 /// The backbone named `arch`.
 ///

@@ -5,9 +5,10 @@
 
 use tch::{TchError, Tensor};
 
-use super::{Backbone, Network, Pretrained, Provide};
+use super::{Backbone, Change, Network, Pretrained, Provide};
 use crate::batch_norm::{BatchNorm, Mode};
 use crate::conv::{Conv2d, ConvSize, Padding};
+use crate::conv_norm::ConvNorm;
 use crate::error::Error;
 
 /// torchvision's resnet18.
@@ -95,8 +96,7 @@ enum Kind {
 }
 
 struct ResNet {
-    conv1: Conv2d,
-    bn1: BatchNorm,
+    conv1: ConvNorm,
     layer1: Vec<Block>,
     layer2: Vec<Block>,
     layer3: Vec<Block>,
@@ -108,8 +108,7 @@ impl ResNet {
         let conv1 = ConvSize { input: 3, output: 64, kernel: 7, stride: 2, groups: 1 };
         let mut channels = 64;
         Ok(Box::new(ResNet {
-            conv1: Conv2d::new(provide, "conv1", conv1, Padding::Half)?,
-            bn1: BatchNorm::new(provide, "bn1", 64)?,
+            conv1: layer(provide, "conv1", "bn1", conv1)?,
             layer1: Block::layer(provide, "layer1", kind, depths[0], &mut channels, 64, 1)?,
             layer2: Block::layer(provide, "layer2", kind, depths[1], &mut channels, 128, 2)?,
             layer3: Block::layer(provide, "layer3", kind, depths[2], &mut channels, 256, 2)?,
@@ -120,7 +119,7 @@ impl ResNet {
 
 impl Network for ResNet {
     fn forward(&self, x: &Tensor, [early, late]: [Mode; 2]) -> Result<Tensor, TchError> {
-        let x = self.bn1.forward(&self.conv1.forward(x)?, early)?.f_relu_()?; // [N, 64, H/2, W/2]
+        let x = self.conv1.forward(x, early)?.f_relu_()?; // [N, 64, H/2, W/2]
         let mut x = x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?; // [N, 64, H/4, W/4]
         for block in self.layer1.iter().chain(&self.layer2) {
             x = block.forward(&x, early)?;
@@ -130,13 +129,30 @@ impl Network for ResNet {
         } // [N, channels, H/32, W/32]
         Ok(x)
     }
+
+    fn map(&self, stem: Change<'_>, change: Change<'_>) -> Result<Box<dyn Network>, TchError> {
+        let blocks = |layer: &[Block]| layer.iter().map(|block| block.map(change)).collect::<Result<_, _>>();
+        Ok(Box::new(ResNet {
+            conv1: stem(&self.conv1)?,
+            layer1: blocks(&self.layer1)?,
+            layer2: blocks(&self.layer2)?,
+            layer3: blocks(&self.layer3)?,
+            layer4: blocks(&self.layer4)?,
+        }))
+    }
+}
+
+/// A convolution and its batch norm, by their names.
+fn layer(provide: &mut Provide<'_>, conv: &str, bn: &str, size: ConvSize) -> Result<ConvNorm, Error> {
+    let conv = Conv2d::new(provide, conv, size, Padding::Half)?;
+    Ok(ConvNorm::new(conv, BatchNorm::new(provide, bn, size.output)?))
 }
 
 /// A residual block: `relu(f(x) + shortcut(x))`, f being two or three convolutions.
 struct Block {
-    convs: Vec<(Conv2d, BatchNorm)>,
+    convs: Vec<ConvNorm>,
     /// Only where the block changes the number of channels or places.
-    downsample: Option<(Conv2d, BatchNorm)>,
+    downsample: Option<ConvNorm>,
 }
 
 impl Block {
@@ -177,13 +193,12 @@ impl Block {
         let mut convs = Vec::with_capacity(sizes.len());
         for (i, (input, output, kernel, stride)) in (1..).zip(sizes) {
             let size = ConvSize { input, output, kernel, stride, groups: 1 };
-            let conv = Conv2d::new(provide, &format!("{name}.conv{i}"), size, Padding::Half)?;
-            convs.push((conv, BatchNorm::new(provide, &format!("{name}.bn{i}"), output)?));
+            convs.push(layer(provide, &format!("{name}.conv{i}"), &format!("{name}.bn{i}"), size)?);
         }
         let downsample = if stride != 1 || input != output {
             let size = ConvSize { input, output, kernel: 1, stride, groups: 1 };
-            let conv = Conv2d::new(provide, &format!("{name}.downsample.0"), size, Padding::Half)?;
-            Some((conv, BatchNorm::new(provide, &format!("{name}.downsample.1"), output)?))
+            let (conv, bn) = (format!("{name}.downsample.0"), format!("{name}.downsample.1"));
+            Some(layer(provide, &conv, &bn, size)?)
         } else {
             None
         };
@@ -193,16 +208,21 @@ impl Block {
     /// `x`: `[N, in, H, W]` to `[N, out, H/stride, W/stride]`.
     fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, TchError> {
         let mut y = x.shallow_clone();
-        for (i, (conv, bn)) in self.convs.iter().enumerate() {
-            y = bn.forward(&conv.forward(&y)?, mode)?;
+        for (i, conv) in self.convs.iter().enumerate() {
+            y = conv.forward(&y, mode)?;
             if i + 1 < self.convs.len() {
                 y = y.f_relu_()?;
             }
         }
         let mut sum = match &self.downsample {
-            Some((conv, bn)) => y.f_add_(&bn.forward(&conv.forward(x)?, mode)?)?,
+            Some(downsample) => y.f_add_(&downsample.forward(x, mode)?)?,
             None => y.f_add_(x)?,
         };
         sum.f_relu_()
+    }
+
+    fn map(&self, change: Change<'_>) -> Result<Block, TchError> {
+        let convs = self.convs.iter().map(change).collect::<Result<_, _>>()?;
+        Ok(Block { convs, downsample: self.downsample.as_ref().map(change).transpose()? })
     }
 }

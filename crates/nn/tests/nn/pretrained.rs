@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use pipeline_nn::backbones::find;
-use pipeline_nn::{Device, Mode, no_grad, weights};
+use pipeline_nn::{Device, Dtype, Mode, no_grad, weights};
 
 /// The folder of shared weights, if it is there.
 fn shared_weights() -> Option<PathBuf> {
@@ -48,5 +48,27 @@ fn pretrained_trunks_give_pytorchs_maps_of_a_cat_and_a_dog() {
         assert_eq!(map.size(), expected.size(), "{arch}");
         let error = (map - expected).abs().max().double_value(&[]);
         assert!(error < 1e-3, "{arch}: largest difference {error:.1e}");
+    }
+}
+
+#[test]
+fn features_in_bfloat16_are_near_those_in_float32() {
+    crate::one_thread();
+    let Some(folder) = shared_weights() else { return };
+    let vectors = weights::read(&folder.join("parity.safetensors")).unwrap();
+    for (arch, bound) in [("resnet18", 0.006), ("efficientnet_lite0", 0.035)] {
+        let file = weights::read(&folder.join(format!("{arch}_imagenet.safetensors"))).unwrap();
+        let trunk = find(arch).unwrap().load(&file, Device::Cpu).unwrap();
+        let input = vectors.get(&format!("{arch}.input")).unwrap(); // [N, 3, side, side]
+        let side = input.size()[3] as u32;
+        let pixels: Vec<f32> = input.flatten(0, -1).try_into().unwrap();
+        let features = |dtype| trunk.folded(dtype).unwrap().features(&pixels, side).unwrap();
+        let (exact, rounded) = (features(Dtype::F32), features(Dtype::Bf16));
+        let norm =
+            |values: &mut dyn Iterator<Item = f32>| values.map(|x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+        let off =
+            norm(&mut exact.iter().zip(&rounded).map(|(a, b)| a - b)) / norm(&mut exact.iter().copied());
+        println!("{arch}: {:.2} %", 100.0 * off);
+        assert!(off > 0.0 && off < bound, "{arch}: {off}");
     }
 }

@@ -113,7 +113,7 @@ fn features_whose_width_is_not_that_of_the_metadata_are_refused_with_both_types(
         ("pipeline.classes", "[]"),
         ("pipeline.preprocessing", "{}"),
         ("pipeline.dim", "4"),
-        ("pipeline.dtype", "float32"),
+        ("pipeline.dtype", "f32"),
     ];
     let number = |name: &str| {
         (

@@ -59,7 +59,7 @@ fn metadata_holds_content_only() {
         ("pipeline.classes", r#"["cats","dogs"]"#),
         ("pipeline.preprocessing", r#"{"crop":"center","mean":[0.485,0.456,0.406],"size":224}"#),
         ("pipeline.dim", "6"),
-        ("pipeline.dtype", "float32"),
+        ("pipeline.dtype", "f32"),
     ];
     assert_eq!(own, expected);
 }

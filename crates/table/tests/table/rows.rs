@@ -15,7 +15,7 @@ pub(crate) fn meta(dim: usize) -> FeaturesMeta {
         classes: vec!["cats".to_owned(), "dogs".to_owned()],
         preprocessing: serde_json::json!({"size": 224, "crop": "center", "mean": [0.485, 0.456, 0.406]}),
         dim,
-        dtype: "float32".to_owned(),
+        dtype: "f32".to_owned(),
     }
 }
 

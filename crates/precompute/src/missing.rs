@@ -1,0 +1,35 @@
+//! [`Missing`]: photos that are gone, or have other content, since they were ingested.
+
+use std::fmt;
+
+use pipeline_stage::words;
+
+/// How many names are kept.
+const NAMED: usize = 3;
+
+/// Photos that cannot be had any more, however many: their number, and the first names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// How many photos.
+    pub count: u64,
+    /// Ids of the first of them.
+    pub first: Vec<String>,
+}
+
+impl Missing {
+    /// One more.
+    pub(crate) fn add(&mut self, id: &str) {
+        self.count += 1;
+        if self.first.len() < NAMED {
+            self.first.push(id.to_owned());
+        }
+    }
+}
+
+/// `2 (a.jpg, b.jpg)`, `5 (a.jpg, b.jpg, c.jpg, …)`
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let more = if self.count > self.first.len() as u64 { ", …" } else { "" };
+        write!(f, "{} ({}{more})", words::count(self.count), self.first.join(", "))
+    }
+}
