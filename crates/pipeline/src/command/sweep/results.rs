@@ -67,8 +67,8 @@ impl Results<'_> {
         let first = best.first()?;
         let others = match best.len() - 1 {
             0 => String::new(),
-            1 => ", as another one".to_owned(),
-            more => format!(", as {} others", words::count(more as u64)),
+            1 => " (another is as good)".to_owned(),
+            more => format!(" ({} others are as good)", words::count(more as u64)),
         };
         Some(format!("* best: {judge} {}{others}\n  {}", number(first.metric(judge)?), first.command))
     }
@@ -212,6 +212,17 @@ mod tests {
 * best: head.accuracy 0.9625
   pipeline run c.yaml --set head.lr=0.003";
         assert_eq!(with(|results| results.text()), expected);
+    }
+
+    #[test]
+    fn how_many_are_as_good_is_said_and_the_first_is_named() {
+        let (axes, mut rows) = (axes(), rows());
+        rows[0].metrics = rows[1].metrics.clone();
+        let ranking = Ranking::of(&mut rows, &[]);
+        let results = Results { config: "c", command: "", axes: &axes, rows: &rows, ranking: &ranking };
+        let expected =
+            "* best: head.accuracy 0.9625 (another is as good)\n  pipeline run c.yaml --set head.lr=0.003";
+        assert_eq!(results.best().unwrap(), expected);
     }
 
     #[test]
