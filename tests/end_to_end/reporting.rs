@@ -171,6 +171,47 @@ fn what_cannot_be_compared_is_said() {
 }
 
 #[test]
+fn photos_that_changed_are_left_out_and_a_verdict_is_not_lost_with_its_page() {
+    let project = small_project();
+    project.succeed(&["run", "configs/c.yaml"]);
+    let first = runs(&project)[0].clone();
+    let copy = project.path("copy");
+    fs_err::create_dir(&copy).unwrap();
+    for file in ["artifact.json", "predictions.parquet"] {
+        fs_err::copy(project.path("out/c/evaluate").join(file), copy.join(file)).unwrap();
+    }
+    // Another photo under the name of one of valid.
+    let photos = project.path("photos");
+    let in_class = |split: &str| {
+        let class = fs_err::read_dir(photos.join(split)).unwrap().map(|e| e.unwrap().path()).min().unwrap();
+        fs_err::read_dir(class).unwrap().map(|e| e.unwrap().path()).min().unwrap()
+    };
+    let changed = in_class("valid");
+    fs_err::copy(in_class("train"), &changed).unwrap();
+    project.succeed(&["run", "configs/c.yaml"]);
+
+    let id = changed.strip_prefix(&photos).unwrap().to_str().unwrap();
+    let by_run = report(&project, &["--against", &first]);
+    let warning = format!("warning: 1 photo is of other content in that and left out: {id}");
+    assert!(by_run.contains("on 7 valid photos that both measured\n") && by_run.contains(&warning), "{by_run}");
+
+    let by_copy = report(&project, &["--against", "copy"]);
+    let warning = "warning: photos are matched by name: whether those of one name have the same content is not known";
+    assert!(by_copy.contains("on 8 valid photos that both measured\n") && by_copy.contains(warning), "{by_copy}");
+    let page = project.read(by_copy.lines().last().unwrap().strip_prefix("open ").unwrap());
+    assert!(page.contains("Of that, which lies outside of a store"), "{page}");
+
+    fs_err::remove_dir_all(project.path(".pipeline/reports")).unwrap();
+    project.write(".pipeline/reports", "no folder");
+    let ran = project.run(&["report", "configs/c.yaml", "--against", &first]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(by_run.starts_with(ran.stdout.trim_end()) && ran.stdout.contains("McNemar"), "{}", ran.stdout);
+    let start = "error: the page of the comparison could not be written: ";
+    let way = "hint: let the store be written to, or name another with `--store DIR`\n";
+    assert!(ran.stderr.starts_with(start) && ran.stderr.ends_with(way), "{}", ran.stderr);
+}
+
+#[test]
 fn pictures_are_drawn_where_asked_and_a_note_says_why_none_is() {
     let project = small_project();
     project.succeed(&["run", "configs/c.yaml"]);

@@ -1,11 +1,13 @@
 //! `pipeline report CONFIG`: what was measured, again; `--against`: two evaluations side by side.
 //!
-//! - `evaluation`: the artifacts that were asked for.
-//! - `side_by_side`: what two of them say of the same photos.
+//! - `report_artifact`: the artifacts that were asked for.
 //! - `ancestors`: what they were made from, and what differs there.
+//! - `contents`: whether photos of one name are the same in both.
+//! - `side_by_side`: what two of them say of the same photos.
 
 mod ancestors;
-mod evaluation;
+mod contents;
+mod report_artifact;
 mod side_by_side;
 
 use std::path::{Path, PathBuf};
@@ -20,7 +22,9 @@ use super::{Stop, stop};
 use crate::config::Job;
 use crate::terminal::Screen;
 use crate::terminal::pictures::{self, Protocol};
-use evaluation::{Asked, Evaluation};
+use ancestors::Lineage;
+use contents::Contents;
+use report_artifact::{Asked, ReportArtifact};
 
 /// Lines of a verdict.
 const MOST_LINES: usize = 20;
@@ -101,7 +105,7 @@ impl Config<'_> {
     fn evaluations(&self, stage: Option<&str>, interrupt: &Interrupt) -> Result<Asked, Stop> {
         let plan = pipeline_runner::plan(&self.job.graph, self.options, &interrupt.cancel, &Unobserved)
             .map_err(|error| stop(&error, interrupt))?;
-        evaluation::of_plan(self, &plan, stage)
+        report_artifact::of_plan(self, &plan, stage)
     }
 
     /// The command that evaluates.
@@ -116,14 +120,14 @@ impl Config<'_> {
 /// What `against` names: the folder of an evaluation, a run by its folder or its name, or a config.
 fn against_what(
     against: &Path,
-    this: &Evaluation,
+    this: &ReportArtifact,
     folders: &Folders,
     options: &RunOptions,
     interrupt: &Interrupt,
-) -> Result<Evaluation, Stop> {
+) -> Result<ReportArtifact, Stop> {
     let is_run = ["run.json", "events.jsonl"].iter().any(|file| against.join(file).is_file());
     if against.is_dir() && !is_run {
-        return evaluation::of_folder(against);
+        return report_artifact::of_folder(against);
     }
     if against.is_file() {
         let job = JobArguments { config: against.to_owned(), sets: vec![] }.load()?;
@@ -134,11 +138,11 @@ fn against_what(
         return config.evaluations(stage, interrupt)?.one(&config);
     }
     let store = Store::at(&options.store).map_err(|error| stop(&error, interrupt))?;
-    evaluation::of_run(&store, &against.to_string_lossy(), &this.stage, interrupt)
+    report_artifact::of_run(&store, &against.to_string_lossy(), &this.stage, interrupt)
 }
 
 /// Prints the verdict of an evaluation and where its page is.
-fn show(evaluation: &Evaluation, options: &RunOptions, screen: &Screen) {
+fn show(evaluation: &ReportArtifact, options: &RunOptions, screen: &Screen) {
     if let Some(stale) = evaluation.stale_sentence() {
         screen.line(&format!("{stale}\n"));
     }
@@ -160,12 +164,17 @@ fn beginning(text: &str) -> String {
     format!("{}\nand {} more lines, in the report", lines[..shown].join("\n"), lines.len() - shown)
 }
 
-fn no_page(evaluation: &Evaluation, options: &RunOptions) -> String {
+fn no_page(evaluation: &ReportArtifact, options: &RunOptions) -> String {
     format!("its files are in {}, without a page", options.shown(&evaluation.dir))
 }
 
 /// Draws the pictures of an evaluation, or says why there are none.
-fn draw(evaluation: &Evaluation, how: Pictures, options: &RunOptions, screen: &Screen) -> Result<(), Stop> {
+fn draw(
+    evaluation: &ReportArtifact,
+    how: Pictures,
+    options: &RunOptions,
+    screen: &Screen,
+) -> Result<(), Stop> {
     let protocol = match how {
         Pictures::Kitty => Some(Protocol::Kitty),
         Pictures::Iterm => Some(Protocol::Iterm),
@@ -204,8 +213,8 @@ fn draw(evaluation: &Evaluation, how: Pictures, options: &RunOptions, screen: &S
 
 /// Sets two evaluations side by side: prints the verdict, and writes the page.
 fn compare(
-    this: &Evaluation,
-    that: &Evaluation,
+    this: &ReportArtifact,
+    that: &ReportArtifact,
     options: &RunOptions,
     interrupt: &Interrupt,
     screen: &Screen,
@@ -217,26 +226,42 @@ fn compare(
             code: exit::USAGE,
         });
     }
-    let mut comparison = side_by_side::compare(this, that, || {
+    let lineages = [Lineage::of(this), Lineage::of(that)];
+    let mut contents = Contents::open(&lineages[0], &lineages[1])?;
+    let mut comparison = side_by_side::compare(this, that, &mut contents, || {
         interrupt.cancel.is_cancelled().then(|| stop(&pipeline_runner::Error::Cancelled, interrupt))
     })?;
     let stale = [("this", this), ("that", that)];
     let stale = stale.iter().filter_map(|(word, side)| Some(format!("{word}: {}", side.stale_sentence()?)));
     comparison.warnings.splice(0..0, stale);
-    ancestors::differences(this, that, &mut comparison);
-    if comparison.settings.iter().any(|setting| setting.name == ancestors::PHOTOS_DIFFER) {
-        let warning = "photos are matched by name, and the folders that both were made of differ in content: if the photos of \
-                       one name differ, the numbers cannot be compared";
+    ancestors::differences(&lineages[0], &lineages[1], &mut comparison);
+    if let Contents::Unknown = contents {
+        let warning =
+            "photos are matched by name: whether those of one name have the same content is not known";
         comparison.warnings.push(warning.to_owned());
     }
-
+    // First, for the store may not let the page be written.
+    screen.line(&comparison.text());
     let page = comparison.html().map_err(|error| Stop::new(exit::STAGE_FAILED, &error))?;
     let name = format!("{}-against-{}.html", this.file_name(), that.file_name());
-    let store = Store::at(&options.store).map_err(|error| stop(&error, interrupt))?;
-    let path = store.write_report(&name, &page).map_err(|error| stop(&error, interrupt))?;
-    screen.line(&comparison.text());
+    let path = Store::at(&options.store).and_then(|store| store.write_report(&name, &page));
+    let path = path.map_err(|error| unwritten(&error, interrupt))?;
     screen.line(&format!("\nopen {}", options.shown(&path)));
     Ok(())
+}
+
+/// The page of a comparison, whose verdict was printed, could not be written.
+fn unwritten(error: &pipeline_runner::Error, interrupt: &Interrupt) -> Stop {
+    match stop(error, interrupt) {
+        Stop::Error { message, hint, .. } => Stop::Error {
+            message: format!("the page of the comparison could not be written: {message}"),
+            hint: hint.or_else(|| {
+                Some("let the store be written to, or name another with `--store DIR`".to_owned())
+            }),
+            code: exit::STAGE_FAILED,
+        },
+        other => other,
+    }
 }
 
 #[cfg(test)]

@@ -1,48 +1,42 @@
-//! [`differences`]: what two evaluations were made with, stage by stage, and what of it differs.
+//! [`Lineage`]: what an evaluation was made from; [`differences`]: what of it differs between two.
 //!
-//! A manifest names what its stage read by content, not by artifact. So the artifact that a stage read is one of the store
-//! that holds files of those digests; of several, the latest that was made before.
+//! A manifest names what its stage read by content, not by artifact. So the artifact that a stage read is one beside the
+//! evaluation (`ReportArtifact::beside`) that holds files of those digests; of several, the latest that was made before. No
+//! other manifests of the store are read.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use pipeline_report::comparison::{Comparison, Setting};
 use pipeline_stage::key::{Change, InputPart};
 use pipeline_stage::manifest::MANIFEST_FILE;
 use pipeline_stage::{Digest, Manifest};
+use pipeline_table::images::IMAGES_FILE;
 
-use super::evaluation::Evaluation;
+use super::report_artifact::ReportArtifact;
 
 /// Adds to `comparison` what both evaluations recorded, and what they and all before them were made with.
-pub(super) fn differences(this: &Evaluation, that: &Evaluation, comparison: &mut Comparison) {
-    let metrics = [this, that].map(|side| &side.manifest.summary.metrics);
+pub(super) fn differences(this: &Lineage, that: &Lineage, comparison: &mut Comparison) {
+    let metrics = [this, that].map(|side| &side.evaluation().summary.metrics);
     let names: BTreeSet<&String> = metrics.into_iter().flat_map(BTreeMap::keys).collect();
     let recorded = names.into_iter().map(|name| {
         let of = |side: usize| metrics[side].get(name).copied();
         (name.clone(), of(1), of(0))
     });
     comparison.recorded = recorded.collect();
-
-    let [this, that] = [("this", this), ("that", that)].map(|(word, side)| {
-        let mut ancestors = Ancestors { shelf: shelf(&side.dir), found: vec![], missing: vec![] };
-        ancestors.add("evaluate".to_owned(), (*side.manifest).clone());
-        let missing = ancestors.missing.iter();
-        comparison
-            .unknown
-            .extend(missing.map(|what| format!("Of {word}, what {what} is not in the store any more.")));
-        ancestors.found
-    });
-    let find = |side: &[(String, Manifest)], name: &str| {
-        side.iter().find(|(found, _)| found == name).map(|(_, manifest)| manifest.clone())
-    };
-    for (name, manifest) in &this {
-        match find(&that, name) {
-            Some(other) => comparison.settings.extend(settings(name, manifest, &other)),
-            None => comparison.settings.push(alone(name, None, Some(manifest))),
+    for (word, side) in [("this", this), ("that", that)] {
+        comparison.unknown.extend(side.unknown(word));
+    }
+    for Ancestor { name, manifest, .. } in &this.found {
+        match that.find(name) {
+            Some(other) => comparison.settings.extend(settings(name, manifest, &other.manifest)),
+            // Else it may be there, and is not known.
+            None if that.missing.is_empty() => comparison.settings.push(alone(name, None, Some(manifest))),
+            None => {}
         }
     }
-    for (name, manifest) in &that {
-        if find(&this, name).is_none() {
+    for Ancestor { name, manifest, .. } in &that.found {
+        if this.find(name).is_none() && this.missing.is_empty() {
             comparison.settings.push(alone(name, Some(manifest), None));
         }
     }
@@ -53,9 +47,6 @@ fn alone(name: &str, that: Option<&Manifest>, this: Option<&Manifest>) -> Settin
     let kind = |manifest: Option<&Manifest>| manifest.map(|manifest| manifest.parts.kind.clone());
     Setting { stage: name.to_owned(), name: "kind".to_owned(), that: kind(that), this: kind(this) }
 }
-
-/// The setting of a data set whose photos are not those of the other.
-pub(super) const PHOTOS_DIFFER: &str = "content of the photos";
 
 /// What differs in the making of two artifacts, but for what they read, which has a place of its own.
 fn settings(stage: &str, this: &Manifest, that: &Manifest) -> Vec<Setting> {
@@ -85,86 +76,135 @@ fn settings(stage: &str, this: &Manifest, that: &Manifest) -> Vec<Setting> {
     settings.collect()
 }
 
-/// An evaluation and all that it was made from.
-struct Ancestors {
-    shelf: Vec<Manifest>,
-    /// By the name of the stage where it is known, else by kind; the evaluation first.
-    found: Vec<(String, Manifest)>,
+/// An artifact that an evaluation was made from, or itself.
+struct Ancestor {
+    /// Of the stage where it is known, else its kind.
+    name: String,
+    manifest: Manifest,
+    dir: PathBuf,
+}
+
+/// An evaluation and all that it was made from, as far as it is known.
+pub(super) struct Lineage {
+    /// Artifacts that may have been read.
+    beside: Vec<(PathBuf, Manifest)>,
+    /// The evaluation first; never empty.
+    found: Vec<Ancestor>,
     /// `` `head` read as `backbone` ``.
     missing: Vec<String>,
 }
 
-impl Ancestors {
+impl Lineage {
+    pub(super) fn of(side: &ReportArtifact) -> Lineage {
+        let mut beside: BTreeMap<Digest, (PathBuf, Manifest)> = BTreeMap::new();
+        for dir in &side.beside {
+            let manifest = fs_err::read(dir.join(MANIFEST_FILE)).ok();
+            let manifest: Option<Manifest> = manifest.and_then(|text| serde_json::from_slice(&text).ok());
+            if let Some(manifest) = manifest {
+                beside.entry(manifest.key).or_insert((dir.clone(), manifest));
+            }
+        }
+        let mut lineage = Lineage { beside: beside.into_values().collect(), found: vec![], missing: vec![] };
+        let (name, manifest) = ("evaluate".to_owned(), (*side.manifest).clone());
+        lineage.add(Ancestor { name, manifest, dir: side.dir.clone() });
+        lineage
+    }
+
+    fn evaluation(&self) -> &Manifest {
+        &self.found[0].manifest
+    }
+
+    fn find(&self, name: &str) -> Option<&Ancestor> {
+        self.found.iter().find(|ancestor| ancestor.name == name)
+    }
+
+    /// The table of the photos that were measured, and its digest: the one that the evaluation read, else the one that its
+    /// features were made from. `None` where it is not known.
+    pub(super) fn images(&self) -> Option<(PathBuf, Digest)> {
+        let of = |ancestor: &Ancestor| {
+            let file = ancestor.manifest.files.iter().find(|file| file.path == IMAGES_FILE)?;
+            Some((ancestor.dir.join(IMAGES_FILE), file.blake3))
+        };
+        let read = self.evaluation().parts.inputs.get("images").and_then(|parts| parts.first());
+        let own = read.and_then(|part| part.files.get(IMAGES_FILE));
+        let mut all = self.found.iter().filter_map(of);
+        match own {
+            Some(own) => all.find(|(_, digest)| digest == own),
+            None => all.next(),
+        }
+    }
+
+    /// What is not known of its making, a sentence each.
+    fn unknown(&self, word: &str) -> Vec<String> {
+        if self.beside.is_empty() && !self.missing.is_empty() {
+            return vec![format!(
+                "Of {word}, which lies outside of a store and without links beside it, only its own parameters are known, not \
+                 those of the stages before it."
+            )];
+        }
+        let sentence = |what: &String| {
+            format!(
+                "Of {word}, what {what} was not found: it is not in the store any more, or no link leads to it."
+            )
+        };
+        self.missing.iter().map(sentence).collect()
+    }
+
     /// Adds an artifact, then what it was made from.
-    fn add(&mut self, name: String, manifest: Manifest) {
-        let inputs = manifest.parts.inputs.clone();
-        let made = manifest.made.unix_seconds;
-        self.found.push((name.clone(), manifest));
+    fn add(&mut self, ancestor: Ancestor) {
+        let (name, inputs) = (ancestor.name.clone(), ancestor.manifest.parts.inputs.clone());
+        let made = ancestor.manifest.made.unix_seconds;
+        self.found.push(ancestor);
         // All that have names come first, so that the rest cannot take one of these.
         let mut read: Vec<(&String, &InputPart)> =
             inputs.iter().flat_map(|(input, parts)| parts.iter().map(move |part| (input, part))).collect();
         read.sort_by_key(|(_, part)| part.stage.is_none());
-        let mut next = Vec::new();
+        let mut next: Vec<Ancestor> = Vec::new();
         for (input, part) in read {
             if part.files.is_empty() {
                 continue;
             }
-            let Some(artifact) = self.maker(part, made) else {
+            let Some((dir, manifest)) = self.maker(part, made) else {
                 self.missing.push(format!("`{name}` read as `{}`", part.stage.as_ref().unwrap_or(input)));
                 continue;
             };
-            let known = self.found.iter().map(|(_, known)| known).chain(next.iter().map(|(_, known)| known));
-            if known.into_iter().any(|known: &Manifest| known.key == artifact.key) {
+            let mut known = self.found.iter().chain(&next);
+            if known.any(|known| known.manifest.key == manifest.key) {
                 continue;
             }
-            let kind = &artifact.parts.kind;
-            let is_taken = self.found.iter().chain(&next).any(|(taken, _)| taken == kind);
+            let kind = &manifest.parts.kind;
+            let is_taken = self.found.iter().chain(&next).any(|taken| taken.name == *kind);
             let plain = if is_taken { format!("{name}.{input}") } else { kind.clone() };
-            next.push((part.stage.clone().unwrap_or(plain), artifact));
+            next.push(Ancestor { name: part.stage.clone().unwrap_or(plain), manifest, dir });
         }
-        for (name, artifact) in next {
-            if self.found.iter().all(|(_, known)| known.key != artifact.key) {
-                self.add(name, artifact);
+        for ancestor in next {
+            if self.found.iter().all(|known| known.manifest.key != ancestor.manifest.key) {
+                self.add(ancestor);
             }
         }
     }
 
     /// The artifact that holds the files that were read before `made`.
-    fn maker(&self, part: &InputPart, made: u64) -> Option<Manifest> {
-        let holds = |manifest: &&Manifest| {
+    fn maker(&self, part: &InputPart, made: u64) -> Option<(PathBuf, Manifest)> {
+        let holds = |(_, manifest): &&(PathBuf, Manifest)| {
             let has = |(path, digest): (&String, &Digest)| {
                 manifest.files.iter().any(|file| file.path == *path && file.blake3 == *digest)
             };
             part.files.iter().all(has)
         };
-        let when = |manifest: &&Manifest| {
+        let when = |(_, manifest): &&(PathBuf, Manifest)| {
             let at = manifest.made.unix_seconds;
             (at <= made, at, manifest.key)
         };
-        self.shelf.iter().filter(holds).max_by_key(when).cloned()
+        self.beside.iter().filter(holds).max_by_key(when).cloned()
     }
-}
-
-/// The manifests of all artifacts in the store that `artifact` lies in; none where it lies in no store.
-fn shelf(artifact: &Path) -> Vec<Manifest> {
-    let Ok(artifact) = fs_err::canonicalize(artifact) else { return vec![] };
-    // <store>/store/<kind>/<key>
-    let Some(kinds) = artifact.parent().and_then(Path::parent) else { return vec![] };
-    if !kinds.ends_with("store") || !kinds.with_file_name("format").is_file() {
-        return vec![];
-    }
-    let folders = |folder: &Path| -> Vec<PathBuf> {
-        let entries = fs_err::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-        entries.map(|entry| entry.path()).collect()
-    };
-    let artifacts = folders(kinds).into_iter().flat_map(|kind| folders(&kind));
-    let read = |dir: PathBuf| serde_json::from_slice(&fs_err::read(dir.join(MANIFEST_FILE)).ok()?).ok();
-    artifacts.filter_map(read).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::evaluation;
+    use std::path::Path;
+
+    use super::super::report_artifact;
     use super::*;
     use serde_json::{Value, json};
 
@@ -184,6 +224,9 @@ mod tests {
         fs_err::create_dir_all(&folder).unwrap();
         fs_err::write(dir.join("format"), "1\n").unwrap();
         fs_err::write(folder.join(MANIFEST_FILE), manifest.to_string()).unwrap();
+        fs_err::create_dir_all(dir.join("links")).unwrap();
+        let note = json!({"link": "", "from_store": "", "kind": kind, "key": key});
+        fs_err::write(dir.join("links").join(key.to_string()), note.to_string()).unwrap();
         folder
     }
 
@@ -193,7 +236,7 @@ mod tests {
 
     fn made(this: &Path, that: &Path) -> (Vec<String>, Comparison) {
         let mut comparison = Comparison::default();
-        let [this, that] = [this, that].map(|dir| evaluation::of_folder(dir).unwrap());
+        let [this, that] = [this, that].map(|dir| Lineage::of(&report_artifact::of_folder(dir).unwrap()));
         differences(&this, &that, &mut comparison);
         let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
         let shown = comparison.settings.iter().map(|setting| {
@@ -262,13 +305,53 @@ mod tests {
         fs_err::copy(this.join(MANIFEST_FILE), copy.path().join(MANIFEST_FILE)).unwrap();
 
         let (settings, comparison) = made(&this, &that);
-        assert_eq!(settings, ["evaluate tta 0 1", "head kind - head"]);
-        assert_eq!(
-            comparison.unknown,
-            ["Of that, what `evaluate` read as `head` is not in the store any more."]
-        );
+        assert_eq!(settings, ["evaluate tta 0 1"], "a head that is not known is not one that is lacking");
+        let not_found = "was not found: it is not in the store any more, or no link leads to it.";
+        assert_eq!(comparison.unknown, [format!("Of that, what `evaluate` read as `head` {not_found}")]);
         let (settings, comparison) = made(copy.path(), &that);
         assert_eq!(settings, ["evaluate tta 0 1"]);
+        let outside = "Of this, which lies outside of a store and without links beside it, only its own parameters are known, \
+                       not those of the stages before it.";
+        assert_eq!(comparison.unknown[0], outside);
         assert_eq!(comparison.unknown.len(), 2, "{:?}", comparison.unknown);
+    }
+
+    #[test]
+    fn what_no_link_leads_to_is_not_looked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let head = artifact(dir.path(), "head", &json!({"lr": 1}), "head", &json!({}), 1);
+        let inputs = json!({"models": [reads(Some("head"), "head")]});
+        let this = artifact(dir.path(), "evaluate", &json!({"tta": 1}), "this", &inputs, 1);
+        let of = || Lineage::of(&report_artifact::of_folder(&this).unwrap());
+        assert_eq!((of().found.len(), of().missing.len()), (2, 0));
+        fs_err::remove_file(dir.path().join("links").join(head.file_name().unwrap())).unwrap();
+        assert_eq!((of().found.len(), of().missing), (1, vec!["`evaluate` read as `head`".to_owned()]));
+    }
+
+    #[test]
+    fn the_photo_table_is_the_one_that_was_read_or_that_of_the_features() {
+        let dir = tempfile::tempdir().unwrap();
+        let table =
+            |content: &str| json!({"stage": null, "files": {IMAGES_FILE: Digest::of(content.as_bytes())}});
+        let ingest = |content: &str, at| {
+            let folder = artifact(dir.path(), "ingest", &json!({"at": at}), content, &json!({}), at);
+            let path = folder.join(MANIFEST_FILE);
+            let text = fs_err::read_to_string(&path).unwrap().replace("model.json", IMAGES_FILE);
+            fs_err::write(path, text).unwrap();
+            folder
+        };
+        let (_, new) = (ingest("old photos", 1), ingest("new photos", 2));
+        let reads_table = json!({"images": [table("old photos")]});
+        artifact(dir.path(), "precompute", &json!({}), "features", &reads_table, 3);
+        let features = reads(None, "features");
+        let of = |inputs: &Value, content: &str| {
+            let made = artifact(dir.path(), "evaluate", &json!({}), content, inputs, 9);
+            Lineage::of(&report_artifact::of_folder(&made).unwrap()).images()
+        };
+        let by_features = of(&json!({"features": [features]}), "a").unwrap();
+        assert_eq!(by_features.1, Digest::of(b"old photos"));
+        let own = of(&json!({"features": [features], "images": [table("new photos")]}), "b").unwrap();
+        assert_eq!(own, (fs_err::canonicalize(new).unwrap().join(IMAGES_FILE), Digest::of(b"new photos")));
+        assert!(of(&json!({"images": [table("gone")]}), "c").is_none());
     }
 }

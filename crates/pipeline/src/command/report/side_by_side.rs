@@ -1,6 +1,7 @@
 //! [`compare`]: what two evaluations say of the same photos.
 //!
-//! Both tables ascend by id and are read side by side, so that memory holds a photo of each and what is listed on the page.
+//! Photos are the same where they have one name and, as far as the photo tables of both are known, one content. All tables
+//! ascend by id and are read side by side, so that memory holds a photo of each and what is listed on the page.
 
 use std::cmp::Ordering;
 use std::iter::Peekable;
@@ -9,11 +10,13 @@ use std::path::PathBuf;
 use pipeline_evaluate::PREDICTIONS_FILE;
 use pipeline_fit::McNemar;
 use pipeline_report::comparison::{Comparison, Pair, Side, Turned};
+use pipeline_report::name::listed;
 use pipeline_stage::exit;
 use pipeline_stage::words::count;
 use pipeline_table::{Error, Mode, PredictionRow, PredictionsReader};
 
-use super::evaluation::{Evaluation, wrong};
+use super::contents::Contents;
+use super::report_artifact::{ReportArtifact, wrong};
 use crate::command::Stop;
 
 /// Photos that changed sides listed on the page, of all pairs.
@@ -21,18 +24,19 @@ const MOST_LISTED: usize = 2000;
 /// Photos or classes that a warning names.
 const MOST_NAMED: usize = 3;
 
-/// Compares what both say of the photos that both measured, unless it is `interrupted`.
+/// Compares what both say of the photos that both measured, unless it is `interrupted`. `contents` tells the photos of both
+/// by content.
 pub(super) fn compare(
-    this: &Evaluation,
-    that: &Evaluation,
+    this: &ReportArtifact,
+    that: &ReportArtifact,
+    contents: &mut Contents,
     interrupted: impl Fn() -> Option<Stop>,
 ) -> Result<Comparison, Stop> {
     let mut sides = [Photos::open(this)?, Photos::open(that)?];
     same_classes(&sides)?;
     let mut split = None;
-    let mut tallies: Vec<Tally> = Vec::new();
-    let [mut only_this, mut only_that, mut relabelled] =
-        [Named::default(), Named::default(), Named::default()];
+    let mut pairs: Vec<PairCount> = Vec::new();
+    let mut left_out = LeftOut::default();
     loop {
         if let Some(stop) = interrupted() {
             return Err(stop);
@@ -45,21 +49,29 @@ pub(super) fn compare(
             (Some(this), Some(that)) => this.cmp(that),
         };
         match order {
-            Ordering::Less => only_this.add(&this.photo()?),
-            Ordering::Greater => only_that.add(&that.photo()?),
+            Ordering::Less => left_out.only_this.add(&this.photo()?),
+            Ordering::Greater => left_out.only_that.add(&that.photo()?),
             Ordering::Equal => {
                 let (this, that) = (this.photo()?, that.photo()?);
                 let (Some(first), Some(second)) = (this.first(), that.first()) else { continue };
                 if split.is_none() {
                     split = Some(first.split);
-                    tallies = pairs(&this, &that);
+                    pairs = paired(&this, &that);
                 }
-                let (Some(label), Some(other)) = (&first.label, &second.label) else { continue };
-                if label != other {
-                    relabelled.add(&this);
+                if contents.differ(&first.id)? {
+                    left_out.other_content.add(&this);
                     continue;
                 }
-                tallies.iter_mut().for_each(|tally| tally.add(label, &this, &that));
+                match (&first.label, &second.label) {
+                    // Measured by neither.
+                    (None, None) => {}
+                    (Some(_), None) => left_out.unlabelled_in_that.add(&this),
+                    (None, Some(_)) => left_out.unlabelled_in_this.add(&this),
+                    (Some(label), Some(other)) if label != other => left_out.relabelled.add(&this),
+                    (Some(label), Some(_)) => {
+                        pairs.iter_mut().for_each(|pair| pair.add(label, &this, &that));
+                    }
+                }
             }
         }
     }
@@ -72,24 +84,22 @@ pub(super) fn compare(
             Some("measure both on one split: --set evaluate.split=valid".to_owned()),
         ));
     }
-    if tallies.iter().all(|tally| tally.pair.photos == 0) {
+    let mut warnings = left_out.sentences();
+    if pairs.iter().all(|pair| pair.pair.photos == 0) {
+        let why = warnings.first().map(|first| format!("; {first}")).unwrap_or_default();
         return Err(wrong(
-            "cannot compare: found no labelled photo that both measured, expected one at least".to_owned(),
+            format!("cannot compare: found no labelled photo that both measured, expected one at least{why}"),
             Some("compare models that were measured on the same photos".to_owned()),
         ));
     }
-    let warnings = [
-        only_this.sentence("measured by this alone and left out"),
-        only_that.sentence("measured by that alone and left out"),
-        relabelled.sentence("of another class in that and left out"),
-    ];
-    let side = |side: &Evaluation| Side { name: side.name.clone(), artifact: side.artifact() };
+    warnings.extend(pairs.iter().filter_map(PairCount::lacking));
+    let side = |side: &ReportArtifact| Side { name: side.name.clone(), artifact: side.artifact() };
     Ok(Comparison {
         this: side(this),
         that: side(that),
         split: split.map(|split| split.to_string()).unwrap_or_default(),
-        pairs: tallies.into_iter().map(Tally::finish).filter(|pair| pair.photos > 0).collect(),
-        warnings: warnings.into_iter().flatten().collect(),
+        pairs: pairs.into_iter().map(PairCount::finish).filter(|pair| pair.photos > 0).collect(),
+        warnings,
         ..Comparison::default()
     })
 }
@@ -104,8 +114,21 @@ struct Photos {
 }
 
 impl Photos {
-    fn open(evaluation: &Evaluation) -> Result<Self, Stop> {
+    fn open(evaluation: &ReportArtifact) -> Result<Self, Stop> {
         let path = evaluation.dir.join(PREDICTIONS_FILE);
+        if !path.is_file() {
+            return Err(Stop::Error {
+                message: format!(
+                    "cannot compare: {} has no {PREDICTIONS_FILE} in {}",
+                    evaluation.side(),
+                    evaluation.dir.display()
+                ),
+                hint: Some(
+                    "copy the whole folder, or make the evaluation again with `--force evaluate`".to_owned(),
+                ),
+                code: exit::STAGE_FAILED,
+            });
+        }
         let reader = PredictionsReader::open(&path).map_err(|error| unreadable(&error))?;
         let classes = reader.classes().to_vec();
         Ok(Photos { path, classes, rows: reader.peekable(), last: None, split: None })
@@ -148,52 +171,53 @@ fn unreadable(error: &Error) -> Stop {
 
 /// Both must know the same classes; their order does not matter.
 fn same_classes([this, that]: &[Photos; 2]) -> Result<(), Stop> {
-    let lacking = |from: &Photos, of: &Photos| {
-        let lacking: Vec<&str> =
-            of.classes.iter().filter(|c| !from.classes.contains(c)).map(String::as_str).collect();
-        let more = if lacking.len() > MOST_NAMED { ", …" } else { "" };
-        let named = lacking[..lacking.len().min(MOST_NAMED)].join(", ");
-        if lacking.is_empty() { "none".to_owned() } else { format!("{named}{more}") }
+    let own = |word: &str, side: &Photos, other: &Photos| {
+        let own: Vec<&str> =
+            side.classes.iter().filter(|c| !other.classes.contains(c)).map(String::as_str).collect();
+        (!own.is_empty()).then(|| format!("only {word} knows {}", listed(own.into_iter(), MOST_NAMED)))
     };
-    let (of_this, of_that) = (lacking(that, this), lacking(this, that));
-    if of_this == "none" && of_that == "none" {
+    let own: Vec<String> = [own("this", this, that), own("that", that, this)].into_iter().flatten().collect();
+    if own.is_empty() {
         return Ok(());
     }
-    let counts = format!("{} and {} classes", this.classes.len(), that.classes.len());
+    let (of_this, of_that) = (this.classes.len(), that.classes.len());
     Err(wrong(
         format!(
-            "cannot compare models of other classes: {counts}, only this knows {of_this}, only that {of_that}"
+            "cannot compare models of other classes: this knows {of_this}, that {of_that}; {}",
+            own.join(", ")
         ),
         Some("compare models that were made from photos of the same classes".to_owned()),
     ))
 }
 
 /// The pairs of what both said of one photo: models of one name in one mode, or else the last of each in the same mode.
-fn pairs(this: &[PredictionRow], that: &[PredictionRow]) -> Vec<Tally> {
+fn paired(this: &[PredictionRow], that: &[PredictionRow]) -> Vec<PairCount> {
     let asked = |row: &PredictionRow| (row.model.clone(), row.mode);
     let same = this.iter().filter(|row| that.iter().any(|other| asked(other) == asked(row)));
-    let mut pairs: Vec<Tally> = same.map(|row| Tally::new([asked(row), asked(row)])).collect();
+    let mut pairs: Vec<PairCount> = same.map(|row| PairCount::new([asked(row), asked(row)])).collect();
     if pairs.is_empty() {
         let last = |rows: &[PredictionRow], mode| rows.iter().rfind(|row| row.mode == mode).map(asked);
-        let of_mode = |mode| Some(Tally::new([last(this, mode)?, last(that, mode)?]));
+        let of_mode = |mode| Some(PairCount::new([last(this, mode)?, last(that, mode)?]));
         pairs = Mode::ALL.into_iter().filter_map(of_mode).collect();
     }
     let listed = MOST_LISTED / (2 * pairs.len().max(1));
-    pairs.iter_mut().for_each(|tally| tally.most_listed = listed);
+    pairs.iter_mut().for_each(|pair| pair.most_listed = listed);
     pairs
 }
 
 /// A pair, while photos are counted.
-struct Tally {
+struct PairCount {
     /// Model and mode of this and of that.
     asked: [(String, Mode); 2],
     pair: Pair,
     log_loss_sums: [f64; 2],
     /// Photos listed in each direction.
     most_listed: usize,
+    /// Photos of which one side says something, but not this model in this mode.
+    lacking: Named,
 }
 
-impl Tally {
+impl PairCount {
     fn new(asked: [(String, Mode); 2]) -> Self {
         let name = |(model, mode): &(String, Mode)| match mode {
             Mode::Plain => model.clone(),
@@ -212,10 +236,11 @@ impl Tally {
             fixed: vec![],
             broken: vec![],
         };
-        Tally { asked, pair, log_loss_sums: [0.0; 2], most_listed: 0 }
+        PairCount { asked, pair, log_loss_sums: [0.0; 2], most_listed: 0, lacking: Named::default() }
     }
 
     fn add(&mut self, label: &str, this: &[PredictionRow], that: &[PredictionRow]) {
+        let photo = this;
         let [ask_this, ask_that] = &self.asked;
         let find = |rows: &'_ [PredictionRow], (model, mode): &(String, Mode)| {
             rows.iter().position(|row| (&row.model, row.mode) == (model, *mode))
@@ -223,6 +248,7 @@ impl Tally {
         let (Some(this), Some(that)) =
             (find(this, ask_this).map(|at| &this[at]), find(that, ask_that).map(|at| &that[at]))
         else {
+            self.lacking.add(photo);
             return;
         };
         let pair = &mut self.pair;
@@ -254,12 +280,44 @@ impl Tally {
         }
     }
 
+    /// The sentence about photos that the model of one side says nothing of.
+    fn lacking(&self) -> Option<String> {
+        let name = &self.pair.this;
+        self.lacking
+            .sentence(&format!("without an answer of `{name}` on one side and left out of its numbers"))
+    }
+
     fn finish(self) -> Pair {
-        let Tally { mut pair, log_loss_sums, .. } = self;
+        let PairCount { mut pair, log_loss_sums, .. } = self;
         let mean = |sum: f64| sum / pair.photos as f64;
         [pair.this_log_loss, pair.that_log_loss] = log_loss_sums.map(mean);
         pair.test = McNemar::of(pair.test.only_first, pair.test.only_second);
         pair
+    }
+}
+
+/// Photos that are not compared.
+#[derive(Default)]
+struct LeftOut {
+    only_this: Named,
+    only_that: Named,
+    other_content: Named,
+    unlabelled_in_this: Named,
+    unlabelled_in_that: Named,
+    relabelled: Named,
+}
+
+impl LeftOut {
+    fn sentences(&self) -> Vec<String> {
+        let sentences = [
+            self.only_this.sentence("measured by this alone and left out"),
+            self.only_that.sentence("measured by that alone and left out"),
+            self.other_content.sentence("of other content in that and left out"),
+            self.unlabelled_in_that.sentence("labelled in this alone and left out"),
+            self.unlabelled_in_this.sentence("labelled in that alone and left out"),
+            self.relabelled.sentence("of another class in that and left out"),
+        ];
+        sentences.into_iter().flatten().collect()
     }
 }
 

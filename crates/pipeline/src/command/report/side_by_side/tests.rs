@@ -2,7 +2,7 @@
 
 use pipeline_table::{PredictionsWriter, Split};
 
-use super::super::evaluation;
+use super::super::report_artifact;
 use super::*;
 
 /// id, label, and for each model in each mode what it predicts; probabilities are 0.75 and the rest.
@@ -18,7 +18,7 @@ const TABLE: Table<'_> =
     Table { classes: &["cats", "dogs", "emus"], split: Split::Valid, models: &[("head", Mode::Plain)] };
 
 /// An artifact with these predictions.
-fn written(table: &Table<'_>, rows: &[Row<'_>]) -> (tempfile::TempDir, Evaluation) {
+fn written(table: &Table<'_>, rows: &[Row<'_>]) -> (tempfile::TempDir, ReportArtifact) {
     let dir = tempfile::tempdir().unwrap();
     let classes: Vec<String> = table.classes.iter().map(|class| (*class).to_owned()).collect();
     let number = |class: &str| table.classes.iter().position(|known| *known == class).unwrap() as u32;
@@ -54,12 +54,12 @@ fn written(table: &Table<'_>, rows: &[Row<'_>]) -> (tempfile::TempDir, Evaluatio
                  "pipeline_version": ""},
     });
     fs_err::write(dir.path().join("artifact.json"), manifest.to_string()).unwrap();
-    let evaluation = evaluation::of_folder(dir.path()).unwrap();
+    let evaluation = report_artifact::of_folder(dir.path()).unwrap();
     (dir, evaluation)
 }
 
-fn compared(this: &Evaluation, that: &Evaluation) -> Result<Comparison, String> {
-    compare(this, that, || None).map_err(|stop| match stop {
+fn compared(this: &ReportArtifact, that: &ReportArtifact) -> Result<Comparison, String> {
+    compare(this, that, &mut Contents::Unknown, || None).map_err(|stop| match stop {
         Stop::Error { message, .. } => message,
         Stop::Config(_) => "config".to_owned(),
     })
@@ -138,6 +138,36 @@ fn other_photos_and_other_labels_are_left_out_and_said() {
 }
 
 #[test]
+fn a_photo_that_is_labelled_or_answered_on_one_side_alone_is_counted_and_said() {
+    let two = Table { models: &[("head", Mode::Plain), ("tail", Mode::Plain)], ..TABLE };
+    let both: &[&str] = &["cats", "cats"];
+    let (_a, this) = written(
+        &two,
+        &[("a", Some("cats"), both), ("b", Some("cats"), both), ("c", None, both), ("d", None, both)],
+    );
+    // `tail` says nothing of b.
+    let (_b, that) = written(
+        &two,
+        &[
+            ("a", Some("cats"), both),
+            ("b", Some("cats"), &["cats"]),
+            ("c", Some("dogs"), both),
+            ("d", None, both),
+        ],
+    );
+    let comparison = compared(&this, &that).unwrap();
+    let photos: Vec<u64> = comparison.pairs.iter().map(|pair| pair.photos).collect();
+    assert_eq!(photos, [2, 1]);
+    assert_eq!(
+        comparison.warnings,
+        [
+            "1 photo is labelled in that alone and left out: c",
+            "1 photo is without an answer of `tail` on one side and left out of its numbers: b",
+        ]
+    );
+}
+
+#[test]
 fn models_are_paired_by_name_and_mode_or_else_the_last_of_each() {
     let names = |this: &[(&str, Mode)], that: &[(&str, Mode)]| {
         let said = ["cats"; 9];
@@ -183,7 +213,7 @@ fn other_splits_other_classes_and_no_photo_in_common_are_refused() {
         let class = table.classes[0];
         written(table, &[(id, label, &[class])])
     };
-    let fault = |that: &(tempfile::TempDir, Evaluation)| {
+    let fault = |that: &(tempfile::TempDir, ReportArtifact)| {
         let (_a, this) = one(&TABLE, "a", Some("cats"));
         compared(&this, &that.1).unwrap_err()
     };
@@ -193,16 +223,18 @@ fn other_splits_other_classes_and_no_photo_in_common_are_refused() {
     );
     assert_eq!(
         fault(&one(&Table { classes: &["cats", "dogs"], ..TABLE }, "a", Some("cats"))),
-        "cannot compare models of other classes: 3 and 2 classes, only this knows emus, only that none"
+        "cannot compare models of other classes: this knows 3, that 2; only this knows `emus`"
     );
     let many = ["ant", "bee", "cats", "dogs", "emus", "fox", "gnu", "hen"];
     assert_eq!(
         fault(&one(&Table { classes: &many, ..TABLE }, "a", None)),
-        "cannot compare models of other classes: 3 and 8 classes, only this knows none, only that ant, bee, fox, …"
+        "cannot compare models of other classes: this knows 3, that 8; only that knows `ant`, `bee`, `fox` and 2 more"
     );
-    let none = "cannot compare: found no labelled photo that both measured, expected one at least";
-    assert_eq!(fault(&one(&TABLE, "b", Some("cats"))), none);
-    assert_eq!(fault(&one(&TABLE, "a", None)), none);
+    let none =
+        "cannot compare: found no labelled photo that both measured, expected one at least; 1 photo is ";
+    let alone = "measured by this alone and left out: a";
+    assert_eq!(fault(&one(&TABLE, "b", Some("cats"))), format!("{none}{alone}"));
+    assert_eq!(fault(&one(&TABLE, "a", None)), format!("{none}labelled in this alone and left out: a"));
     // Another order is no other classes.
     let (_a, this) = one(&TABLE, "a", Some("cats"));
     let (_b, that) = one(&Table { classes: &["emus", "cats", "dogs"], ..TABLE }, "a", Some("cats"));
@@ -220,5 +252,12 @@ fn a_damaged_table_is_named() {
     let expected = format!("cannot read `{}`: it is cut short, ", path.display());
     assert!(fault.starts_with(&expected), "{fault}");
     fs_err::remove_file(&path).unwrap();
-    assert!(compared(&this, &that).unwrap_err().contains(PREDICTIONS_FILE));
+    let Err(Stop::Error { message, hint, code }) = compare(&this, &that, &mut Contents::Unknown, || None)
+    else {
+        panic!("compared")
+    };
+    let expected = format!("has no predictions.parquet in {}", dir.path().display());
+    assert!(message.starts_with("cannot compare: ") && message.ends_with(&expected), "{message}");
+    let way = "copy the whole folder, or make the evaluation again with `--force evaluate`";
+    assert_eq!((hint.as_deref(), code), (Some(way), 1));
 }

@@ -1,4 +1,4 @@
-//! [`Evaluation`]: an artifact that says how good models are, found by config, by run or by folder.
+//! [`ReportArtifact`]: an artifact that says how good models are, found by config, by run or by folder.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const MOST_LETTERS: usize = 80;
 
 /// An artifact that says how good models are.
 #[derive(Debug, Clone)]
-pub(super) struct Evaluation {
+pub(super) struct ReportArtifact {
     /// Where it was found, for people: `dogscats with head.lr=0.003`, `run 20261128T123509Z-1d6ff585`.
     pub(super) name: String,
     /// The same for a file: `dogscats`.
@@ -31,6 +31,9 @@ pub(super) struct Evaluation {
     pub(super) stage: String,
     pub(super) dir: PathBuf,
     pub(super) manifest: Arc<Manifest>,
+    /// Folders of artifacts that it may have been made from, links among them: those of its config or run, else those that
+    /// links lead to. Empty for a copy outside of a store.
+    pub(super) beside: Vec<PathBuf>,
     /// What its stage is now, where that is not fresh: `stale (lr 0.01 → 0.003)`.
     stale: Option<String>,
 }
@@ -38,12 +41,12 @@ pub(super) struct Evaluation {
 /// What a config has evaluated.
 #[derive(Debug)]
 pub(super) struct Asked {
-    found: Vec<Evaluation>,
+    found: Vec<ReportArtifact>,
     /// Stages that have evaluated nothing yet, and what they are: `missing (no artifact yet)`.
     pub(super) without: Vec<(String, String)>,
 }
 
-impl Evaluation {
+impl ReportArtifact {
     /// A sentence where it is not what a run would make now.
     pub(super) fn stale_sentence(&self) -> Option<String> {
         let state = self.stale.as_ref()?;
@@ -83,7 +86,7 @@ impl Evaluation {
 
 impl Asked {
     /// All of them, at least one.
-    pub(super) fn all(&self, config: &Config<'_>) -> Result<&[Evaluation], Stop> {
+    pub(super) fn all(&self, config: &Config<'_>) -> Result<&[ReportArtifact], Stop> {
         if self.found.is_empty() {
             let state = |(stage, state): &(String, String)| format!("{stage} {state}");
             let states: Vec<String> = self.without.iter().map(state).collect();
@@ -96,7 +99,7 @@ impl Asked {
     }
 
     /// The only one.
-    pub(super) fn one(&self, config: &Config<'_>) -> Result<Evaluation, Stop> {
+    pub(super) fn one(&self, config: &Config<'_>) -> Result<ReportArtifact, Stop> {
         match self.all(config)? {
             [one] => Ok(one.clone()),
             several => {
@@ -116,14 +119,16 @@ pub(super) fn of_plan(config: &Config<'_>, plan: &Plan, stage: Option<&str>) -> 
     let sets = config.sets.join(" ");
     let name =
         if sets.is_empty() { config.job.name.clone() } else { format!("{} with {sets}", config.job.name) };
+    let beside = beside_in_plan(config, plan);
     for stage in evaluating(&config.job.graph, config, stage)? {
         let Some(planned) = plan.stage(stage) else { continue };
-        let evaluation = |dir: PathBuf, manifest: Arc<Manifest>, stale: Option<String>| Evaluation {
+        let evaluation = |dir: PathBuf, manifest: Arc<Manifest>, stale: Option<String>| ReportArtifact {
             name: name.clone(),
             short_name: config.job.name.clone(),
             stage: stage.to_owned(),
             dir,
             manifest,
+            beside: beside.clone(),
             stale,
         };
         let link = config.options.link(stage);
@@ -145,6 +150,41 @@ pub(super) fn of_plan(config: &Config<'_>, plan: &Plan, stage: Option<&str>) -> 
         }
     }
     Ok(asked)
+}
+
+/// The artifacts of a config's stages: what is fresh, and what is linked.
+fn beside_in_plan(config: &Config<'_>, plan: &Plan) -> Vec<PathBuf> {
+    let store = config.options.store.join("store");
+    let of_stage = |name: &str| {
+        let fresh = plan.stage(name).and_then(|planned| match &planned.state {
+            State::Fresh { key, .. } => Some(store.join(planned.kind).join(key.to_string())),
+            _ => None,
+        });
+        fresh.into_iter().chain([config.options.link(name)])
+    };
+    config.job.graph.names().flat_map(of_stage).collect()
+}
+
+/// Where the artifacts that the one in `folder` was made from may be: the links beside it, as in `out/CONFIG`, or those that
+/// are noted in the store that it lies in.
+fn beside_folder(folder: &Path) -> Vec<PathBuf> {
+    let entries = |folder: &Path| -> Vec<PathBuf> {
+        fs_err::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+    };
+    let mut links = folder.parent().map(entries).unwrap_or_default();
+    links.retain(|path| path.is_symlink());
+    // <store>/store/<kind>/<key>
+    let folder = fs_err::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    let kinds = folder.ancestors().nth(2).filter(|kinds| kinds.ends_with("store"));
+    let store = kinds.and_then(Path::parent).filter(|store| store.join("format").is_file());
+    let noted = store.into_iter().flat_map(|store| {
+        entries(&store.join("links")).into_iter().filter_map(|note| {
+            let note: serde_json::Value = serde_json::from_slice(&fs_err::read(note).ok()?).ok()?;
+            Some(store.join("store").join(note["kind"].as_str()?).join(note["key"].as_str()?))
+        })
+    });
+    links.extend(noted);
+    links
 }
 
 /// `is missing (no artifact yet)`, `depends on head`.
@@ -189,7 +229,7 @@ fn evaluating<'a>(graph: &'a Graph, config: &Config<'_>, stage: Option<&str>) ->
 }
 
 /// The evaluation in `folder`.
-pub(super) fn of_folder(folder: &Path) -> Result<Evaluation, Stop> {
+pub(super) fn of_folder(folder: &Path) -> Result<ReportArtifact, Stop> {
     let not_one = |why: String| {
         let hint =
             "name a run, a config, or the folder of an evaluation, such as out/CONFIG/evaluate".to_owned();
@@ -200,11 +240,12 @@ pub(super) fn of_folder(folder: &Path) -> Result<Evaluation, Stop> {
     if !produces_report(kind) {
         return Err(not_one(format!("it is what a stage of kind `{kind}` made")));
     }
-    Ok(Evaluation {
+    Ok(ReportArtifact {
         name: folder.display().to_string().replace(&manifest.key.to_string(), &manifest.key.short()),
         short_name: kind.clone(),
         stage: kind.clone(),
         dir: folder.to_owned(),
+        beside: beside_folder(folder),
         manifest: Arc::new(manifest),
         stale: None,
     })
@@ -216,7 +257,7 @@ pub(super) fn of_run(
     run: &str,
     stage: &str,
     interrupt: &Interrupt,
-) -> Result<Evaluation, Stop> {
+) -> Result<ReportArtifact, Stop> {
     let mut record = RunRecord::find(store, Some(run)).map_err(|error| match &error {
         Error::UnknownRun { suggestion, newest, .. } => {
             let near = suggestion.as_ref().or(newest.first());
@@ -228,13 +269,18 @@ pub(super) fn of_run(
     })?;
     let name = record.name();
     let mut done: Vec<(String, String, Digest)> = Vec::new();
+    let mut beside = Vec::new();
     let read = record.new_events(|event| {
         let report = &event["report"];
         let text = |field: &str| report[field].as_str().unwrap_or_default().to_owned();
         let has_artifact = matches!(text("outcome").as_str(), "ran" | "fresh");
         let key = serde_json::from_value(report["key"].clone());
-        if let (true, true, Ok(key)) = (has_artifact, produces_report(&text("kind")), key) {
-            done.push((text("name"), text("kind"), key));
+        if let (true, Ok(key)) = (has_artifact, key) {
+            let kind = text("kind");
+            beside.push(store.artifact_dir(&kind, &key));
+            if produces_report(&kind) {
+                done.push((text("name"), kind, key));
+            }
         }
     });
     if let Err(error) = read {
@@ -259,11 +305,12 @@ pub(super) fn of_run(
         wrong(format!("cannot use what `{stage}` made in the run {name}: {why}"), Some(hint))
     };
     match store.lookup(kind, key) {
-        Lookup::Hit(manifest) => Ok(Evaluation {
+        Lookup::Hit(manifest) => Ok(ReportArtifact {
             name: format!("run {name}"),
             short_name: name,
             stage: stage.clone(),
             dir: store.artifact_dir(kind, key),
+            beside,
             manifest,
             stale: None,
         }),
