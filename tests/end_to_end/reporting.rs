@@ -193,11 +193,18 @@ fn photos_that_changed_are_left_out_and_a_verdict_is_not_lost_with_its_page() {
     let id = changed.strip_prefix(&photos).unwrap().to_str().unwrap();
     let by_run = report(&project, &["--against", &first]);
     let warning = format!("warning: 1 photo is of other content in that and left out: {id}");
-    assert!(by_run.contains("on 7 valid photos that both measured\n") && by_run.contains(&warning), "{by_run}");
+    assert!(
+        by_run.contains("on 7 valid photos that both measured\n") && by_run.contains(&warning),
+        "{by_run}"
+    );
 
     let by_copy = report(&project, &["--against", "copy"]);
-    let warning = "warning: photos are matched by name: whether those of one name have the same content is not known";
-    assert!(by_copy.contains("on 8 valid photos that both measured\n") && by_copy.contains(warning), "{by_copy}");
+    let warning =
+        "warning: photos are matched by name: whether those of one name have the same content is not known";
+    assert!(
+        by_copy.contains("on 8 valid photos that both measured\n") && by_copy.contains(warning),
+        "{by_copy}"
+    );
     let page = project.read(by_copy.lines().last().unwrap().strip_prefix("open ").unwrap());
     assert!(page.contains("Of that, which lies outside of a store"), "{page}");
 

@@ -71,7 +71,9 @@ fn a_page_of_1000_photos_and_3_models_is_made_in_20_seconds_and_shows_each_of_th
     let images = images_of(bench.dir(), 1001, |i| [240 + i % 7, 180 + i % 5]);
     let models = [1, 2, 3].map(|head| model(bench.dir(), &format!("head-{head}"), 1, head, 64));
     // By the photo's number; three classes lie apart.
-    let emb = |photo: usize| (0..2560).map(|k| ((photo % 3 * k) as f32).sin() + ((photo * k) as f32).cos()).collect();
+    let emb = |photo: usize| {
+        (0..2560).map(|k| ((photo % 3 * k) as f32).sin() + ((photo * k) as f32).cos()).collect()
+    };
     let features = features(bench.dir(), &models[0], &images, Some(emb));
     let inputs =
         [("features", vec![&features]), ("images", vec![&images]), ("models", models.iter().collect())];
