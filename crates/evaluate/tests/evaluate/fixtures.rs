@@ -55,12 +55,17 @@ pub(crate) fn artifact(stage: &str, dir: &Path) -> Artifact {
 /// `count` photos of valid, of unequal sides, numbered from 0, with two of train: number 2 is bad, number 3 unlabelled,
 /// and the others are labelled in turn.
 pub(crate) fn images(dir: &Path, count: u32) -> Artifact {
+    images_of(dir, count, |i| [40 + 3 * i, 37 + i])
+}
+
+/// The same with photos of these widths and heights.
+pub(crate) fn images_of(dir: &Path, count: u32, sides: fn(u32) -> [u32; 2]) -> Artifact {
     let photos = dir.join("photos");
     fs_err::create_dir_all(dir.join("ingest")).unwrap();
     let mut writer = ImagesWriter::create(&dir.join("ingest/images.parquet")).unwrap();
     let train = (0..2).map(|i| (Split::Train, i));
     for (split, i) in train.chain((0..count).map(|i| (Split::Valid, i))) {
-        let (id, width, height) = (format!("{split}/{i:03}.png"), 40 + 3 * i, 37 + i);
+        let (id, [width, height]) = (format!("{split}/{i:03}.png"), sides(i));
         // Bright for one, dark for the next, so that photos differ.
         let level = [30, 200, 110][i as usize % 3];
         let picture = RgbImage::from_fn(width, height, |x, y| {

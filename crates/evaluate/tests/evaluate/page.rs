@@ -1,10 +1,12 @@
 //! `report.html`: what of the inputs is on it. How it looks is tested in `report`.
 
+use std::time::Instant;
+
 use pipeline_evaluate::Evaluate;
 use pipeline_testkit::{Made, StageBench};
 use serde_json::json;
 
-use crate::fixtures::{images, model, predictions};
+use crate::fixtures::{features, images, images_of, model, predictions};
 
 fn page(made: &Made) -> String {
     fs_err::read_to_string(made.artifact.path("report.html")).unwrap()
@@ -61,4 +63,28 @@ fn findings_that_cannot_be_read_name_their_file() {
     let message = bench.run(&Evaluate, &json!({}), &inputs, &[]).unwrap_err().to_string();
     assert!(message.starts_with("cannot read what ingest found, "), "{message}");
     assert!(message.contains("ingest/ingest.json: EOF while parsing"), "{message}");
+}
+
+#[test]
+fn a_page_of_1000_photos_and_3_models_is_made_in_20_seconds_and_shows_each_of_them_in_5_mb() {
+    let bench = StageBench::default();
+    let images = images_of(bench.dir(), 1001, |i| [240 + i % 7, 180 + i % 5]);
+    let models = [1, 2, 3].map(|head| model(bench.dir(), &format!("head-{head}"), 1, head, 64));
+    // By the photo's number; three classes lie apart.
+    let emb = |photo: usize| {
+        (0..2560).map(|k| ((photo % 3 * k) as f32).sin() + ((photo * k) as f32).cos()).collect()
+    };
+    let features = features(bench.dir(), &models[0], &images, Some(emb));
+    let inputs =
+        [("features", vec![&features]), ("images", vec![&images]), ("models", models.iter().collect())];
+    let start = Instant::now();
+    let made = bench.run(&Evaluate, &json!({}), &inputs, &[]).unwrap();
+    let seconds = start.elapsed().as_secs_f64();
+    let page = page(&made);
+    eprintln!("evaluate of 1,000 photos and 3 models: {seconds:.1} s, {} bytes", page.len());
+    assert!(seconds < 20.0, "{seconds} s");
+    assert!(page.len() < 5_000_000, "{} bytes", page.len());
+    assert!(page.contains("of 1,000 photos") || page.contains("of 999\u{a0}photos"), "how many there are");
+    assert!(!page.contains("no small picture"), "some photo has no thumbnail");
+    assert!(page.contains("efficientnet_lite0 as pretrained"), "whose features neighbours are nearest by");
 }

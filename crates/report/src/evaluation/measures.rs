@@ -163,18 +163,18 @@ impl Evaluation {
             let texts = |judged: &Judged| {
                 Some(&judged.measures).filter(|measures| measures.photos > 0).and_then(|m| measure.texts(m))
             };
-            let cells: Vec<_> = self.models.iter().map(texts).collect();
-            let cell = |(at, texts): (usize, &Option<(String, String)>)| {
+            let cells: Vec<_> = self.detail_first().map(|(at, judged)| (at, texts(judged))).collect();
+            let cell = |(at, texts): &(usize, Option<(String, String)>)| {
                 let (text, interval) = texts.clone().unwrap_or_else(|| (NONE.to_owned(), String::new()));
                 let is_best = best.as_ref() == Some(&text);
-                context! { text, interval, is_best, is_detail => at == self.detail }
+                context! { text, interval, is_best, is_detail => *at == self.detail }
             };
-            let is_known = cells.iter().any(Option::is_some);
+            let is_known = cells.iter().any(|(_, texts)| texts.is_some());
             is_known.then(|| {
                 context! {
                     name => measure.name,
                     what => measure.explained(),
-                    cells => cells.iter().enumerate().map(cell).collect::<Vec<_>>(),
+                    cells => cells.iter().map(cell).collect::<Vec<_>>(),
                 }
             })
         };
@@ -186,7 +186,14 @@ impl Evaluation {
         let head = |(at, judged): (usize, &Judged)| {
             context! { model => &judged.model, mode => &judged.mode, is_detail => at == self.detail }
         };
-        self.models.iter().enumerate().map(head).collect()
+        self.detail_first().map(head).collect()
+    }
+
+    /// All models, the one in detail first: on a phone, the first column is the only one in sight.
+    fn detail_first(&self) -> impl Iterator<Item = (usize, &Judged)> {
+        let (detail, others): (Vec<_>, Vec<_>) =
+            self.models.iter().enumerate().partition(|(at, _)| *at == self.detail);
+        detail.into_iter().chain(others)
     }
 
     /// Whether any number has an interval.

@@ -72,6 +72,7 @@ impl Evaluation {
             photos_count => count(self.photos.len() as u64),
             unlisted => self.unlisted(),
             unpictured => self.unpictured(),
+            has_thumbnails => self.photos.iter().any(|photo| photo.thumbnail.is_some()),
             wrong => self.wrong_table(),
             config => &self.config,
             versions => self.versions.clone(),

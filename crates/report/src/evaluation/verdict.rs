@@ -122,7 +122,8 @@ fn figures(judged: &Judged) -> Vec<Value> {
     let measures = &judged.measures;
     let figure = |measure: &Measure, name: &str, note: Option<String>| {
         let (number, interval) = measure.texts(measures)?;
-        Some(context! { number, name, note => note.unwrap_or(interval), what => measure.explained() })
+        let is_bad = measure.name == ERRORS.name && measures.errors > 0;
+        Some(context! { number, name, is_bad, note => note.unwrap_or(interval), what => measure.explained() })
     };
     let photos = format!("of {}", counted(measures.photos, "photo", "photos"));
     let errors = if measures.errors == 1 { "error" } else { "errors" };

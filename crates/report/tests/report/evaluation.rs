@@ -160,7 +160,7 @@ fn what_needs_features_is_said_where_there_are_none_and_whose_they_are_where_the
         assert!(data.contains(word), "{word}: {data}");
     }
     let with = text(&cats_and_dogs(300, false).html().unwrap());
-    let by = "by the features of resnet34 as pretrained (1d6ff585…), not of finetune&#x27;s own trunk.";
+    let by = "by the features of resnet34 as pretrained (1d6ff585…), not of finetune&#x27;s own trunk";
     assert!(between(&with, "<section id=\"data\">", "</section>").contains(by));
     let sheet = between(&with, "<h3>Wrong at random</h3>", "</p>");
     assert!(sheet.contains(by), "{sheet}");
