@@ -25,7 +25,7 @@ fn a_disk_that_fills_in_any_stage_is_named_and_with_more_room_the_same_command_g
             let mut is_done = false;
             for size in sizes {
                 disk.remount(&format!("size={size}"));
-                let ran = lesson.project.run(&lesson.arguments("run", &["--checkpoint-every", "1steps"]));
+                let ran = lesson.project.run(&lesson.arguments(&["--checkpoint-every", "1steps"]));
                 let when = format!("with {size} of {whole} bytes:\n{}\n{}", ran.stdout, ran.stderr);
                 lesson.assert_nothing_is_half_made(&when);
                 is_done = ran.code == Some(0);

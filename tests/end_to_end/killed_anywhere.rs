@@ -69,7 +69,7 @@ fn run_and_kill(
 /// A whole run, and how long its parts take.
 fn measured(lesson: &TinyLesson) -> Durations {
     let (mut begun, killed) =
-        run_and_kill(lesson, &lesson.arguments("run", &["--json"]), Some(usize::MAX), Duration::MAX);
+        run_and_kill(lesson, &lesson.arguments(&["--json"]), Some(usize::MAX), Duration::MAX);
     assert!(!killed && begun.len() == 1 + LESSON_STAGES.len(), "{begun:?}");
     begun.push((String::new(), Instant::now()));
     begun.windows(2).map(|pair| (pair[0].0.clone(), pair[1].1 - pair[0].1)).collect()
@@ -96,7 +96,7 @@ fn a_run_that_is_killed_anywhere_ends_with_the_same_artifacts_and_leaves_nothing
             let name = target.map_or("", |place| LESSON_STAGES[place]);
             // A little beyond its end, so that kills fall on its publishing and its link, too.
             let moment = durations[name].mul_f64(below(1_200, &mut random) as f64 / 1e3);
-            let arguments = lesson.arguments("run", &["--json", "--checkpoint-every", "1steps"]);
+            let arguments = lesson.arguments(&["--json", "--checkpoint-every", "1steps"]);
             let (begun, killed) = run_and_kill(&lesson, &arguments, target, moment);
             kills += u64::from(killed);
             let last = &begun.last().unwrap().0;

@@ -53,15 +53,15 @@ impl TinyLesson {
         TinyLesson { project, store, out }
     }
 
-    /// The arguments of a command about the config and where its results are, then `more`.
-    pub(crate) fn arguments<'a>(&'a self, command: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    /// The arguments of a run, then `more`. One thread: several would wait for each other where other tests run beside.
+    pub(crate) fn arguments<'a>(&'a self, more: &[&'a str]) -> Vec<&'a str> {
         let places = ["--store", self.store.to_str().unwrap(), "--out", self.out.to_str().unwrap()];
-        [[command, "configs/c.yaml"].as_slice(), &places, more].concat()
+        [["run", "configs/c.yaml", "--threads", "1"].as_slice(), &places, more].concat()
     }
 
     /// Runs to the end.
     pub(crate) fn run(&self) {
-        self.project.succeed(&self.arguments("run", &[]));
+        self.project.succeed(&self.arguments(&[]));
     }
 
     /// Removes the store and the links.
