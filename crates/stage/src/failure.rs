@@ -58,7 +58,7 @@ impl Failure {
     }
 
     /// Puts names of stages into the hint, which whoever reads an artifact does not know: `STAGE` is the one whose folder
-    /// or name the message has, or else any of the stages that are read; `{images}` are those behind the input `images`.
+    /// or name or input the message has, or else any of the stages that are read; `{images}` are those behind the input `images`.
     pub(crate) fn naming(self, inputs: &BTreeMap<String, Vec<Artifact>>) -> Failure {
         let Failure::Failed { message, hint: Some(mut hint) } = self else { return self };
         let names = |of: &[&Artifact]| of.iter().map(|one| one.stage.clone()).collect::<Vec<_>>();
@@ -66,12 +66,17 @@ impl Failure {
             let artifacts: Vec<&Artifact> = artifacts.iter().collect();
             hint = hint.replace(&format!("{{{input}}}"), &names(&artifacts).join(","));
         }
-        let all: Vec<&Artifact> = inputs.values().flatten().collect();
-        let is_meant = |one: &&Artifact| {
-            message.contains(&*one.dir.to_string_lossy()) || message.contains(&format!("`{}`", one.stage))
+        let all = || inputs.iter().flat_map(|(input, of)| of.iter().map(move |one| (input, one)));
+        let is_meant = |(input, one): &(&String, &Artifact)| {
+            let said =
+                [one.dir.display().to_string(), format!("`{}`", one.stage), format!("input `{input}`")];
+            said.iter().any(|said| message.contains(said))
         };
-        let meant: Vec<&Artifact> = all.iter().copied().filter(is_meant).collect();
-        match names(if meant.is_empty() { &all } else { &meant }).as_slice() {
+        let mut meant: Vec<&Artifact> = all().filter(is_meant).map(|(_, one)| one).collect();
+        if meant.is_empty() {
+            meant = all().map(|(_, one)| one).collect();
+        }
+        match names(&meant).as_slice() {
             [stage] => hint = hint.replace(STAGE, &format!("`--force {stage}`")),
             [] => {}
             several if hint.contains(STAGE) => {
@@ -215,6 +220,8 @@ mod tests {
         let tail = "make the artifact again with `--force tail`";
         assert_eq!(hint("cannot read `/store/head/ef/model.json`", again, &inputs), tail);
         assert_eq!(hint("model `tail` has 3 outputs", again, &inputs), tail);
+        let photos = "make the artifact again with `--force photos`";
+        assert_eq!(hint("cannot read the input `images`", again, &inputs), photos);
         assert_eq!(
             hint("it is damaged", again, &inputs),
             format!("{again}, where STAGE is one of: photos, head, tail")

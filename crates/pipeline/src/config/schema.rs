@@ -33,8 +33,10 @@ pub fn schema(
     let mut pipelines = Vec::new();
     for name in names {
         let file = PipelineFile::find(&name, &root, &place)?;
-        for stage in file.stages.iter().filter(|stage| kind(stage, kinds).is_none()) {
-            return Err(vec![unknown_kind(&file, stage, kinds)]);
+        let unknown = file.stages.iter().filter(|stage| kind(stage, kinds).is_none());
+        let faults: Vec<Located> = unknown.map(|stage| unknown_kind(&file, stage, kinds)).collect();
+        if !faults.is_empty() {
+            return Err(faults);
         }
         pipelines.push((name, file.stages));
     }
