@@ -20,7 +20,10 @@ impl ConvNorm {
     /// `x`: `[N, in, H, W]` to `[N, out, H', W']`. What is folded has no mode: it is in [`Mode::Eval`].
     pub(crate) fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, TchError> {
         let y = self.conv.forward(x)?;
-        self.norm.as_ref().map_or(Ok(y.shallow_clone()), |norm| norm.forward(&y, mode))
+        match &self.norm {
+            Some(norm) => norm.forward(&y, mode),
+            None => Ok(y),
+        }
     }
 
     /// The same layer, its tensors shared.
@@ -34,8 +37,9 @@ impl ConvNorm {
     /// so that `s·(w * x) + t = (s·w) * x + t`.
     pub(crate) fn folded(&self, kind: Kind) -> Result<Self, TchError> {
         let Some(norm) = &self.norm else { return Ok(self.share()) };
-        let scale = &norm.weight.f_detach()? / (&norm.running_var + norm.eps).f_sqrt()?; // [out]
-        let shift = &norm.bias.f_detach()? - &norm.running_mean * &scale; // [out]
+        let deviation = norm.running_var.f_add_scalar(norm.eps)?.f_sqrt()?; // [out]
+        let scale = norm.weight.f_detach()?.f_div(&deviation)?; // [out]
+        let shift = norm.bias.f_detach()?.f_sub(&norm.running_mean.f_mul(&scale)?)?; // [out]
         Ok(ConvNorm { conv: self.conv.scaled(&scale, &shift, kind)?, norm: None })
     }
 }

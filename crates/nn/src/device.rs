@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 
 use tch::Device;
 
+use crate::libtorch;
+
 /// The first CUDA device where one can be used, else the processor.
 ///
 /// The first call loads libtorch's CUDA library when the machine has NVIDIA's driver. A library that is
@@ -17,7 +19,8 @@ use tch::Device;
 pub fn pick() -> Device {
     static CUDA: OnceLock<Option<libloading::Library>> = OnceLock::new();
     let loaded = CUDA.get_or_init(load_cuda);
-    if loaded.is_some() { Device::cuda_if_available() } else { Device::Cpu }
+    let is_there = loaded.is_some() && libtorch::load().is_ok();
+    if is_there { Device::cuda_if_available() } else { Device::Cpu }
 }
 
 /// How a device is written in manifests and messages: `cpu`, `cuda:0`.

@@ -180,23 +180,29 @@ impl Stage for Precompute {
         if missing.count == counts.all_photos() {
             return Err(Error::Missing { photos: missing, of: counts.all_photos() }.into());
         }
-        if missing.count > 0 {
+        let left_out = (missing.count > 0).then(|| {
             let left_out = format!("left out, gone or changed since they were ingested: {missing}");
-            cx.report.emit(Event::Warning(left_out));
-        }
+            cx.report.emit(Event::Warning(left_out.clone()));
+            left_out
+        });
 
         let dtype = params.dtype.as_str();
-        let mut line = format!("{}, {dtype}, {rate:.0} {unit}/s", counts.words(dim));
+        let mut line = format!("{}, {dtype}", counts.words(dim));
+        if to_do > 0 {
+            line += &format!(", {rate:.0} {unit}/s");
+        }
         if missing.count > 0 {
             line += &format!(", {} photos left out", words::count(missing.count));
         }
         let empty = params.splits.iter().filter(|split| !counts.photos.contains_key(split));
         let notes = empty.map(|split| format!("{split} has no usable photo, so there are no features of it"));
-        let notes = notes.collect();
+        // A note is said again whenever the artifact is used: whoever has the photos back must force the stage.
+        let way = |left_out| format!("{left_out}; when they are back, --force {}", cx.stage);
+        let notes = notes.chain(left_out.map(way)).collect();
         Ok(Summary {
             line,
             notes,
-            metrics: [("views_per_second".to_owned(), rate)].into(),
+            metrics: (to_do > 0).then(|| ("views_per_second".to_owned(), rate)).into_iter().collect(),
             ..Summary::default()
         })
     }

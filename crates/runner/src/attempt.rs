@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use pipeline_stage::manifest::{MANIFEST_FORMAT, Made};
-use pipeline_stage::{Artifact, Cancel, Context, Event, Failure, KeyParts, Manifest, Step, Summary};
+use pipeline_stage::{Artifact, Cancel, Context, Digest, Event, Failure, KeyParts, Manifest, Step, Summary};
 
 use crate::clock;
 use crate::draft::Draft;
@@ -45,7 +45,7 @@ pub(crate) struct Attempt<'a> {
     /// How long to wait before it begins.
     pub(crate) pause: Duration,
     /// Files of artifacts whose bytes this run knows to be those of their manifests.
-    pub(crate) sound: &'a Mutex<HashSet<PathBuf>>,
+    pub(crate) sound: &'a Mutex<HashSet<(PathBuf, Digest)>>,
 }
 
 /// How an attempt ended.

@@ -55,7 +55,7 @@ pub(crate) struct Conductor<'a> {
     /// The keys of those that run.
     pub(crate) running: BTreeMap<usize, Digest>,
     /// As in [`Attempt`].
-    pub(crate) sound: &'a Mutex<HashSet<PathBuf>>,
+    pub(crate) sound: &'a Mutex<HashSet<(PathBuf, Digest)>>,
 }
 
 /// What to do with a stage whose turn has come.
@@ -151,7 +151,7 @@ impl<'a> Conductor<'a> {
         if self.is_twin(place, &state, kept_back) {
             return Turn::Twin;
         }
-        let forced = self.chosen.force.contains(&place);
+        let forced = self.chosen.force.contains(&place) && !self.is_made(place, &state);
         if let (State::Fresh { manifest, .. }, false) = (&state, forced) {
             let report = self.finish(place, report, Outcome::Fresh, manifest.clone());
             return Turn::Decided(Box::new(report));
@@ -193,6 +193,16 @@ impl<'a> Conductor<'a> {
         let runs = self.running.iter().map(|(place, key)| (nodes[*place].stage.kind(), *key));
         let mut first = runs.chain(kept_back.iter().copied());
         first.any(|twin| Some(twin) == key.map(|key| (kind, key)))
+    }
+
+    /// Whether this run has made the artifact already, for a stage with the same key: forced once is forced enough.
+    fn is_made(&self, place: usize, state: &State) -> bool {
+        let is_it = |report: &StageReport| {
+            matches!(report.outcome, Outcome::Ran { .. })
+                && report.kind == self.graph.nodes()[place].stage.kind()
+                && report.key == state.key()
+        };
+        self.ledger.reports.iter().flatten().any(is_it)
     }
 
     /// Runs a stage in a thread of its own.
@@ -242,7 +252,7 @@ impl<'a> Conductor<'a> {
             Ok(Ended::Made(manifest)) => {
                 // Sealing has just hashed every file.
                 let dir = absolute(&self.store.artifact_dir(&report.kind, &manifest.key));
-                let files = manifest.files.iter().map(|file| dir.join(&file.path));
+                let files = manifest.files.iter().map(|file| (dir.join(&file.path), file.blake3));
                 self.sound.lock().unwrap_or_else(|e| e.into_inner()).extend(files);
                 let outcome = report.outcome.clone();
                 self.finish(place, report, outcome, manifest)

@@ -92,6 +92,8 @@ pub enum What {
     Run,
     /// A page about several artifacts.
     Page,
+    /// The tables of a sweep.
+    Sweep,
     /// Digests of files that are gone.
     Memo,
 }
@@ -112,6 +114,7 @@ impl What {
             What::Note => "note of a link",
             What::Run => "run",
             What::Page => "page",
+            What::Sweep => "sweep",
             What::Memo => "digests",
         }
     }

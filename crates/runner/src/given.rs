@@ -35,7 +35,7 @@ impl Attempt<'_> {
                 let mut read: BTreeMap<String, Digest> = read.map(|(p, d)| (p.clone(), *d)).collect();
                 let sound = || self.sound.lock().unwrap_or_else(|e| e.into_inner());
                 let known = sound();
-                read.retain(|path, _| !known.contains(&artifact.path(path)));
+                read.retain(|path, digest| !known.contains(&(artifact.path(path), *digest)));
                 drop(known);
                 if read.is_empty() {
                     continue;
@@ -54,7 +54,7 @@ impl Attempt<'_> {
                     };
                     return Ok(Some(Ended::Failed { message, hint: Some(hint), may_pass: is_replaced }));
                 }
-                sound().extend(read.keys().map(|path| artifact.path(path)));
+                sound().extend(read.iter().map(|(path, digest)| (artifact.path(path), *digest)));
             }
         }
         Ok(None)

@@ -17,6 +17,9 @@ use crate::store::Store;
 use crate::tree::Hashing;
 use crate::weight::changed;
 
+/// So long the tables of a sweep may be half written without its process being gone.
+const WRITING_SECONDS: u64 = 3600;
+
 /// Looks for leftovers.
 pub(crate) struct Leftovers<'a> {
     pub(crate) store: &'a Store,
@@ -47,6 +50,7 @@ impl Leftovers<'_> {
         }
         self.runs(survey)?;
         self.pages(survey)?;
+        self.sweeps(survey)?;
         for path in self.store.listed("damaged")? {
             let age = self.age(&path);
             if self.rules.is_old(age) {
@@ -189,9 +193,11 @@ impl Leftovers<'_> {
             let made =
                 made.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or_else(|| changed(record.dir()));
             // The latest first. One that was killed before it said anything is nobody's latest.
-            let is_latest = !info.config.is_empty() && configs.insert(info.config.clone());
+            // Combinations of a sweep, `CONFIG@NAME=VALUE,…`, are runs of their config.
+            let config = info.config.split('@').next().unwrap_or_default().to_owned();
+            let is_latest = !config.is_empty() && configs.insert(config.clone());
             let is_used = is_latest || !info.is_over();
-            Shelved { kind: info.config, made, is_used }
+            Shelved { kind: config, made, is_used }
         };
         let shelved: Vec<Shelved> = records.iter().map(shelved).collect();
         let goes = doomed(&shelved, &self.rules.of_records(), self.now);
@@ -211,6 +217,23 @@ impl Leftovers<'_> {
         for path in self.store.listed("reports")?.into_iter().filter(|path| !is_temporary(path)) {
             if self.rules.of_records().is_old(self.age(&path)) {
                 self.add(survey, What::Page, path, "nobody has asked for it lately");
+            }
+        }
+        Ok(())
+    }
+
+    /// Tables of sweeps. Where `sweep.json` is missing, the process is gone that was writing them.
+    fn sweeps(&self, survey: &mut Survey) -> Result<(), Error> {
+        for path in self.store.listed("sweeps")? {
+            let is_whole = path.join("sweep.json").exists();
+            match self.age(&path) {
+                age if self.rules.of_records().is_old(age) => {
+                    self.add(survey, What::Sweep, path, "nobody has asked for it lately");
+                }
+                age if !is_whole && age > WRITING_SECONDS => {
+                    self.add(survey, What::Sweep, path, "its process is gone");
+                }
+                _ => {}
             }
         }
         Ok(())

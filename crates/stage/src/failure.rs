@@ -60,7 +60,11 @@ impl Failure {
     /// Puts names of stages into the hint, which whoever reads an artifact does not know: `STAGE` is the one whose folder
     /// or name or input the message has, or else any of the stages that are read; `{images}` are those behind the input `images`.
     pub(crate) fn naming(self, inputs: &BTreeMap<String, Vec<Artifact>>) -> Failure {
-        let Failure::Failed { message, hint: Some(mut hint) } = self else { return self };
+        let (message, mut hint, may_pass) = match self {
+            Failure::Failed { message, hint: Some(hint) } => (message, hint, false),
+            Failure::Passing { message, hint: Some(hint) } => (message, hint, true),
+            other => return other,
+        };
         let names = |of: &[&Artifact]| of.iter().map(|one| one.stage.clone()).collect::<Vec<_>>();
         for (input, artifacts) in inputs {
             let artifacts: Vec<&Artifact> = artifacts.iter().collect();
@@ -84,7 +88,8 @@ impl Failure {
             }
             _ => {}
         }
-        Failure::Failed { message, hint: Some(hint) }
+        let hint = Some(hint);
+        if may_pass { Failure::Passing { message, hint } } else { Failure::Failed { message, hint } }
     }
 
     pub(crate) fn from_problems(problems: Vec<Problem>) -> Self {

@@ -61,7 +61,10 @@ pub fn load() -> Result<(), Error> {
 
 /// Maps the bindings, and with them libtorch, for good; returns the first of the addresses of their functions.
 fn open() -> Result<&'static usize, String> {
-    let memory = rustix::fs::memfd_create("libtch.so", MemfdFlags::CLOEXEC)
+    // Since Linux 6.3 a system may want it said that the memory is code; before, that is an error.
+    let file = |flags| rustix::fs::memfd_create("libtch.so", MemfdFlags::CLOEXEC | flags);
+    let memory = file(MemfdFlags::EXEC)
+        .or_else(|_| file(MemfdFlags::empty()))
         .map_err(|error| format!("no memory file for tch's bindings: {error}"))?;
     let mut memory = File::from(memory);
     memory.write_all(BINDINGS).map_err(|error| format!("cannot write tch's bindings to memory: {error}"))?;

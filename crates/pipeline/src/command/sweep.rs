@@ -94,7 +94,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
         };
         // Reading configs, hashing and the reading of tables use this pool, whichever combination does it. It can be set only
         // once, which is now.
-        let all = arguments.threads().get() * usize::from(arguments.jobs);
+        let all = (arguments.threads().get() * usize::from(arguments.jobs)).min(available_threads().get());
         let _ = rayon::ThreadPoolBuilder::new().num_threads(all).build_global();
         let combinations = common.load(&choices)?;
         // There is one, since no list is empty.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use pipeline_runner::{Error, Store};
 use pipeline_stage::exit;
+use pipeline_stage::failure::{DISK_FULL_HINT, is_disk_full};
 use pipeline_table::{Column, plain};
 use serde_json::{Value, json};
 
@@ -145,9 +146,15 @@ fn number(value: f64) -> String {
 }
 
 fn write_json(path: &Path, value: &Value) -> Result<(), Stop> {
-    fs_err::write(path, format!("{value:#}\n")).map_err(|error| Stop::Error {
+    let unfinished = path.with_extension("unfinished");
+    let written =
+        fs_err::write(&unfinished, format!("{value:#}\n")).and_then(|()| fs_err::rename(&unfinished, path));
+    written.map_err(|error| Stop::Error {
+        hint: Some(match is_disk_full(&error) {
+            true => DISK_FULL_HINT.to_owned(),
+            false => "use a --store that can be written".to_owned(),
+        }),
         message: error.to_string(),
-        hint: Some("make room on the disk, or use another --store".to_owned()),
         code: exit::STAGE_FAILED,
     })
 }

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use pipeline_runner::{Prospect, RunOptions, Store, Unobserved, prospects};
+use pipeline_runner::{Prospect, RunOptions, Selection, Store, Unobserved, prospects};
 use pipeline_stage::exit;
 use serde_json::json;
 
@@ -15,7 +15,7 @@ use super::ranking::Ranking;
 use super::results::Results;
 use super::row::{Ended, Row};
 use crate::command::interrupt::Interrupt;
-use crate::command::job::command_line;
+use crate::command::job::{available_threads, command_line};
 use crate::command::table::Table;
 use crate::command::{Stop, stop};
 use crate::config::flow;
@@ -52,6 +52,7 @@ impl Sweep<'_> {
         if matches!(style, Style::Bars | Style::Lines) {
             self.screen.line(&format!("{}\n", self.headline(&prospects)));
         }
+        self.make_shared(&prospects, style, &interrupt);
         let mut rows = self.rows(style, &interrupt);
         self.finish(&mut rows, style, &interrupt)
     }
@@ -119,6 +120,24 @@ impl Sweep<'_> {
         }
     }
 
+    /// Makes what several combinations need, with all processors. Side by side, one would make it with its part of them
+    /// while the others wait.
+    fn make_shared(&self, prospects: &[Prospect], style: Style, interrupt: &Interrupt) {
+        let (Some(one), Some(first)) = (self.combinations.first(), prospects.first()) else { return };
+        let is_shared = |stage: &&String| prospects.iter().any(|prospect| prospect.shares.contains(stage));
+        let until: Vec<String> = first.runs.iter().filter(is_shared).cloned().collect();
+        if self.arguments.jobs == 1 || until.is_empty() {
+            return;
+        }
+        let selection = Selection { until, ..Selection::default() };
+        let options = RunOptions { threads: available_threads(), selection, ..self.options_of(one) };
+        let number = "shared".to_owned();
+        let header = Self::header(&number, one);
+        let observer = Swept::new(style, &header, self.screen, number, true);
+        // What fails here fails again, and is told, where a combination runs it.
+        let _ = pipeline_runner::run(&one.job.graph, &options, &interrupt.cancel, &observer);
+    }
+
     /// Runs the combinations, so many at a time, and says a line when one has ended.
     fn rows(&self, style: Style, interrupt: &Interrupt) -> Vec<Row> {
         let new = |one: &Combination| Mutex::new(Row::new(one, self.axes, &self.options));
@@ -155,13 +174,18 @@ impl Sweep<'_> {
         interrupt: &Interrupt,
     ) -> (Result<pipeline_runner::RunReport, pipeline_runner::Error>, f64) {
         let number = format!("{}/{}", place + 1, self.combinations.len());
-        let width = one.job.graph.names().map(str::len).max().unwrap_or(0) + 1 + number.len();
-        let header = Header { width, ..Header::default() };
+        let header = Self::header(&number, one);
         let observer = Swept::new(style, &header, self.screen, number, self.arguments.jobs == 1);
         let started = Instant::now();
         let options = self.options_of(one);
         let ran = pipeline_runner::run(&one.job.graph, &options, &interrupt.cancel, &observer);
         (ran, started.elapsed().as_secs_f64())
+    }
+
+    /// How wide names of stages are, with the number before them.
+    fn header(number: &str, one: &Combination) -> Header {
+        let width = one.job.graph.names().map(str::len).max().unwrap_or(0) + 1 + number.len();
+        Header { width, ..Header::default() }
     }
 
     /// `  3/12   head.lr=0.003, head.epochs=1   ran   4.1 s   accuracy 0.9875`
