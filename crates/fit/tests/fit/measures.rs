@@ -210,7 +210,7 @@ fn a_label_among_the_two_likeliest_counts_and_one_behind_them_does_not() {
 /// Every photo of class 0 is right: Clopper and Pearson's interval of 4 of 4, 0.025^(1/4), and not one without width.
 #[test]
 fn a_recall_of_all_photos_has_an_interval_by_their_number() {
-    let probs = [[0.9, 0.1].repeat(4), [0.6, 0.4].repeat(1), [0.2, 0.8].repeat(3)].concat();
+    let probs = [[0.9, 0.1].repeat(4), vec![0.6, 0.4], [0.2, 0.8].repeat(3)].concat();
     let m = answers(2, &[0, 0, 0, 0, 1, 1, 1, 1], &probs).measure(&OPTIONS).unwrap();
     let recall = m.per_class[0].recall.unwrap();
     let [low, high] = ends(recall);
