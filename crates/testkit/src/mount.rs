@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 /// Tells the process that [`with_mounts`] starts that it is that one.
 const UNSHARED: &str = "PIPELINE_TESTKIT_UNSHARED";
@@ -77,7 +78,12 @@ impl Mount {
     pub fn remount(&self, options: &str) {
         // With a source named, `mount` adds no options of its own, some of which no namespace may set.
         let arguments = ["-o", &format!("remount,{options}"), "none"];
-        assert!(mount(&arguments, &self.0), "{options} for {}", self.0.display());
+        // A process that another test is starting may have a file open for writing for a moment.
+        let is_done = (0..100).any(|attempt: u64| {
+            std::thread::sleep(Duration::from_millis(attempt));
+            mount(&arguments, &self.0)
+        });
+        assert!(is_done, "{options} for {}", self.0.display());
     }
 }
 
