@@ -95,7 +95,10 @@ fn a_photo_that_changed_and_a_policy_that_cannot_be_read_are_named() {
     let inputs = Inputs { augment: Some(augment), ..inputs };
     let (message, hint) = inputs.fail(&bench, &json!({}));
     let expected = "cannot read the augmentation policy of the input `augment`: `format`: expected the form 1 of the record, found 2";
-    assert_eq!((message.as_str(), hint.as_str()), (expected, "make the artifact again with `--force augment`"));
+    assert_eq!(
+        (message.as_str(), hint.as_str()),
+        (expected, "make the artifact again with `--force augment`")
+    );
 
     fs_err::write(inputs.images.sources["photos"].join("train/003.png"), b"another").unwrap();
     let inputs = Inputs { augment: None, ..inputs };
