@@ -141,6 +141,12 @@ fn what_cannot_be_compared_is_said() {
             && same.contains(" are the same evaluation\n"),
         "{same}"
     );
+    let error = project.fail(2, &["report", "configs/c.yaml", "--set", "head.lr=0.77", "--against", &run]);
+    assert_eq!(
+        error,
+        "error: configs/c.yaml has not been run with head.lr=0.77: evaluate depends on head\n  \
+         hint: pipeline run configs/c.yaml --set head.lr=0.77\n"
+    );
     let error = fault("out/c/head", 2);
     let expected = "error: out/c/head is no evaluation: it is what a stage of kind `head` made\n  ";
     assert_eq!(error, format!("{expected}{hint}"));

@@ -223,3 +223,22 @@ fn completions_and_manual_pages_are_printed_for_every_shell_and_subcommand() {
         "{error}"
     );
 }
+
+#[test]
+fn a_store_whose_name_is_no_utf_8_holds_artifacts_and_a_manifest_that_is_a_pipe_is_named() {
+    use std::os::unix::ffi::OsStrExt;
+    let project = small_project();
+    let store = project.path(std::ffi::OsStr::from_bytes(b"st\xffre"));
+    let run = |arguments: &[&str]| project.command(arguments).arg("--store").arg(&store).output().unwrap();
+    let ran = run(&["run", "configs/c.yaml", "--until", "ingest"]);
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(run(&["run", "configs/c.yaml", "--until", "ingest", "--json"]).status.success());
+    assert!(run(&["gc", "--dry-run", "--json"]).status.success());
+
+    let manifest = fs_err::canonicalize(project.path("out/c/ingest")).unwrap().join("artifact.json");
+    fs_err::remove_file(&manifest).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&manifest).status().unwrap().success());
+    let verified = run(&["verify", "configs/c.yaml", "--json"]);
+    assert_eq!(verified.status.code(), Some(5), "{}", String::from_utf8_lossy(&verified.stderr));
+    assert!(String::from_utf8_lossy(&verified.stdout).contains("what is not a file"), "{verified:?}");
+}

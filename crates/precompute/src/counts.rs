@@ -52,9 +52,9 @@ impl Counts {
         if self.views == self.all_photos() { "photos" } else { "views" }
     }
 
-    /// `25,000 × 1,024`, or with several views `25,000 photos, 100,000 views × 1,024`.
-    pub(crate) fn words(&self, dim: usize) -> String {
-        let (views, dim) = (words::count(self.views), words::count(dim as u64));
+    /// `25,000 × 1,024`, or with several views `25,000 photos, 100,000 views × 1,024`, where the table has `rows` views.
+    pub(crate) fn words(&self, rows: u64, dim: usize) -> String {
+        let (views, dim) = (words::count(rows), words::count(dim as u64));
         match self.unit() {
             "photos" => format!("{views} × {dim}"),
             _ => format!("{} photos, {views} views × {dim}", words::count(self.all_photos())),

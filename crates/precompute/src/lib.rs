@@ -162,7 +162,7 @@ impl Stage for Precompute {
         let rate = to_do as f64 / started.elapsed().as_secs_f64().max(1e-9);
 
         let mut writer = FeaturesWriter::create(&cx.out.join(FEATURES_FOLDER), meta)?;
-        let mut missing = Missing::default();
+        let (mut missing, mut rows) = (Missing::default(), 0);
         let mut shots = views.shots(&table, &params.splits)?;
         for shard in 0..shards.count() {
             cx.cancel.check()?;
@@ -172,7 +172,10 @@ impl Stage for Precompute {
                 match lane::is_missing(features) {
                     true if shot.view == 0 => missing.add(&shot.row.id),
                     true => {}
-                    false => writer.write(&feature_row(&shot), features)?,
+                    false => {
+                        writer.write(&feature_row(&shot), features)?;
+                        rows += 1;
+                    }
                 }
             }
         }
@@ -187,12 +190,13 @@ impl Stage for Precompute {
         });
 
         let dtype = params.dtype.as_str();
-        let mut line = format!("{}, {dtype}", counts.words(dim));
+        let mut line = format!("{}, {dtype}", counts.words(rows, dim));
         if to_do > 0 {
             line += &format!(", {rate:.0} {unit}/s");
         }
         if missing.count > 0 {
-            line += &format!(", {} photos left out", words::count(missing.count));
+            let photos = if missing.count == 1 { "photo" } else { "photos" };
+            line += &format!(", {} {photos} left out", words::count(missing.count));
         }
         let empty = params.splits.iter().filter(|split| !counts.photos.contains_key(split));
         let notes = empty.map(|split| format!("{split} has no usable photo, so there are no features of it"));

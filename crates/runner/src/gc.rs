@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::leftovers::Leftovers;
 use crate::lock::{Claim, sharer_of};
 use crate::observer::Observer;
+use crate::path_text;
 use crate::plan::Lookup;
 use crate::retention::{Shelved, doomed};
 use crate::roots::Roots;
@@ -55,6 +56,7 @@ pub struct Doomed {
     /// Its name: `head 3f2a91bc…`.
     pub name: String,
     /// Its place.
+    #[serde(serialize_with = "path_text::one")]
     pub path: PathBuf,
     /// Bytes of its files.
     pub size_bytes: u64,

@@ -46,6 +46,7 @@ mod memory;
 pub mod observer;
 pub mod options;
 pub mod part;
+mod path_text;
 pub mod plan;
 pub mod prospect;
 mod record;

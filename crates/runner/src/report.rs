@@ -6,6 +6,7 @@ use pipeline_stage::{Digest, Summary};
 use serde::Serialize;
 
 use crate::graph::Node;
+use crate::path_text;
 
 /// What came of a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -13,6 +14,7 @@ pub struct RunReport {
     /// Name of the run: its folder under `<store>/runs/`.
     pub run: String,
     /// The run's record: `run.json`, `events.jsonl`, a log per stage.
+    #[serde(serialize_with = "path_text::one")]
     pub dir: PathBuf,
     /// Every stage of the graph, each after what it reads, also those not selected.
     pub stages: Vec<StageReport>,
@@ -44,6 +46,7 @@ pub struct StageReport {
     /// Size of its artifact in bytes, where there is one.
     pub size_bytes: Option<u64>,
     /// The link to its artifact, `<out>/<config>/<stage>`, where there is one.
+    #[serde(serialize_with = "path_text::if_any")]
     pub path: Option<PathBuf>,
     /// What the stage said about its result; for a fresh stage, when it ran.
     pub summary: Option<Summary>,

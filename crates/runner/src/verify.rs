@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::path_text;
 use crate::roots::Roots;
 use crate::store::{AnyFormat, Store};
 
@@ -41,8 +42,10 @@ pub struct Verified {
     /// Its key.
     pub key: Option<Digest>,
     /// Its folder.
+    #[serde(serialize_with = "path_text::one")]
     pub path: PathBuf,
     /// The links that lead to it.
+    #[serde(serialize_with = "path_text::all")]
     pub links: BTreeSet<PathBuf>,
     /// How many files its manifest names.
     pub files: usize,
@@ -123,9 +126,7 @@ pub fn verify(targets: Vec<Target>, report: &dyn Report, cancel: &Cancel) -> Res
         .map(|target| {
             let (verified, manifest) = look(&target, &progress)?;
             let is_whole = verified.faults.is_empty() && verified.unreadable.is_empty();
-            if is_whole
-                || fs_err::read(target.dir.join(MANIFEST_FILE)).ok() == manifest && target.dir.exists()
-            {
+            if is_whole || manifest_text(&target.dir) == manifest && target.dir.exists() {
                 return Ok(Some(verified));
             }
             // It was removed, or replaced, while it was looked at.
@@ -144,7 +145,7 @@ fn look(target: &Target, progress: &Progress<'_>) -> Result<(Verified, Option<Ve
         Ok(read) => read,
         Err(bad) => {
             verified.add(bad);
-            return Ok((verified, fs_err::read(target.dir.join(MANIFEST_FILE)).ok()));
+            return Ok((verified, manifest_text(&target.dir)));
         }
     };
     if key != Some(manifest.key) || manifest.key != manifest.parts.key() {
@@ -206,6 +207,12 @@ impl Verified {
             Bad::Unreadable(reason) => self.unreadable.push(reason),
         }
     }
+}
+
+/// The text of the manifest in a folder, if it is a file: reading a pipe would not end.
+fn manifest_text(dir: &Path) -> Option<Vec<u8>> {
+    let path = dir.join(MANIFEST_FILE);
+    fs_err::symlink_metadata(&path).ok()?.is_file().then(|| fs_err::read(&path).ok())?
 }
 
 /// The manifest in a folder, and its text.

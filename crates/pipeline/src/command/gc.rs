@@ -10,7 +10,7 @@ use pipeline_stage::exit;
 use serde_json::{Value, json};
 
 use super::interrupt::Interrupt;
-use super::job::command_line;
+use super::job::{command_line, given};
 use super::store_folder::{StoreFolder, shown};
 use super::table::Table;
 use super::{Stop, stop};
@@ -51,6 +51,16 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     let interrupt = Interrupt::listen();
     let dir = arguments.store.dir();
+    if let Some(there) = arguments.forget.iter().find(|folder| folder.exists()) {
+        return Err(Stop::Error {
+            message: format!(
+                "--forget {}: it is there, expected a folder that is gone for good",
+                there.display()
+            ),
+            hint: Some("remove it first, if nothing in it is wanted any more".to_owned()),
+            code: exit::USAGE,
+        });
+    }
     let surveyed = || -> Result<Survey, Error> {
         let store = Store::existing(&dir)?;
         let header = Header { width: "gc".len(), ..Header::default() };
@@ -61,7 +71,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
             rules: Rules { keep_last: arguments.keep_last, older_than: arguments.older_than },
             forget: arguments.forget.iter().map(absolute).collect(),
             shown: shown(&dir),
-            command: command_line(std::env::args()),
+            command: command_line(given()),
             wait_lock: arguments.wait_lock.map(Duration::from_secs),
             cancel: &interrupt.cancel,
             observer: observer.as_ref(),
@@ -70,7 +80,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     };
     let survey = surveyed().map_err(|error| stop(&error, &interrupt))?;
     if arguments.json {
-        let mut value = json!({"store": dir, "dry_run": arguments.dry_run});
+        let mut value = json!({"store": dir.display().to_string(), "dry_run": arguments.dry_run});
         if let (Some(value), Ok(Value::Object(more))) = (value.as_object_mut(), serde_json::to_value(&survey))
         {
             value.extend(more);

@@ -15,10 +15,10 @@ use crate::terminal::{Header, Screen, Style, summary, watch, watch_plan};
 #[derive(Debug, clap::Args)]
 pub(super) struct How {
     /// Threads to use [default: all processors]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=4096))]
     threads: Option<u16>,
     /// Wait so long for a lock that another run holds, instead of stopping at once
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     wait_lock: Option<u64>,
     /// How often a training writes a checkpoint, from which an interrupted run goes on: 30s, 2m, 500steps
     #[arg(long, value_name = "INTERVAL", default_value_t)]

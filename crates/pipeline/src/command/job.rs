@@ -68,9 +68,14 @@ impl Folders {
             pipeline_version: env!("CARGO_PKG_VERSION").to_owned(),
             selection: Selection::default(),
             wait_lock: None::<Duration>,
-            command: command_line(std::env::args()),
+            command: command_line(given()),
         }
     }
+}
+
+/// What the process was given. Where that is no UTF-8, as paths may be, it is for people to read only.
+pub(super) fn given() -> impl Iterator<Item = String> {
+    std::env::args_os().map(|argument| argument.to_string_lossy().into_owned())
 }
 
 /// Arguments as they can be given to a shell.

@@ -9,7 +9,7 @@ use pipeline_stage::{AnyStage, exit};
 
 use super::Stop;
 use super::how::How;
-use super::job::{Folders, JobArguments, command_line};
+use super::job::{Folders, JobArguments, command_line, given};
 use crate::stages::FINDERS;
 use crate::terminal::Screen;
 
@@ -40,7 +40,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
         let mut options = arguments.folders.options(&job);
         options.selection = Selection { until: vec![name.clone()], ..Selection::default() };
         options.selection.force.extend(arguments.force.then_some(name));
-        let again = command_line(std::env::args().filter(|argument| argument != "--force"));
+        let again = command_line(given().filter(|argument| argument != "--force"));
         arguments.how.run(&job, options, &again, screen)
     })
 }

@@ -7,7 +7,7 @@ use pipeline_stage::exit;
 
 use super::Stop;
 use super::how::How;
-use super::job::{Folders, JobArguments, command_line};
+use super::job::{Folders, JobArguments, command_line, given};
 use crate::terminal::Screen;
 
 /// Run the stages that are not fresh
@@ -41,17 +41,17 @@ pub(super) struct Arguments {
     force_downstream: Vec<String>,
     /// Run up to N independent stages side by side, which share threads and memory; one after another where each keeps
     /// all processors busy anyway. The results are the same
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: u16,
     /// Memory that stages side by side may take together, by rough estimates, as 8GB or 500MB [default: what is available]
-    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true, value_parser = bytes)]
     memory: Option<u64>,
     /// Go on after a failure with the stages that do not depend on what failed
     #[arg(long)]
     keep_going: bool,
     /// Try a stage or a download again, up to N times, when it failed for a reason that may pass: no network, a file
     /// server that does not answer, photos or an input that were replaced meanwhile
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1000))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1000))]
     retries: u32,
     /// Say what would run and why (with --json as one object), and run, fetch and publish nothing
     #[arg(long)]
@@ -82,7 +82,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
             let to_run = arguments.how.announce(&job, options, screen)?;
             return Ok(if arguments.check && to_run > 0 { exit::WORK_TO_DO } else { exit::DONE });
         }
-        arguments.how.run(&job, options, &again(std::env::args()), screen)
+        arguments.how.run(&job, options, &again(given()), screen)
     })
 }
 

@@ -92,6 +92,12 @@ pub(crate) fn load_with(
     }
     let graph = Graph::new(nodes).map_err(|e| vec![graph_fault(&pipeline, e)])?;
     let name = path.file_stem().map_or_else(|| "config".to_owned(), |s| s.to_string_lossy().into_owned());
+    if [".", ".."].contains(&name.as_str()) {
+        // Links are in out/NAME.
+        let message = format!("a config cannot be called `{name}`");
+        let hint = Some("give it a name, such as configs/mine.yaml".to_owned());
+        return Err(vec![Located::new(Place::File(path.to_owned()), message, hint)]);
+    }
     let own = (!pipeline.built_in).then_some(pipeline.yaml.label.as_path());
     let files = config.labels().chain(own).map(Path::to_owned).collect();
     let pipeline = match pipeline.built_in {

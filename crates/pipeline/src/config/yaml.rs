@@ -48,7 +48,8 @@ impl Yaml {
             _ => fail(e.to_string(), None),
         })?;
         if !size.is_file() {
-            return Err(fail("expected a YAML file, found a folder".to_owned(), None));
+            let found = if size.is_dir() { "a folder" } else { "what is no file" };
+            return Err(fail(format!("expected a YAML file, found {found}"), None));
         }
         if size.len() > MAX_BYTES {
             let message = format!("expected a config of at most 1 MiB, found {} bytes", size.len());

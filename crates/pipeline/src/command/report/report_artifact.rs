@@ -101,6 +101,12 @@ impl Asked {
     /// The only one.
     pub(super) fn one(&self, config: &Config<'_>) -> Result<ReportArtifact, Stop> {
         match self.all(config)? {
+            // It would be the result of other numbers under the name of these.
+            [ReportArtifact { stage, stale: Some(state), .. }] if !config.sets.is_empty() => {
+                let (path, sets) = (config.path.display(), config.sets.join(" "));
+                let message = format!("{path} has not been run with {sets}: {stage} {state}");
+                Err(wrong(message, Some(config.run_command())))
+            }
             [one] => Ok(one.clone()),
             several => {
                 let names: Vec<&str> = several.iter().map(|evaluation| evaluation.stage.as_str()).collect();

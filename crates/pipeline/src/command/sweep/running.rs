@@ -15,7 +15,7 @@ use super::ranking::Ranking;
 use super::results::Results;
 use super::row::{Ended, Row};
 use crate::command::interrupt::Interrupt;
-use crate::command::job::{available_threads, command_line};
+use crate::command::job::{available_threads, command_line, given};
 use crate::command::table::Table;
 use crate::command::{Stop, stop};
 use crate::config::flow;
@@ -218,7 +218,7 @@ impl Sweep<'_> {
     fn finish(&self, rows: &mut [Row], style: Style, interrupt: &Interrupt) -> Result<u8, Stop> {
         let ranking = Ranking::of(rows, &self.arguments.metric);
         let rows = &*rows;
-        let command = command_line(std::env::args());
+        let command = command_line(given());
         let results = Results {
             config: &self.combinations[0].job.name,
             command: &command,
@@ -240,7 +240,7 @@ impl Sweep<'_> {
             (Style::Json, written) => {
                 let mut event = results.json();
                 event["event"] = json!("sweep_finished");
-                event["path"] = json!(written.as_ref().ok());
+                event["path"] = json!(written.as_ref().ok().map(|folder| folder.display().to_string()));
                 self.screen.json(&event);
             }
             _ => {}
