@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use pipeline_testkit::Project;
 use serde_json::{Value, json};
 
+use crate::small_project;
+
 /// A project that only takes stock of ten drawn photos: a run takes no time.
 fn photos() -> Project {
     let project = Project::new(env!("CARGO_BIN_EXE_pipeline"));
