@@ -1,6 +1,6 @@
 //! `cargo xtask`: sets up what the workspace needs, runs the quick start, runs every test.
 //!
-//! One file per subcommand ([`quickstart`], [`mod@test`], [`bench`]) and per thing that is set up ([`chromium`], [`libtorch`],
+//! One file per subcommand ([`quickstart`], [`mod@test`], [`mod@bench`]) and per thing that is set up ([`chromium`], [`libtorch`],
 //! [`python`], [`weights`]). Nothing here links libtorch: this is what puts libtorch in place.
 
 mod bench;
