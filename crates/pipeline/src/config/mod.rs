@@ -1,7 +1,7 @@
 //! From a YAML file to a checked graph of stages with every default filled in.
 //!
 //! Three files meet here: the config (one job: which pipeline, which photos, which numbers; it may extend another,
-//! see [`layers`]), the pipeline (a graph without numbers), and the stage kinds with their parameters. Nothing is
+//! see `layers`), the pipeline (a graph without numbers), and the stage kinds with their parameters. Nothing is
 //! run, and nothing but these files is looked at. What is wrong is reported all at once, each at its place.
 
 mod error;
