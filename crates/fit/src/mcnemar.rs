@@ -25,7 +25,13 @@ impl McNemar {
 
     /// The p-value for people: `p = 0.031`, `p < 0.001`.
     pub fn p_in_words(&self) -> String {
-        if self.p_value < 0.001 { "p < 0.001".to_owned() } else { format!("p = {:.3}", self.p_value) }
+        let sign = if self.p_value < 0.001 { "" } else { "= " };
+        format!("p {sign}{}", self.p_short())
+    }
+
+    /// The p-value alone: `0.031`, `< 0.001`.
+    pub fn p_short(&self) -> String {
+        if self.p_value < 0.001 { "< 0.001".to_owned() } else { format!("{:.3}", self.p_value) }
     }
 
     /// The test of these counts: `p = min(1, 2 · P(X <= min(first, second)))`, X binomial with n = first + second tosses

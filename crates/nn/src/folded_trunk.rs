@@ -54,11 +54,6 @@ impl FoldedTrunk {
         self.backbone
     }
 
-    /// The format that it computes in, `F32` or `Bf16`.
-    pub fn dtype(&self) -> Dtype {
-        self.dtype
-    }
-
     /// Pooled features `[N, 2 C]` ([`concat_pool`]), float32, row-major, of the N views in `pixels_nchw`,
     /// `[N, 3, side, side]`, normalised for this backbone.
     ///

@@ -52,12 +52,13 @@ impl Counts {
         if self.views == self.all_photos() { "photos" } else { "views" }
     }
 
-    /// `25,000 × 1,024`, or with several views `25,000 photos, 100,000 views × 1,024`, where the table has `rows` views.
-    pub(crate) fn words(&self, rows: u64, dim: usize) -> String {
+    /// `25,000 × 1,024`, or with several views `25,000 photos, 100,000 views × 1,024`, where the table has
+    /// `rows` views and `left_out` photos are not in it.
+    pub(crate) fn words(&self, rows: u64, left_out: u64, dim: usize) -> String {
         let (views, dim) = (words::count(rows), words::count(dim as u64));
         match self.unit() {
             "photos" => format!("{views} × {dim}"),
-            _ => format!("{} photos, {views} views × {dim}", words::count(self.all_photos())),
+            _ => format!("{} photos, {views} views × {dim}", words::count(self.all_photos() - left_out)),
         }
     }
 }

@@ -32,7 +32,7 @@ use lane::Lane;
 pub use missing::Missing;
 pub use params::{OnMissing, Params};
 use shards::{Batch, Shards};
-use shots::{Shot, Views};
+use shots::{Shot, Shots, Views};
 
 /// The stage kind `precompute`.
 #[derive(Debug, Clone, Copy)]
@@ -123,8 +123,8 @@ impl Stage for Precompute {
         }
         let unit = counts.unit();
         libtorch::load()?;
-        let trunk = network.load(&weights::read(&backbone.path(TRUNK_FILE))?, device::pick())?;
-        let trunk = trunk.folded(params.dtype)?;
+        let trunk = weights::read(&backbone.path(TRUNK_FILE))?;
+        let trunk = network.load(&trunk, device::pick())?.folded(params.dtype)?;
         // A batch is padded to its full size; more than there are views would be computed for nothing.
         let batch_size = params.batch_size.min(usize::try_from(counts.views).unwrap_or(usize::MAX));
         let shards = Shards::new(&cx.partial, counts.views, dim, batch_size);
@@ -161,25 +161,7 @@ impl Stage for Precompute {
         })?;
         let rate = to_do as f64 / started.elapsed().as_secs_f64().max(1e-9);
 
-        let mut writer = FeaturesWriter::create(&cx.out.join(FEATURES_FOLDER), meta)?;
-        let (mut missing, mut rows) = (Missing::default(), 0);
-        let mut shots = views.shots(&table, &params.splits)?;
-        for shard in 0..shards.count() {
-            cx.cancel.check()?;
-            let features = shards.read(shard).map_err(Error::Shard)?;
-            for (features, shot) in features.chunks_exact(dim).zip(&mut shots) {
-                let shot = shot?;
-                match lane::is_missing(features) {
-                    true if shot.view == 0 => missing.add(&shot.row.id),
-                    true => {}
-                    false => {
-                        writer.write(&feature_row(&shot), features)?;
-                        rows += 1;
-                    }
-                }
-            }
-        }
-        writer.finish()?;
+        let (rows, missing) = gather(&shards, views.shots(&table, &params.splits)?, meta, cx)?;
         if missing.count == counts.all_photos() {
             return Err(Error::Missing { photos: missing, of: counts.all_photos() }.into());
         }
@@ -190,7 +172,7 @@ impl Stage for Precompute {
         });
 
         let dtype = params.dtype.as_str();
-        let mut line = format!("{}, {dtype}", counts.words(rows, dim));
+        let mut line = format!("{}, {dtype}", counts.words(rows, missing.count, dim));
         if to_do > 0 {
             line += &format!(", {rate:.0} {unit}/s");
         }
@@ -210,6 +192,33 @@ impl Stage for Precompute {
             ..Summary::default()
         })
     }
+}
+
+/// Makes the table of the finished shards of `shots`: how many views it has, and which photos it lacks.
+fn gather(
+    shards: &Shards,
+    mut shots: Shots,
+    meta: FeaturesMeta,
+    cx: &Context<'_>,
+) -> Result<(u64, Missing), Failure> {
+    let dim = meta.dim;
+    let mut writer = FeaturesWriter::create(&cx.out.join(FEATURES_FOLDER), meta)?;
+    let (mut rows, mut missing) = (0, Missing::default());
+    for shard in 0..shards.count() {
+        cx.cancel.check()?;
+        let features = shards.read(shard).map_err(Error::Shard)?; // [views, D]
+        for (features, shot) in features.chunks_exact(dim).zip(&mut shots) {
+            let shot = shot?;
+            if !lane::is_missing(features) {
+                writer.write(&feature_row(&shot), features)?;
+                rows += 1;
+            } else if shot.view == 0 {
+                missing.add(&shot.row.id);
+            }
+        }
+    }
+    writer.finish()?;
+    Ok((rows, missing))
 }
 
 /// The preprocessing with its numbers as `model.json` has them: straight to a value, 0.498 in float32 would

@@ -124,7 +124,7 @@ impl Comparison {
                 signed(pair.this_accuracy() - pair.that_accuracy()),
                 count(pair.test.only_first),
                 count(pair.test.only_second),
-                probability(&pair.test),
+                pair.test.p_short(),
             ));
         }
         if self.pairs.len() > shown.len() {
@@ -255,7 +255,7 @@ impl Pair {
         context! {
             name => self.name(),
             verdict => self.verdict(),
-            p_value => probability(&self.test),
+            p_value => self.test.p_short(),
             measures,
             fixed => turned(self.test.only_first, &self.fixed),
             broken => turned(self.test.only_second, &self.broken),
@@ -267,9 +267,4 @@ impl Pair {
 /// `+0.0010`; nothing is never `-0.0000`.
 fn signed(difference: f64) -> String {
     format!("{:+.4}", (difference * 1e4).round() / 1e4 + 0.0)
-}
-
-/// `0.035`, `< 0.001`.
-fn probability(test: &McNemar) -> String {
-    test.p_in_words().trim_start_matches("p ").trim_start_matches("= ").to_owned()
 }

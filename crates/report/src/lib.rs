@@ -35,7 +35,6 @@ pub mod sheet;
 pub mod tensorboard;
 pub mod training;
 
-pub use confusion::confusion_picture;
 pub use error::Error;
 pub use layout::MAX_SIDE;
 pub use sheet::{Row, Section, Sheet, Tile};

@@ -41,7 +41,9 @@ pub(crate) fn fixed(value: f64, decimals: usize) -> String {
     let sign = if value < 0.0 && !is_zero { "−" } else { "" };
     let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, ""));
     let point = if fraction.is_empty() { "" } else { "." };
-    format!("{sign}{}{point}{fraction}", grouped(whole))
+    // Beyond 2^64 without groups.
+    let whole = whole.parse().map_or_else(|_| whole.to_owned(), count);
+    format!("{sign}{whole}{point}{fraction}")
 }
 
 pub(crate) use pipeline_stage::words::count;
@@ -49,17 +51,6 @@ pub(crate) use pipeline_stage::words::count;
 /// `1 photo`, `1,234 photos`.
 pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{}\u{a0}{}", count(number), if number == 1 { one } else { many })
-}
-
-fn grouped(digits: &str) -> String {
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

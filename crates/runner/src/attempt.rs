@@ -15,6 +15,7 @@ use crate::clock;
 use crate::draft::Draft;
 use crate::error::Error;
 use crate::graph::Node;
+use crate::ledger::absolute;
 use crate::lock::{Claim, Exclusive, host_name};
 use crate::memory::Peak;
 use crate::observer::Observer;
@@ -152,7 +153,6 @@ impl Attempt<'_> {
     /// Calls the stage. A panic in it is a failure like any other.
     fn run(&self, draft: &Draft, partial: &Path, report: &mut StageReport) -> Result<Summary, Ended> {
         let teller = Teller::new(&self.node.name, self.observer);
-        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let context = Context {
             stage: self.node.name.clone(),
             out: absolute(&draft.out()),

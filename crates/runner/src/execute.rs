@@ -1,4 +1,4 @@
-//! [`run`] and [`plan`]: the two calls that do everything.
+//! [`run`], and [`plan`], which says what it would do.
 //!
 //! A run finds the sources, plans, and then takes the stages (`conductor`), side by side where that is wanted
 //! (`scheduler`): a fresh one is linked; any other is locked, looked up once more (another run may have made it

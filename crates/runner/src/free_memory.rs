@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::memory::bytes_of;
+
 /// Bytes that this process can take before the system runs out, as Linux estimates it (`MemAvailable`), and no more than
 /// the control groups around it leave (containers, Slurm). `None` where the system does not tell.
 pub(crate) fn free_memory() -> Option<u64> {
@@ -10,10 +12,8 @@ pub(crate) fn free_memory() -> Option<u64> {
     groups_around(&groups).iter().filter_map(|folder| left_in(folder)).chain(of_machine).min()
 }
 
-/// Of a line as `MemAvailable:   12345 kB`, in units of 1,024 bytes.
 fn available(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+    bytes_of(meminfo, "MemAvailable:")
 }
 
 /// The folders of the group of this process (`0::/a/b`) and of those around it, in version 2 of control groups.

@@ -19,8 +19,7 @@
 //! | [`verify`](mod@verify) | every byte of artifacts, against their manifests |
 //! | [`gc`] | what nobody needs any more, removed |
 //!
-//! Two calls do everything, and both ask the same planner:
-//! [`plan()`] says what [`run()`] will do.
+//! Whatever says what would run asks the same planner: [`plan()`] says what [`run()`] will do.
 
 mod against;
 pub mod announcement;

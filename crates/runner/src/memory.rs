@@ -98,13 +98,14 @@ fn status() -> Option<Status> {
     parse(&fs_err::read_to_string("/proc/self/status").ok()?)
 }
 
-/// Lines as `VmHWM:     12345 kB`, in units of 1,024 bytes.
 fn parse(text: &str) -> Option<Status> {
-    let bytes = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-        line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
-    };
-    Some(Status { resident: bytes("VmRSS:")?, peak: bytes("VmHWM:")? })
+    Some(Status { resident: bytes_of(text, "VmRSS:")?, peak: bytes_of(text, "VmHWM:")? })
+}
+
+/// The number of the line `name` in a text of Linux, as `VmHWM:     12345 kB`, in units of 1,024 bytes.
+pub(crate) fn bytes_of(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ use crate::roots::file_name;
 /// Version of the store's layout. Raised when an older command would misread it.
 const FORMAT: u32 = 1;
 
-/// The folders of a store; `damaged` is made when it is needed.
+/// The folders of a store; `damaged`, `reports` and `sweeps` are made when they are needed.
 const FOLDERS: [&str; 9] = ["store", "partial", "sources", "memo", "trees", "tmp", "locks", "links", "runs"];
 
 /// The first line is the signature that the specification asks for (bford.info/cachedir).
@@ -302,10 +302,10 @@ impl Store {
         Draft::new(&self.dir.join("tmp")).map_err(Error::io("make a temporary folder", &self.dir))
     }
 
-    /// Removes from `tmp/` what owners that are gone have left. Returns how many folders.
-    pub(crate) fn clean_tmp(&self) -> Result<usize, Error> {
+    /// Removes from `tmp/` what owners that are gone have left.
+    pub(crate) fn clean_tmp(&self) -> Result<(), Error> {
         let tmp = self.dir.join("tmp");
-        crate::draft::clean(&tmp).map_err(Error::io("clean the store", &tmp))
+        crate::draft::clean(&tmp).map(drop).map_err(Error::io("clean the store", &tmp))
     }
 
     /// Puts a sealed draft into the store. `records` are the files that differ from run to run and do not

@@ -32,6 +32,7 @@ pub(crate) fn find(
     insights: &mut Insights,
 ) -> Result<(), Failure> {
     if folds == 0 {
+        insights.notes.push("Labels were not checked: `label_issues` is 0.".to_owned());
         return Ok(());
     }
     let meta = table.reader.meta();

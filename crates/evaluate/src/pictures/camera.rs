@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use pipeline_nn::{Dtype, FoldedTrunk, Head, Trunk, device, grad_cam};
+use pipeline_nn::{Dtype, Head, Trunk, device, grad_cam};
 use pipeline_photo::{Augmenter, Limits, Planes, Policy, Preprocessing, Resizer, RgbImage, read};
 use pipeline_stage::Failure;
 use pipeline_table::ImageRow;
@@ -18,7 +18,6 @@ pub(super) struct Camera {
     folder: PathBuf,
     preprocessing: Preprocessing,
     trunk: Trunk,
-    folded: FoldedTrunk,
     head: Head,
     resizer: Resizer,
 }
@@ -47,7 +46,6 @@ impl Camera {
             folder: folder.to_owned(),
             preprocessing: model.record.preprocessing,
             trunk: trunk.share()?,
-            folded: trunk.folded(Dtype::F32)?,
             head: model.record.load_head(&model.dir, trunk.device())?,
             resizer: Resizer::new(),
         })
@@ -111,11 +109,12 @@ impl Camera {
     /// The features of normalised views, `[views, 3, size, size]`, for [`Model::log_probs`].
     pub(super) fn features(&self, pixels_nchw: &[f32]) -> Result<Vec<f32>, pipeline_nn::Error> {
         device::set_threads(NonZeroUsize::MIN);
+        let folded = self.trunk.folded(Dtype::F32)?;
         let size = self.preprocessing.size;
         let mut features = vec![];
         // One after the other, for there may be many.
         for view in pixels_nchw.chunks_exact(3 * (size as usize).pow(2)) {
-            features.extend(self.folded.features(view, size)?);
+            features.extend(folded.features(view, size)?);
         }
         Ok(features)
     }

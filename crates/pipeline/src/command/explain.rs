@@ -1,13 +1,12 @@
 //! `pipeline explain CONFIG STAGE`: why a stage is what it is, part by part of its key.
 
-use pipeline_runner::Unobserved;
 use pipeline_stage::exit;
 
-use super::how::telling;
+use super::how::{header, telling};
 use super::interrupt::Interrupt;
 use super::job::{Folders, JobArguments};
 use super::{Stop, stop};
-use crate::terminal::{Screen, explained};
+use crate::terminal::{Screen, explained, watch_plan};
 
 /// Explain why a stage is fresh or stale: every part of its key, before and now
 #[derive(Debug, clap::Args)]
@@ -36,9 +35,18 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
         let interrupt = Interrupt::listen();
         let Arguments { stage, against, .. } = arguments;
         let cancel = &interrupt.cancel;
-        let told =
-            pipeline_runner::explain(&job.graph, &options, stage, against.as_deref(), cancel, &Unobserved)
-                .map_err(|error| stop(&error, &interrupt))?;
+        let header = header(&job, &options);
+        let watched = watch_plan(false, &header, screen);
+        let told = pipeline_runner::explain(
+            &job.graph,
+            &options,
+            stage,
+            against.as_deref(),
+            cancel,
+            watched.as_ref(),
+        );
+        drop(watched);
+        let told = told.map_err(|error| stop(&error, &interrupt))?;
         match arguments.json {
             true => screen.json(&serde_json::json!(told)),
             false => screen.line(&explained::text(&told)),

@@ -1,11 +1,12 @@
 //! `pipeline graph CONFIG`: the stages and what they read, with the state of each, as text that draws.
 
-use pipeline_runner::{Graph, Plan, Unobserved};
+use pipeline_runner::{Graph, Plan};
 use pipeline_stage::exit;
 
+use super::Stop;
+use super::how::planned;
 use super::interrupt::Interrupt;
 use super::job::{Folders, JobArguments};
-use super::{Stop, stop};
 use crate::terminal::Screen;
 
 /// Print the graph of stages with the state of each, for Mermaid or Graphviz
@@ -42,9 +43,7 @@ const COLOURS: [(&str, &str, &str); 6] = [
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     let job = arguments.job.load()?;
     let options = arguments.folders.options(&job);
-    let interrupt = Interrupt::listen();
-    let plan = pipeline_runner::plan(&job.graph, &options, &interrupt.cancel, &Unobserved)
-        .map_err(|error| stop(&error, &interrupt))?;
+    let plan = planned(&job, &options, false, &Interrupt::listen(), screen)?;
     let drawn = Drawn::of(&job.graph, &plan);
     screen.line(&match arguments.format {
         Format::Mermaid => drawn.mermaid(),

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use pipeline_runner::{Announcement, Outcome, RunOptions, RunReport};
+use pipeline_runner::{Announcement, Outcome, Plan, RunOptions, RunReport};
 use pipeline_stage::{CheckpointEvery, exit};
 
 use super::interrupt::Interrupt;
@@ -49,16 +49,12 @@ impl How {
         screen: &Screen,
     ) -> Result<usize, Stop> {
         options.threads = self.threads(&options);
-        let interrupt = Interrupt::listen();
-        let header = header(job, &options);
-        let watched = watch_plan(self.quiet, &header, screen);
-        let plan = pipeline_runner::plan(&job.graph, &options, &interrupt.cancel, watched.as_ref());
-        drop(watched);
-        let plan = plan.map_err(|error| stop(&error, &interrupt))?;
+        hash_on(options.threads.get());
+        let plan = planned(job, &options, self.quiet, &Interrupt::listen(), screen)?;
         match Style::choose(self.quiet, self.json, screen) {
             Style::Quiet => {}
             Style::Json => screen.json(&serde_json::json!(Announcement::new(&plan, &options, &job.files))),
-            Style::Bars | Style::Lines => screen.line(&header.announcement(&plan)),
+            Style::Bars | Style::Lines => screen.line(&header(job, &options).announcement(&plan)),
         }
         Ok(plan.to_run())
     }
@@ -77,8 +73,7 @@ impl How {
         screen: &Screen,
     ) -> Result<u8, Stop> {
         options.threads = self.threads(&options);
-        // Hashing and the reading of tables use this pool. It can be set only once, which is now.
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(options.threads.get()).build_global();
+        hash_on(options.threads.get());
         options.wait_lock = self.wait_lock.map(Duration::from_secs);
         options.checkpoint_every = self.checkpoint_every;
 
@@ -106,6 +101,25 @@ pub(super) fn telling(
         screen.json(&stop.json());
     }
     outcome
+}
+
+/// So many threads hash files and read tables, whatever asks for it. It can be set only once, before anything is read.
+pub(super) fn hash_on(threads: usize) {
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+}
+
+/// What every stage of `job` is and what a run would do; with bars of the hashing where a person waits for it.
+pub(super) fn planned(
+    job: &Job,
+    options: &RunOptions,
+    quiet: bool,
+    interrupt: &Interrupt,
+    screen: &Screen,
+) -> Result<Plan, Stop> {
+    let header = header(job, options);
+    let watched = watch_plan(quiet, &header, screen);
+    pipeline_runner::plan(&job.graph, options, &interrupt.cancel, watched.as_ref())
+        .map_err(|error| stop(&error, interrupt))
 }
 
 /// What the first line about a job says.

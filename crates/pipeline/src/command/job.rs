@@ -1,4 +1,4 @@
-//! Arguments that `run`, `status` and `validate` share: which config, which overrides, which folders.
+//! Arguments that all commands about a config share: which config, which overrides, which folders.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;

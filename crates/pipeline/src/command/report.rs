@@ -13,9 +13,10 @@ mod side_by_side;
 use std::path::{Path, PathBuf};
 
 use pipeline_evaluate::REPORT_FILE;
-use pipeline_runner::{RunOptions, Store, Unobserved};
+use pipeline_runner::{RunOptions, Store};
 use pipeline_stage::exit;
 
+use super::how::planned;
 use super::interrupt::Interrupt;
 use super::job::{Folders, JobArguments, command_line};
 use super::{Stop, stop};
@@ -67,11 +68,11 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     let interrupt = Interrupt::listen();
     let config =
         Config { path: &arguments.job.config, sets: &arguments.job.sets, job: &job, options: &options };
-    let asked = config.evaluations(arguments.stage.as_deref(), &interrupt)?;
+    let asked = config.evaluations(arguments.stage.as_deref(), &interrupt, screen)?;
     match &arguments.against {
         Some(against) => {
             let this = asked.one(&config)?;
-            let that = against_what(against, &this, &arguments.folders, &options, &interrupt)?;
+            let that = against_what(against, &this, &arguments.folders, &options, &interrupt, screen)?;
             compare(&this, &that, &options, &interrupt, screen)?;
         }
         None => {
@@ -102,9 +103,13 @@ struct Config<'a> {
 
 impl Config<'_> {
     /// What it has evaluated, by the stage `stage` or by any.
-    fn evaluations(&self, stage: Option<&str>, interrupt: &Interrupt) -> Result<Asked, Stop> {
-        let plan = pipeline_runner::plan(&self.job.graph, self.options, &interrupt.cancel, &Unobserved)
-            .map_err(|error| stop(&error, interrupt))?;
+    fn evaluations(
+        &self,
+        stage: Option<&str>,
+        interrupt: &Interrupt,
+        screen: &Screen,
+    ) -> Result<Asked, Stop> {
+        let plan = planned(self.job, self.options, false, interrupt, screen)?;
         report_artifact::of_plan(self, &plan, stage)
     }
 
@@ -124,6 +129,7 @@ fn against_what(
     folders: &Folders,
     options: &RunOptions,
     interrupt: &Interrupt,
+    screen: &Screen,
 ) -> Result<ReportArtifact, Stop> {
     let is_run = ["run.json", "events.jsonl"].iter().any(|file| against.join(file).is_file());
     if against.is_dir() && !is_run {
@@ -135,7 +141,7 @@ fn against_what(
         let config = Config { path: against, sets: &[], job: &job, options: &options };
         // The same stage where there is one, or else any.
         let stage = job.graph.node(&this.stage).map(|_| this.stage.as_str());
-        return config.evaluations(stage, interrupt)?.one(&config);
+        return config.evaluations(stage, interrupt, screen)?.one(&config);
     }
     let store = Store::at(&options.store).map_err(|error| stop(&error, interrupt))?;
     report_artifact::of_run(&store, &against.to_string_lossy(), &this.stage, interrupt)

@@ -50,7 +50,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     keep_going: bool,
     /// Try a stage or a download again, up to N times, when it failed for a reason that may pass: no network, a file
-    /// server that does not answer, photos or an input that were replaced meanwhile
+    /// server that does not answer, a source or an input of the stage that changed while it read it
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1000))]
     retries: u32,
     /// Say what would run and why (with --json as one object), and run, fetch and publish nothing

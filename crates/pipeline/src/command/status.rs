@@ -4,11 +4,11 @@ use pipeline_runner::Announcement;
 use pipeline_runner::plan::{Plan, State};
 use pipeline_stage::exit;
 
-use super::how::{header, telling};
+use super::Stop;
+use super::how::{header, planned, telling};
 use super::interrupt::Interrupt;
 use super::job::{Folders, JobArguments};
-use super::{Stop, stop};
-use crate::terminal::{Screen, watch_plan, words};
+use crate::terminal::{Screen, words};
 
 /// Show which stages are fresh, stale (and why) or missing, and which files that was read from
 #[derive(Debug, clap::Args)]
@@ -35,16 +35,11 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     telling(arguments.json, screen, || {
         let job = arguments.job.load()?;
         let options = arguments.folders.options(&job);
-        let interrupt = Interrupt::listen();
-        let header = header(&job, &options);
-        let watched = watch_plan(false, &header, screen);
-        let plan = pipeline_runner::plan(&job.graph, &options, &interrupt.cancel, watched.as_ref());
-        drop(watched);
-        let plan = plan.map_err(|error| stop(&error, &interrupt))?;
+        let plan = planned(&job, &options, false, &Interrupt::listen(), screen)?;
         match arguments.json {
             true => screen.json(&serde_json::json!(Announcement::new(&plan, &options, &job.files))),
             false => {
-                screen.line(&header.line(&plan));
+                screen.line(&header(&job, &options).line(&plan));
                 screen.line(&format!("{}\n", job.read()));
                 show(&plan, screen);
             }

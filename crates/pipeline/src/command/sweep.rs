@@ -25,7 +25,7 @@ use pipeline_runner::{RunOptions, Selection};
 use pipeline_stage::{CheckpointEvery, exit};
 
 use super::Stop;
-use super::how::telling;
+use super::how::{hash_on, telling};
 use super::job::{Folders, JobArguments, available_threads};
 use crate::config::Overrides;
 use crate::terminal::{Screen, words};
@@ -92,10 +92,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
             more: &arguments.more(),
             axes: &axes,
         };
-        // Reading configs, hashing and the reading of tables use this pool, whichever combination does it. It can be set only
-        // once, which is now.
         let all = (arguments.threads().get() * usize::from(arguments.jobs)).min(available_threads().get());
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(all).build_global();
+        hash_on(all);
         let combinations = common.load(&choices)?;
         // There is one, since no list is empty.
         let Some(first) = combinations.first() else { return Ok(exit::DONE) };

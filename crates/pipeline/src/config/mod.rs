@@ -92,8 +92,8 @@ pub(crate) fn load_with(
     }
     let graph = Graph::new(nodes).map_err(|e| vec![graph_fault(&pipeline, e)])?;
     let name = path.file_stem().map_or_else(|| "config".to_owned(), |s| s.to_string_lossy().into_owned());
-    if [".", ".."].contains(&name.as_str()) {
-        // Links are in out/NAME.
+    if [".", ".."].contains(&name.as_str()) || name.contains('@') {
+        // Links are in out/NAME, and those of a sweep's combinations in out/NAME@...
         let message = format!("a config cannot be called `{name}`");
         let hint = Some("give it a name, such as configs/mine.yaml".to_owned());
         return Err(vec![Located::new(Place::File(path.to_owned()), message, hint)]);

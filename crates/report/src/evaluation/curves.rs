@@ -8,6 +8,7 @@ use super::album::source;
 use super::number::{fixed, interval, percent, percent_interval};
 use crate::chart::{Axis, Chart, Line, Look, Scale};
 use crate::error::Error;
+use crate::name::shortened;
 
 /// Curves on a chart; more cannot be told apart.
 const MAX_CURVES: usize = 8;
@@ -77,7 +78,7 @@ impl Evaluation {
         let line = |(class, (points, area)): (usize, Curve<'_>)| Line {
             name: format!(
                 "{} {}",
-                shortened(&self.class(class as u32)),
+                shortened(&self.class(class as u32), MAX_NAME),
                 area.map_or_else(String::new, |area| fixed(area.value, 3))
             ),
             points: points.to_vec(),
@@ -168,11 +169,4 @@ fn figure(chart: &Chart, note: &str) -> Result<Value, Error> {
 
 fn axis(label: &str) -> Axis {
     Axis { label: label.to_owned(), scale: Scale::Linear, floor: None }
-}
-
-fn shortened(name: &str) -> String {
-    if name.chars().count() <= MAX_NAME {
-        return name.to_owned();
-    }
-    name.chars().take(MAX_NAME - 1).chain(['…']).collect()
 }

@@ -82,7 +82,7 @@ impl Evaluation {
             outliers => folded(insights.outliers.iter().take(MAX_SHOWN).map(outlier)),
             outliers_left => left(insights.outliers.len()),
             map => self.map(insights),
-            notes => notes(insights),
+            notes => insights.notes.clone(),
         }
     }
 
@@ -104,14 +104,6 @@ fn folded(entries: impl Iterator<Item = Value>) -> Value {
     let mut shown: Vec<Value> = entries.collect();
     let folded = shown.split_off(shown.len().min(MAX_UNFOLDED));
     context! { shown, folded_count => folded.len(), folded }
-}
-
-/// What was not looked for.
-fn notes(insights: &Insights) -> Vec<String> {
-    let is_said = insights.notes.iter().any(|note| note.starts_with("Labels were not checked"));
-    let unasked = (insights.labels_checked.is_none() && !is_said)
-        .then(|| "Labels were not checked: `label_issues` is 0.".to_owned());
-    insights.notes.iter().cloned().chain(unasked).collect()
 }
 
 /// Ids of what is shown, each once.

@@ -2,8 +2,11 @@
 
 use minijinja::{Value, context};
 
+use pipeline_fit::most_confused;
+
 use super::Evaluation;
 use super::number::{count, percent};
+use crate::confusion;
 
 /// More classes than this are too many for a table; those with the most errors stay.
 const MAX_CLASSES: usize = 200;
@@ -54,7 +57,7 @@ impl Evaluation {
             return (0..classes).collect();
         }
         let mut errors = vec![0; classes];
-        for [row, column] in self.mistaken() {
+        for [row, column] in most_confused(self.confusion.iter().map(Vec::as_slice)) {
             errors[row] += self.taken(row, column);
             errors[column] += self.taken(row, column);
         }
@@ -65,17 +68,9 @@ impl Evaluation {
         order
     }
 
-    /// Pairs of actual and predicted class that are not the same and have photos.
-    fn mistaken(&self) -> impl Iterator<Item = [usize; 2]> {
-        let classes = self.classes.len();
-        let cells = (0..classes).flat_map(move |row| (0..classes).map(move |column| [row, column]));
-        cells.filter(|[row, column]| row != column && self.taken(*row, *column) > 0)
-    }
-
     /// The pairs that are most confused, the most first.
     fn pairs(&self) -> Vec<Value> {
-        let mut pairs: Vec<_> = self.mistaken().collect();
-        pairs.sort_by_key(|[row, column]| std::cmp::Reverse(self.taken(*row, *column)));
+        let pairs = most_confused(self.confusion.iter().map(Vec::as_slice));
         let pair = |[row, column]: [usize; 2]| {
             let (number, total) = (self.taken(row, column), self.row(row).iter().sum::<u64>());
             context! {
@@ -97,8 +92,7 @@ fn cell(row: usize, column: usize, number: u64, total: u64) -> Value {
         return Value::from(());
     }
     let share = number as f64 / total as f64;
-    // Few errors are to be seen beside many right answers.
-    let shade = if row == column { share } else { 0.15 + 0.85 * share.sqrt() };
+    let shade = confusion::shade(share, row == column);
     context! {
         row, column,
         is_right => row == column,

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use pipeline_runner::{Prospect, RunOptions, Selection, Store, Unobserved, prospects};
+use pipeline_runner::{Prospect, RunOptions, Selection, Store, prospects};
 use pipeline_stage::exit;
 use serde_json::json;
 
@@ -19,13 +19,10 @@ use crate::command::job::{available_threads, command_line, given};
 use crate::command::table::Table;
 use crate::command::{Stop, stop};
 use crate::config::flow;
-use crate::terminal::{Header, Screen, Style, Swept, words};
+use crate::terminal::{Header, Screen, Style, Swept, watch_plan, words};
 
 /// Failures that are told with their hints; the table has them all.
 const MOST_FAILURES: usize = 5;
-
-/// Stack of a thread that runs stages: that of a main thread.
-const STACK_BYTES: usize = 8 << 20;
 
 /// A sweep that is ready to run.
 pub(super) struct Sweep<'a> {
@@ -42,8 +39,11 @@ impl Sweep<'_> {
     pub(super) fn run(&self) -> Result<u8, Stop> {
         let interrupt = Interrupt::listen();
         let graphs = self.combinations.iter().map(|one| (&one.job.graph, self.options_of(one)));
-        let prospects =
-            prospects(graphs, &interrupt.cancel, &Unobserved).map_err(|error| stop(&error, &interrupt))?;
+        let header = Header::default();
+        let watched = watch_plan(self.arguments.quiet, &header, self.screen);
+        let prospects = prospects(graphs, &interrupt.cancel, watched.as_ref());
+        drop(watched);
+        let prospects = prospects.map_err(|error| stop(&error, &interrupt))?;
         let style = Style::choose(self.arguments.quiet, self.arguments.json, self.screen);
         if self.arguments.dry_run {
             self.announce(&prospects, style);
@@ -157,7 +157,7 @@ impl Sweep<'_> {
         std::thread::scope(|scope| {
             // Where no thread can be had beside this one, this one does it all.
             for _ in 1..jobs {
-                let _ = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work);
+                let _ = std::thread::Builder::new().spawn_scoped(scope, work);
             }
             work();
         });
