@@ -126,7 +126,7 @@ fn limits_that_are_no_numbers_are_refused_with_what_was_expected() {
     for (arguments, expected) in [
         (["--memory", "8"], "expected a number of MB, GB or TB, as 500MB or 8GB, found `8`"),
         (["--jobs", "0"], "0 is not in 1..=1024"),
-        (["--retries", "-1"], "unexpected argument"),
+        (["--retries", "-1"], "-1 is not in 0..=1000"),
     ] {
         let error = project.fail(2, &[["run", "configs/two.yaml"].as_slice(), &arguments].concat());
         assert!(error.contains(expected), "{error}");
