@@ -2,6 +2,7 @@
 
 mod noop;
 mod photo;
+mod precompute;
 
 use crate::error::Error;
 use crate::workspace::Workspace;
@@ -11,6 +12,8 @@ use crate::workspace::Workspace;
 pub(crate) enum Bench {
     /// How long `pipeline` takes where nothing changed, beside DVC.
     Noop(noop::Options),
+    /// How many photos a second go through the trunk, beside PyTorch, ONNX Runtime and OpenVINO.
+    Precompute(precompute::Options),
 }
 
 /// Measures it, and prints the numbers.
@@ -20,5 +23,6 @@ pub(crate) enum Bench {
 pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<(), Error> {
     match bench {
         Bench::Noop(options) => noop::run(workspace, options),
+        Bench::Precompute(options) => precompute::run(workspace, options),
     }
 }

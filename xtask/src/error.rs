@@ -47,6 +47,14 @@ pub(crate) enum Error {
         /// The known one.
         expected: &'static str,
     },
+    /// A program did not print the number that is read from it.
+    #[error("expected a number behind `{key}`, found: {printed}")]
+    NoNumber {
+        /// What stands before it.
+        key: String,
+        /// All that the program printed.
+        printed: String,
+    },
     /// A program could not be started.
     #[error("cannot start `{command}`: {source}")]
     Start {
@@ -91,7 +99,7 @@ impl Error {
                 "check the network, or the settings of pip if there is a mirror; finished downloads are kept in pip's cache"
                     .to_owned(),
             ),
-            Error::Start { .. } | Error::Failed { .. } | Error::Checks(_) | Error::Io(_) => None,
+            Error::NoNumber { .. } | Error::Start { .. } | Error::Failed { .. } | Error::Checks(_) | Error::Io(_) => None,
         }
     }
 }

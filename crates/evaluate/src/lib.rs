@@ -133,7 +133,7 @@ pub const PREDICTIONS_FILE: &str = "predictions.parquet";
 
 impl Stage for Evaluate {
     const KIND: &'static str = "evaluate";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     const SUMMARY: &'static str = "measures and a page of models on photos that were not trained on";
     const PRODUCES: &'static str = "report";
     const INPUTS: &'static [Input] = &[

@@ -29,9 +29,10 @@ impl Trunk {
     /// [`Error::Torch`] when the device has too little memory.
     pub fn folded(&self, dtype: Dtype) -> Result<FoldedTrunk, Error> {
         let (backbone, dtype) = (self.backbone(), dtype.settled());
-        // Rounded pixels would cost as much precision as all rounded weights, and the first layer is little work.
-        let stem: Change<'_> = &|layer| layer.folded(Kind::Float);
-        let network = no_grad(|| self.network.map(stem, &|layer| layer.folded(dtype.kind())));
+        // A rounded photo, or a rounded map of the stem, would cost as much precision as all the rest, and what reads them
+        // is little work.
+        let early: Change<'_> = &|layer| layer.folded(Kind::Float);
+        let network = no_grad(|| self.network.map(early, &|layer| layer.folded(dtype.kind())));
         let network = network.map_err(Error::torch(format_args!("fold {}", backbone.arch)))?;
         Ok(FoldedTrunk { backbone, device: self.device(), dtype, network })
     }

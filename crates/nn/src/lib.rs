@@ -39,6 +39,7 @@ mod linear;
 mod loss;
 mod optimizer;
 mod pool;
+mod residual;
 mod rounding;
 mod saved;
 pub mod similarity;

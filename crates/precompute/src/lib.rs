@@ -46,7 +46,7 @@ const WAITING: usize = 2;
 
 impl Stage for Precompute {
     const KIND: &'static str = "precompute";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     const SUMMARY: &'static str = "pooled trunk features of every photo, as Parquet";
     const PRODUCES: &'static str = "features";
     const INPUTS: &'static [Input] = &[

@@ -24,7 +24,7 @@ pub struct Params {
     #[schemars(range(min = 1, max = 1024))]
     pub batch_size: usize,
     /// Numeric format of the trunk: `bf16` is about twice as fast where the processor or the GPU has it, and its features lie
-    /// some 0.5 % (resnets) to 3 % (efficientnet_lite0) from those of `f32`; `auto` is `bf16` there, else `f32`.
+    /// less than 0.5 % (resnets) or 3 % (efficientnet_lite0) from those of `f32`; `auto` is `bf16` there, else `f32`.
     #[serde(default)]
     pub dtype: Dtype,
     /// What to do about photos that are gone, or have other content, since they were ingested: `fail`, or `skip` them, with

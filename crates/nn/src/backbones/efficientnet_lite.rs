@@ -10,6 +10,7 @@ use crate::batch_norm::{BatchNorm, Mode};
 use crate::conv::{Conv2d, ConvSize, Padding};
 use crate::conv_norm::ConvNorm;
 use crate::error::Error;
+use crate::residual;
 
 /// EfficientNet-Lite0.
 pub(super) const EFFICIENTNET_LITE0: Backbone = Backbone {
@@ -91,9 +92,9 @@ impl Network for EfficientNetLite {
         self.conv_head.forward(&x, late)?.f_relu6() // [N, 1280, H/32, W/32]
     }
 
-    fn map(&self, stem: Change<'_>, change: Change<'_>) -> Result<Box<dyn Network>, TchError> {
+    fn map(&self, early: Change<'_>, change: Change<'_>) -> Result<Box<dyn Network>, TchError> {
         Ok(Box::new(EfficientNetLite {
-            conv_stem: stem(&self.conv_stem)?,
+            conv_stem: early(&self.conv_stem)?,
             blocks: self.blocks.iter().map(|block| block.map(change)).collect::<Result<_, _>>()?,
             conv_head: change(&self.conv_head)?,
         }))
@@ -144,8 +145,8 @@ impl Block {
             None => x.shallow_clone(),
         };
         let filtered = self.depthwise.forward(&wide, mode)?.f_relu6()?;
-        let mut y = self.project.forward(&filtered, mode)?;
-        if self.residual { y.f_add_(x) } else { Ok(y) }
+        let y = self.project.forward(&filtered, mode)?;
+        if self.residual { residual::add(y, x) } else { y.f_to_kind(x.kind()) }
     }
 
     fn map(&self, change: Change<'_>) -> Result<Block, TchError> {

@@ -69,8 +69,9 @@ pub(crate) trait Network: Send {
     /// `x`: `[N, 3, H, W]` to `[N, channels, h, w]`, each layer group in its own mode.
     fn forward(&self, x: &Tensor, modes: [Mode; 2]) -> Result<Tensor, TchError>;
 
-    /// The same network of other layers, each made from the one in its place: the first by `stem`, the others by `change`.
-    fn map(&self, stem: Change<'_>, change: Change<'_>) -> Result<Box<dyn Network>, TchError>;
+    /// The same network of other layers, each made from the one in its place: by `early` those that read the photo or the
+    /// stem's map, by `change` the others.
+    fn map(&self, early: Change<'_>, change: Change<'_>) -> Result<Box<dyn Network>, TchError>;
 }
 
 /// Makes a layer from another.

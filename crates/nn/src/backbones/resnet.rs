@@ -10,6 +10,7 @@ use crate::batch_norm::{BatchNorm, Mode};
 use crate::conv::{Conv2d, ConvSize, Padding};
 use crate::conv_norm::ConvNorm;
 use crate::error::Error;
+use crate::residual;
 
 /// torchvision's resnet18.
 pub(super) const RESNET18: Backbone = Backbone {
@@ -130,14 +131,17 @@ impl Network for ResNet {
         Ok(x)
     }
 
-    fn map(&self, stem: Change<'_>, change: Change<'_>) -> Result<Box<dyn Network>, TchError> {
-        let blocks = |layer: &[Block]| layer.iter().map(|block| block.map(change)).collect::<Result<_, _>>();
+    fn map(&self, early: Change<'_>, change: Change<'_>) -> Result<Box<dyn Network>, TchError> {
+        let blocks = |layer: &[Block], mut first| {
+            let change_block = |block: &Block| block.map(std::mem::replace(&mut first, change), change);
+            layer.iter().map(change_block).collect::<Result<_, _>>()
+        };
         Ok(Box::new(ResNet {
-            conv1: stem(&self.conv1)?,
-            layer1: blocks(&self.layer1)?,
-            layer2: blocks(&self.layer2)?,
-            layer3: blocks(&self.layer3)?,
-            layer4: blocks(&self.layer4)?,
+            conv1: early(&self.conv1)?,
+            layer1: blocks(&self.layer1, early)?,
+            layer2: blocks(&self.layer2, change)?,
+            layer3: blocks(&self.layer3, change)?,
+            layer4: blocks(&self.layer4, change)?,
         }))
     }
 }
@@ -214,15 +218,18 @@ impl Block {
                 y = y.f_relu_()?;
             }
         }
-        let mut sum = match &self.downsample {
-            Some(downsample) => y.f_add_(&downsample.forward(x, mode)?)?,
-            None => y.f_add_(x)?,
+        let shortcut = match &self.downsample {
+            Some(downsample) => downsample.forward(x, mode)?.f_to_kind(x.kind())?,
+            None => x.shallow_clone(),
         };
-        sum.f_relu_()
+        residual::add(y, &shortcut)?.f_relu_()
     }
 
-    fn map(&self, change: Change<'_>) -> Result<Block, TchError> {
-        let convs = self.convs.iter().map(change).collect::<Result<_, _>>()?;
+    /// The same block of other layers, the first convolution made by `first`.
+    fn map(&self, first: Change<'_>, change: Change<'_>) -> Result<Block, TchError> {
+        let convs = self.convs.iter().enumerate();
+        let convs = convs.map(|(i, conv)| if i == 0 { first(conv) } else { change(conv) });
+        let convs = convs.collect::<Result<_, _>>()?;
         Ok(Block { convs, downsample: self.downsample.as_ref().map(change).transpose()? })
     }
 }
