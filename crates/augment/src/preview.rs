@@ -29,7 +29,7 @@ pub(crate) fn write(
 ) -> Result<(), Failure> {
     let progress = cx.progress("draw the preview", Some(rows.len() as u64), "photos");
     let sample = |row: &ImageRow| -> Result<Sample, Failure> {
-        let photo = read(folder, &row.id, &row.digest, &Limits::default())?;
+        let photo = read(folder, &row.id, &row.digest, &plain(), &Limits::default())?;
         progress.add(1)?;
         Ok(Sample { id: row.id.clone(), pixels: photo.pixels, seed: cx.seed })
     };
@@ -89,6 +89,11 @@ fn test_views() -> [(&'static str, TestViews); 4] {
     ]
 }
 
+/// What makes the plain view. Nothing is normalised here.
+fn plain() -> Preprocessing {
+    Preprocessing::new(SIDE, [0.0; 3], [1.0; 3])
+}
+
 /// A photo of the preview.
 struct Sample {
     id: String,
@@ -99,8 +104,7 @@ struct Sample {
 impl Sample {
     /// The plain view.
     fn plain(&self) -> Tile {
-        let rule = Preprocessing::new(SIDE, [0.0; 3], [1.0; 3]);
-        Tile { picture: rule.crop(&self.pixels, &mut Resizer::new()), caption: "as it is".to_owned() }
+        Tile { picture: plain().crop(&self.pixels, &mut Resizer::new()), caption: "as it is".to_owned() }
     }
 
     /// Views as `policy` draws them. The numbers are for looking at only: training draws its own.

@@ -6,6 +6,8 @@
 //! what does no harm: bytes between segments and segments of impossible length are left out of what it
 //! is given, as libjpeg skips them.
 
+mod small;
+
 use image::{DynamicImage, GrayImage, RgbImage};
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
@@ -17,8 +19,8 @@ use crate::decode::{Decoded, cut_off};
 use crate::orientation::Exif;
 use crate::{Format, Limits, Reason, Rejected};
 
-/// Decodes a JPEG file.
-pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, Rejected> {
+/// Decodes a JPEG file; where `least_side` is given, [smaller](crate::decode_small) if it can.
+pub(crate) fn decode(bytes: &[u8], limits: &Limits, least_side: Option<u32>) -> Result<Decoded, Rejected> {
     let survey = Survey::of(bytes);
     let frame = check_frame(&survey, bytes)?;
     // Progressive pictures keep a 16-bit coefficient for each sample until the end.
@@ -26,7 +28,12 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, Rejected>
     limits.check(Format::Jpeg, frame.width.into(), frame.height.into(), 3 + coefficients)?;
 
     let repaired = survey.has_stray_bytes.then(|| survey.without_stray_bytes(bytes));
-    let image = pixels(repaired.as_deref().unwrap_or(bytes), frame).map_err(|e| refusal(&survey, &e))?;
+    // The decoder of small pictures is not strict: it is given whole files only.
+    let small = least_side.filter(|_| survey.end.is_some() && repaired.is_none());
+    let image = match small.and_then(|side| small::pixels(bytes, frame, side)) {
+        Some(image) => image,
+        None => pixels(repaired.as_deref().unwrap_or(bytes), frame).map_err(|e| refusal(&survey, &e))?,
+    };
 
     let mut findings = Vec::new();
     if survey.has_stray_bytes || survey.end.is_none() {
@@ -239,12 +246,12 @@ mod tests {
     }
 
     fn found(bytes: &[u8]) -> (DynamicImage, Vec<Reason>) {
-        let decoded = decode(bytes, &Limits::default()).unwrap();
+        let decoded = decode(bytes, &Limits::default(), None).unwrap();
         (decoded.image, decoded.findings)
     }
 
     fn refused(bytes: &[u8]) -> (Reason, String) {
-        let rejected = decode(bytes, &Limits::default()).err().unwrap();
+        let rejected = decode(bytes, &Limits::default(), None).err().unwrap();
         (rejected.reason, rejected.detail)
     }
 

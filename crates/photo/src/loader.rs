@@ -57,7 +57,7 @@ impl Loader {
     ) -> Result<(), ReadError> {
         let len = self.view_len();
         assert_eq!(pixels_nchw.len(), views.len() * len, "the buffer holds {} views", views.len());
-        let photo = read(&self.folder, id, digest, &self.limits)?;
+        let photo = read(&self.folder, id, digest, &self.preprocessing, &self.limits)?;
         let mut augmented = self.augmenter.as_mut().map(|augmenter| augmenter.photo(&photo.pixels));
         for (numbers, pixels) in views.iter().zip(pixels_nchw.chunks_exact_mut(len)) {
             match (numbers, &mut augmented) {

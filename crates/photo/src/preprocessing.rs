@@ -2,15 +2,22 @@
 //! every feature table; prediction uses the stored one.
 
 use image::RgbImage;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::decode::{Photo, decode, decode_small};
+use crate::limits::Limits;
 use crate::planes::Planes;
+use crate::rejected::Rejected;
 use crate::resizer::{Resizer, Window};
 
 /// Size, resize rule, crop and normalisation, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocessing {
+    /// How large photos are decoded. Not written where it is the default.
+    #[serde(default, skip_serializing_if = "Decode::is_full")]
+    pub decode: Decode,
     /// Side of the square that the network is given, in pixels; at least 1.
     pub size: u32,
     /// Which side becomes `size`.
@@ -23,6 +30,23 @@ pub struct Preprocessing {
     pub mean: [f32; 3],
     /// Standard deviation per channel, above 0, divided by.
     pub std: [f32; 3],
+}
+
+/// How large photos are decoded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Decode {
+    /// As they are.
+    #[default]
+    Full,
+    /// JPEGs at a half, a quarter or an eighth of their sides, where the shorter one is still twice `size` or more.
+    Scaled,
+}
+
+impl Decode {
+    fn is_full(&self) -> bool {
+        *self == Decode::Full
+    }
 }
 
 /// Which side becomes [`Preprocessing::size`].
@@ -56,12 +80,25 @@ impl Preprocessing {
     /// The project's rule at `size` with a backbone's statistics.
     pub fn new(size: u32, mean: [f32; 3], std: [f32; 3]) -> Self {
         Preprocessing {
+            decode: Decode::Full,
             size,
             resize: Resize::ShorterSide,
             filter: Filter::Bilinear,
             crop: Crop::Center,
             mean,
             std,
+        }
+    }
+
+    /// The photo in a file's bytes, as large as [`decode`](Preprocessing::decode) says.
+    ///
+    /// # Errors
+    /// As [`decode`](crate::decode()).
+    pub fn decode(&self, bytes: &[u8], limits: &Limits) -> Result<Photo, Rejected> {
+        match self.decode {
+            Decode::Full => decode(bytes, limits),
+            // At twice the size, the resize that follows leaves nothing of how the blocks were scaled.
+            Decode::Scaled => decode_small(bytes, limits, self.size.saturating_mul(2)),
         }
     }
 
@@ -192,6 +229,12 @@ mod tests {
         });
         assert_eq!(serde_json::to_value(rule(224)).unwrap(), json);
         assert_eq!(serde_json::from_value::<Preprocessing>(json.clone()).unwrap(), rule(224));
+        let mut scaled = json.clone();
+        scaled["decode"] = "scaled".into();
+        assert_eq!(
+            serde_json::to_value(Preprocessing { decode: Decode::Scaled, ..rule(224) }).unwrap(),
+            scaled
+        );
         for (key, value) in [("filter", "lanczos"), ("pad", "reflect")] {
             let mut other = json.clone();
             other[key] = value.into();

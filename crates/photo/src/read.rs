@@ -4,8 +4,9 @@ use std::path::Path;
 
 use pipeline_stage::{Digest, Hint};
 
-use crate::decode::{Photo, decode};
+use crate::decode::Photo;
 use crate::limits::Limits;
+use crate::preprocessing::Preprocessing;
 
 /// Why a photo that was fine when it was ingested cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -46,17 +47,25 @@ impl Hint for ReadError {
     }
 }
 
-/// Reads and decodes the photo `id` of `folder`, whose content has `digest` (64 hexadecimal digits).
+/// Reads and decodes the photo `id` of `folder`, whose content has `digest` (64 hexadecimal digits), for this preprocessing:
+/// smaller than it is where [`Preprocessing::decode`] says so.
 ///
 /// # Errors
 /// It is not there any more, has other content, or cannot be decoded within `limits`.
-pub fn read(folder: &Path, id: &str, digest: &str, limits: &Limits) -> Result<Photo, ReadError> {
+pub fn read(
+    folder: &Path,
+    id: &str,
+    digest: &str,
+    preprocessing: &Preprocessing,
+    limits: &Limits,
+) -> Result<Photo, ReadError> {
     let named = || id.to_owned();
     let bytes = bytes(&folder.join(id)).map_err(|source| ReadError::Unreadable { id: named(), source })?;
     if Digest::of(&bytes).to_string() != digest {
         return Err(ReadError::Changed { id: named() });
     }
-    decode(&bytes, limits)
+    preprocessing
+        .decode(&bytes, limits)
         .map_err(|rejected| ReadError::Undecodable { id: named(), why: rejected.to_string() })
 }
 
@@ -76,8 +85,9 @@ mod tests {
     #[test]
     fn what_is_not_as_it_was_is_named_with_the_way_out() {
         let dir = tempfile::tempdir().unwrap();
+        let preprocessing = Preprocessing::new(8, [0.5; 3], [0.5; 3]);
         let told = |id: &str, digest: &str| {
-            let error = read(dir.path(), id, digest, &Limits::default()).err().unwrap();
+            let error = read(dir.path(), id, digest, &preprocessing, &Limits::default()).err().unwrap();
             (error.to_string(), error.hint().unwrap())
         };
         let again = "run again: ingest will look at the folder anew";

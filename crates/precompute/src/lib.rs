@@ -99,7 +99,10 @@ impl Stage for Precompute {
 
         let record = BackboneRecord::read(&backbone.path(BACKBONE_FILE))?;
         let network = backbones::find(&record.arch)?;
-        let preprocessing = Preprocessing::new(params.size, record.mean, record.std);
+        let preprocessing = Preprocessing {
+            decode: params.decode,
+            ..Preprocessing::new(params.size, record.mean, record.std)
+        };
         let dim = 2 * record.channels;
         let meta = FeaturesMeta {
             arch: record.arch.clone(),

@@ -66,7 +66,7 @@ impl Camera {
     /// Reads the photo `id`; why it cannot be had where it is gone, changed or unreadable.
     pub(super) fn read(&self, id: &str, row: Option<&ImageRow>) -> Result<RgbImage, String> {
         let row = row.ok_or_else(|| format!("photo `{id}` is not in the input `images`"))?;
-        let photo = read(&self.folder, id, &row.digest, &Limits::default());
+        let photo = read(&self.folder, id, &row.digest, &self.preprocessing, &Limits::default());
         photo.map(|photo| photo.pixels).map_err(|error| error.to_string())
     }
 
