@@ -8,8 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use pipeline_stage::failure::full_message;
 use pipeline_stage::manifest::{MANIFEST_FORMAT, Made};
-use pipeline_stage::{Artifact, Cancel, Context, Digest, Event, Failure, KeyParts, Manifest, Step, Summary};
+use pipeline_stage::{
+    Artifact, Cancel, Context, Digest, Event, Failure, Hint, KeyParts, Manifest, Step, Summary,
+};
 
 use crate::clock;
 use crate::draft::Draft;
@@ -65,6 +68,17 @@ impl Ended {
     /// A failure for a reason that stays.
     pub(crate) fn failed(message: String, hint: Option<String>) -> Ended {
         Ended::Failed { message, hint, may_pass: false }
+    }
+
+    /// An error around the stage as its failure, where the reason may pass.
+    ///
+    /// # Errors
+    /// Any other error, as it is.
+    pub(crate) fn passing(error: Error) -> Result<Ended, Error> {
+        match error.may_pass() {
+            true => Ok(Ended::Failed { message: full_message(&error), hint: error.hint(), may_pass: true }),
+            false => Err(error),
+        }
     }
 }
 
