@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{Builder, Scope, scope};
 use std::time::{Duration, Instant};
 
-use pipeline_stage::failure::full_message;
-use pipeline_stage::{Cancel, Digest, Event, Hint, Manifest};
+use pipeline_stage::failure::{Cause, full_message};
+use pipeline_stage::{Cancel, Digest, Event, Manifest};
 
 use crate::attempt::{Attempt, Ended, broken_off};
 use crate::error::Error;
@@ -189,13 +189,19 @@ impl<'a> Conductor<'a> {
             return Turn::Twin;
         }
         let forced = self.chosen.force.contains(&place) && !self.is_made(place, &state);
+        let stopped = |name| {
+            let because = format!("the run stopped: {}", self.ledger.because(&[name]));
+            decided(Outcome::NotRun { because })
+        };
+        if let Some(name) = self.ledger.refused() {
+            return stopped(name);
+        }
         if let (State::Fresh { manifest, .. }, false) = (&state, forced) {
             let report = self.finish(place, report, Outcome::Fresh, manifest.clone());
             return Turn::Decided(Box::new(report));
         }
         if let (Some(name), false) = (self.ledger.stopper(), self.options.keep_going) {
-            let because = format!("the run stopped: {}", self.ledger.because(&[name]));
-            return decided(Outcome::NotRun { because });
+            return stopped(name);
         }
         let reason = match state {
             State::Fresh { .. } => "forced".to_owned(),
@@ -263,8 +269,12 @@ impl<'a> Conductor<'a> {
             if let Ok(Ended::Made(_)) = ended {
                 report.outcome = Outcome::Ran { reason: attempt.reason.clone() };
             }
-            let ended = ended.or_else(Ended::passing);
-            let is_worth_it = has_tries && matches!(ended, Ok(Ended::Failed { may_pass: true, .. }));
+            let cause = match &ended {
+                Ok(Ended::Failed { cause, .. }) => Some(*cause),
+                Ok(_) => None,
+                Err(error) => Some(error.cause()),
+            };
+            let is_worth_it = has_tries && cause == Some(Cause::Passing);
             // Here, since it may take as long as the first look.
             let found = is_worth_it.then(|| finder.find_of(graph, place));
             // The conductor listens until nothing runs.
@@ -296,17 +306,19 @@ impl<'a> Conductor<'a> {
                 self.finish(place, report, outcome, manifest)
             }
             (Ok(Ended::MadeElsewhere(manifest)), _) => self.finish(place, report, Outcome::Fresh, manifest),
-            (Ok(Ended::Failed { message, .. }), Some(found)) if self.goes_on() => match found {
-                Ok(found) => return self.prepare_again(place, &message, found, &mut report),
-                Err(error) => StageReport { outcome: outcome(&error), ..report },
-            },
-            (Ok(Ended::Failed { message, hint, .. }), _) => {
-                StageReport { outcome: Outcome::Failed { message, hint }, ..report }
-            }
             (Ok(Ended::Cancelled) | Err(Error::Cancelled), _) => {
                 StageReport { outcome: Outcome::Cancelled, ..report }
             }
-            (Err(error), _) => StageReport { outcome: outcome(&error), ..report },
+            (Ok(Ended::Failed { message, .. }), Some(Ok(found))) if self.goes_on() => {
+                return self.prepare_again(place, &message, found, &mut report);
+            }
+            (Err(error), Some(Ok(found))) if self.goes_on() => {
+                return self.prepare_again(place, &full_message(&error), found, &mut report);
+            }
+            (Ok(Ended::Failed { .. }), Some(Err(error))) | (Err(error), _) => report.failing(&error),
+            (Ok(Ended::Failed { message, hint, cause }), _) => {
+                StageReport { outcome: Outcome::Failed { message, hint }, cause: Some(cause), ..report }
+            }
         };
         self.decide(place, report);
     }
@@ -357,19 +369,14 @@ impl<'a> Conductor<'a> {
             // The artifact is whole; only its plain name is not. Failing says so, and the next run links it.
             Err(error) => {
                 report.path = Some(artifact);
-                report.outcome = self::outcome(&error);
+                report = report.failing(&error);
+                // Where one cannot be written, none can; but what is in the way of one may be in the way of no other.
+                if !matches!(error, Error::LinkBlocked { .. }) {
+                    report.cause = Some(Cause::Disk);
+                }
             }
         }
         self.ledger.settled[place] = Some(manifest);
         report
-    }
-}
-
-/// An error around a stage as that stage's outcome.
-fn outcome(error: &Error) -> Outcome {
-    let (message, hint) = (full_message(error), error.hint());
-    match error {
-        Error::Locked { .. } => Outcome::Locked { message, hint },
-        _ => Outcome::Failed { message, hint },
     }
 }

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use pipeline_stage::failure::Cause;
 use pipeline_stage::{Cancel, Digest, Manifest};
 
 use crate::clock;
@@ -139,7 +140,7 @@ fn find(finder: &Finder<'_>, graph: &Graph) -> Result<(Found, Vec<String>), Erro
     loop {
         let error = match finder.find_all(graph) {
             Ok(found) => return Ok((found, warnings)),
-            Err(error) if error.may_pass() && warnings.len() < retries as usize => error,
+            Err(error) if error.cause() == Cause::Passing && warnings.len() < retries as usize => error,
             Err(error) => return Err(error),
         };
         let error = pipeline_stage::failure::full_message(&error);

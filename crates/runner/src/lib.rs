@@ -74,6 +74,7 @@ pub use announcement::Announcement;
 pub use error::Error;
 pub use execute::{plan, run, run_on};
 pub use explain::{Explanation, explain};
+pub use free_memory::free_memory;
 pub use gc::Gc;
 pub use graph::{Graph, GraphError, Node};
 pub use machine::Machine;

@@ -12,7 +12,9 @@ mod pipeline_file;
 mod schema;
 mod yaml;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use pipeline_runner::graph::{Graph, GraphError, Node};
 use pipeline_stage::params::describe;
@@ -62,27 +64,75 @@ impl Job {
 /// # Errors
 /// Everything that is wrong, in the order of reading.
 pub fn load(path: &Path, sets: &[String], kinds: &[&'static dyn AnyStage]) -> Result<Job, Vec<Located>> {
-    load_with(path, &Overrides::parse(sets)?, kinds)
+    let overrides = Overrides::parse(sets)?;
+    Files::read(path)?.job(&overrides, kinds)
 }
 
-/// [`load`] with overrides that are parsed already.
-pub(crate) fn load_with(
-    path: &Path,
+/// A config's files, read once for any number of overrides.
+pub(crate) struct Files {
+    path: PathBuf,
+    root: PathBuf,
+    config: Layers,
+    /// By name: an override may choose another.
+    pipelines: Mutex<BTreeMap<String, Arc<PipelineFile>>>,
+}
+
+impl Files {
+    /// Reads the config at `path` and what it extends.
+    ///
+    /// # Errors
+    /// What is wrong with these as files.
+    pub(crate) fn read(path: &Path) -> Result<Files, Vec<Located>> {
+        let root = project_root(path);
+        let config = Layers::read(path, &root)?;
+        Ok(Files { path: path.to_owned(), root, config, pipelines: Mutex::default() })
+    }
+
+    /// The job with these overrides.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(crate) fn job(
+        &self,
+        overrides: &Overrides,
+        kinds: &[&'static dyn AnyStage],
+    ) -> Result<Job, Vec<Located>> {
+        let (pipeline_name, seed) = reserved_keys(&self.config, overrides)?;
+        let key = ["pipeline".to_owned()];
+        let place = overrides.place(&key).unwrap_or_else(|| self.config.place(&key, false));
+        let pipeline = self.pipeline(&pipeline_name, &place)?;
+        job(self, overrides, kinds, &pipeline_name, &pipeline, seed)
+    }
+
+    /// The pipeline of this name, which `place` gives.
+    fn pipeline(&self, name: &str, place: &Place) -> Result<Arc<PipelineFile>, Vec<Located>> {
+        // What is in there is whole, whatever panicked meanwhile.
+        let mut pipelines = self.pipelines.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(pipeline) = pipelines.get(name) {
+            return Ok(pipeline.clone());
+        }
+        let pipeline = Arc::new(PipelineFile::find(name, &self.root, place)?);
+        pipelines.insert(name.to_owned(), pipeline.clone());
+        Ok(pipeline)
+    }
+}
+
+/// The graph of a pipeline with the numbers of a config.
+fn job(
+    files: &Files,
     overrides: &Overrides,
     kinds: &[&'static dyn AnyStage],
+    pipeline_name: &str,
+    pipeline: &PipelineFile,
+    seed: u64,
 ) -> Result<Job, Vec<Located>> {
-    let root = project_root(path);
-    let config = Layers::read(path, &root)?;
-    let (pipeline_name, seed) = reserved_keys(&config, overrides)?;
-    let key = ["pipeline".to_owned()];
-    let pipeline_place = overrides.place(&key).unwrap_or_else(|| config.place(&key, false));
-    let pipeline = PipelineFile::find(&pipeline_name, &root, &pipeline_place)?;
-    check_stage_names(&config, overrides, &pipeline)?;
+    let Files { path, root, config, .. } = files;
+    check_stage_names(config, overrides, pipeline)?;
 
     let mut nodes = Vec::new();
     let mut faults = Vec::new();
     for entry in &pipeline.stages {
-        match node(entry, &config, overrides, &pipeline, kinds) {
+        match node(entry, config, overrides, pipeline, kinds) {
             Ok(node) => nodes.push(node),
             Err(more) => faults.extend(more),
         }
@@ -90,7 +140,7 @@ pub(crate) fn load_with(
     if !faults.is_empty() {
         return Err(faults);
     }
-    let graph = Graph::new(nodes).map_err(|e| vec![graph_fault(&pipeline, e)])?;
+    let graph = Graph::new(nodes).map_err(|e| vec![graph_fault(pipeline, e)])?;
     let name = path.file_stem().map_or_else(|| "config".to_owned(), |s| s.to_string_lossy().into_owned());
     if [".", ".."].contains(&name.as_str()) || name.contains('@') {
         // Links are in out/NAME, and those of a sweep's combinations in out/NAME@...
@@ -105,10 +155,10 @@ pub(crate) fn load_with(
         false => {
             let label = &pipeline.yaml.label;
             let absolute = std::path::absolute(label).unwrap_or_else(|_| label.clone());
-            absolute.strip_prefix(&root).unwrap_or(label).display().to_string()
+            absolute.strip_prefix(root).unwrap_or(label).display().to_string()
         }
     };
-    Ok(Job { name, root, pipeline, files, seed, graph })
+    Ok(Job { name, root: root.clone(), pipeline, files, seed, graph })
 }
 
 /// The nearest folder above the config that has `pipelines/`, else the config's own folder.
