@@ -7,17 +7,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{Builder, Scope, scope};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pipeline_stage::failure::{Cause, full_message};
-use pipeline_stage::{Cancel, Digest, Event, Manifest};
+use pipeline_stage::{Cancel, Digest, Manifest};
 
-use crate::attempt::{Attempt, Ended, broken_off};
+use crate::attempt::{Attempt, Ended};
 use crate::error::Error;
 use crate::execute::Known;
 use crate::graph::Graph;
@@ -26,16 +25,15 @@ use crate::link;
 use crate::machine::{Guest, Machine};
 use crate::observer::Observer;
 use crate::options::RunOptions;
-use crate::plan::{Lookup, Lookups, Planner, State};
+use crate::over::Over;
+use crate::plan::{Planner, State};
 use crate::record::Recorder;
 use crate::report::{Outcome, StageReport};
+use crate::retry::PAUSE;
 use crate::roots;
 use crate::selection::Chosen;
-use crate::source::{Finder, FoundOf};
+use crate::source::Finder;
 use crate::store::Store;
-
-/// Pause before something is tried again, so that what passes has time to.
-pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 
 /// Stack of a stage's thread: that of a main thread.
 const STACK_BYTES: usize = 8 << 20;
@@ -85,15 +83,6 @@ enum News {
     Over(Box<Over>),
     /// Another run has made room.
     Room,
-}
-
-/// An attempt that is over: what was said, and how it ended.
-struct Over {
-    place: usize,
-    report: StageReport,
-    ended: Result<Ended, Error>,
-    /// The sources as they are now, where it may be tried again.
-    found: Option<Result<FoundOf, Error>>,
 }
 
 impl<'a> Conductor<'a> {
@@ -238,7 +227,7 @@ impl<'a> Conductor<'a> {
     ) where
         'a: 'scope,
     {
-        let Ready { mut report, key: _, forced, reason } = *ready;
+        let Ready { report, forced, reason, .. } = *ready;
         let (node, tries) = (&self.graph.nodes()[place], self.tries(place));
         let attempt = Attempt {
             options: self.options,
@@ -257,40 +246,17 @@ impl<'a> Conductor<'a> {
             pause: if tries > 0 { PAUSE } else { Duration::ZERO },
             sound: self.sound,
         };
-        let (graph, finder, has_tries) = (self.graph, self.finder, tries < self.options.retries);
+        let (graph, finder) = (self.graph, self.finder);
+        let look = (tries < self.options.retries).then_some(move || finder.find_of(graph, place));
         let (over, failed) = (sender.clone(), (sender.clone(), report.clone()));
-        let run = move || {
-            let started = Instant::now();
-            let ended = catch_unwind(AssertUnwindSafe(|| attempt.make(&mut report)))
-                .unwrap_or_else(|panic| Ok(broken_off(panic.as_ref())));
-            if !matches!(ended, Ok(Ended::MadeElsewhere(_)) | Err(Error::Locked { .. })) {
-                report.wall_seconds += started.elapsed().saturating_sub(attempt.pause).as_secs_f64();
-            }
-            if let Ok(Ended::Made(_)) = ended {
-                report.outcome = Outcome::Ran { reason: attempt.reason.clone() };
-            }
-            let cause = match &ended {
-                Ok(Ended::Failed { cause, .. }) => Some(*cause),
-                Ok(_) => None,
-                Err(error) => Some(error.cause()),
-            };
-            let is_worth_it = has_tries && cause == Some(Cause::Passing);
-            // Here, since it may take as long as the first look.
-            let found = is_worth_it.then(|| finder.find_of(graph, place));
-            // The conductor listens until nothing runs.
-            let _ = over.send(News::Over(Box::new(Over { place, report, ended, found })));
-        };
+        // The conductor listens until nothing runs.
+        let run = move || drop(over.send(News::Over(Box::new(Over::of(&attempt, place, report, look)))));
         let builder = Builder::new().name(node.name.clone()).stack_size(STACK_BYTES);
         if let Err(source) = builder.spawn_scoped(scope, run) {
             let ended = Err(Error::Io { doing: "start a thread for a stage", source });
             let (sender, report) = failed;
             let _ = sender.send(News::Over(Box::new(Over { place, report, ended, found: None })));
         }
-    }
-
-    /// How often the stage at `place` has been tried again.
-    fn tries(&self, place: usize) -> u32 {
-        self.earlier.get(&place).map_or(0, |(tries, _)| *tries)
     }
 
     /// Takes in what came of an attempt.
@@ -321,28 +287,6 @@ impl<'a> Conductor<'a> {
             }
         };
         self.decide(place, report);
-    }
-
-    /// Whether more is to be done.
-    fn goes_on(&self) -> bool {
-        (self.options.keep_going || self.ledger.stopper().is_none()) && !self.cancel.is_cancelled()
-    }
-
-    /// Takes in what the stage at `place` reads now, and says that it is tried again.
-    fn prepare_again(&mut self, place: usize, message: &str, found: FoundOf, report: &mut StageReport) {
-        (self.ledger.found.states[place], self.ledger.found.paths[place]) = found;
-        for up in self.graph.upstream(place) {
-            let (kind, old) = (self.graph.nodes()[*up].stage.kind(), self.ledger.settled[*up].as_ref());
-            // Another run may have replaced it.
-            if let Some(Lookup::Hit(now)) = old.map(|old| self.lookups.lookup(kind, &old.key)) {
-                self.ledger.settled[*up] = Some(now);
-            }
-        }
-        let tries = self.tries(place) + 1;
-        let warning = format!("tried again ({tries} of {}): {message}", self.options.retries);
-        self.recorder.stage_event(&report.name, &Event::Warning(warning.clone()));
-        report.warnings.push(warning);
-        self.earlier.insert(place, (tries, report.clone()));
     }
 
     fn decide(&mut self, place: usize, report: StageReport) {

@@ -13,7 +13,7 @@ use pipeline_stage::failure::Cause;
 use pipeline_stage::{Cancel, Digest, Manifest};
 
 use crate::clock;
-use crate::conductor::{Conductor, PAUSE};
+use crate::conductor::Conductor;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::ledger::Ledger;
@@ -24,6 +24,7 @@ use crate::options::RunOptions;
 use crate::plan::{Lookup, Lookups, Plan, Planner};
 use crate::record::Recorder;
 use crate::report::RunReport;
+use crate::retry::PAUSE;
 use crate::source::{Finder, Found};
 use crate::store::Store;
 

@@ -3,6 +3,7 @@
 //!
 //! - `axis`: what is varied, and the combinations.
 //! - `combination`: the config with one of them put in; its folder of links.
+//! - `announcing`: what is going to run.
 //! - `running`: the runs, and what is said meanwhile.
 //! - `row`: what came of one.
 //! - `ranking`: which metrics are shown, and which combination is the best.
@@ -16,6 +17,7 @@
 //! With `--json`, a line is an object with `event`: `combination_finished` with `row`, `warning` with `text`, and in the end
 //! `sweep_finished` with all of the table; only the rows there have `is_best`, which is not known before.
 
+mod announcing;
 mod axis;
 mod combination;
 mod ranking;
