@@ -254,22 +254,37 @@ fn what_cannot_be_varied_is_told_before_anything_runs() {
     assert!(!project.path(".pipeline").exists() && !project.path("out").exists());
 }
 
+/// The command, whose threads give way while they wait for each other: other tests run beside.
+fn patient(project: &Project, arguments: &[&str]) -> Command {
+    let mut command = project.command(arguments);
+    command.env("OMP_WAIT_POLICY", "passive");
+    command
+}
+
+/// What a patient command prints.
+fn printed(project: &Project, arguments: &[&str]) -> String {
+    let output = patient(project, arguments).output().unwrap();
+    let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}\n{stdout}\n{stderr}");
+    stdout
+}
+
 #[test]
 fn combinations_side_by_side_are_byte_for_byte_what_plain_runs_make() {
     let lesson = TinyLesson::new();
-    let over = ["--over", "finetune.lr=[0.001, 0.002]", "--over", "head.lr=[0.01, 0.02]"];
+    let sweep = ["sweep", "configs/c.yaml", "--over", "finetune.lr=[0.001, 0.002]"];
     let options = ["--jobs", "3", "--threads", "2", "--json"];
-    let ran = lesson.project.succeed(&[["sweep", "configs/c.yaml"].as_slice(), &over, &options].concat());
-    let found = last(&ran.stdout);
-    let of_ended: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let stdout = printed(&lesson.project, &[sweep.as_slice(), &options].concat());
+    let found = last(&stdout);
+    let of_ended: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let ended: Vec<&Value> =
         of_ended.iter().filter(|event| event["event"] == "combination_finished").collect();
-    assert_eq!(ended.len(), 4);
+    assert_eq!(ended.len(), 2);
     assert!(ended.iter().all(|event| event["row"].get("is_best").is_none()), "not known yet: {ended:?}");
     for row in found["rows"].as_array().unwrap() {
         let command: Vec<&str> = row["command"].as_str().unwrap().split(' ').skip(1).collect();
         let apart = ["--threads", "2", "--store", "plain/store", "--out", "plain/out"];
-        lesson.project.succeed(&[command.as_slice(), &apart].concat());
+        printed(&lesson.project, &[command.as_slice(), &apart].concat());
         let plain = lesson.digests_in(&lesson.project.path("plain/out/c"));
         let swept = lesson.digests_in(row["path"].as_str().unwrap().as_ref());
         for (stage, artifact) in &plain {
@@ -285,8 +300,6 @@ fn a_sweep_that_is_killed_anywhere_ends_with_the_same_table_and_the_same_artifac
         "sweep",
         "configs/c.yaml",
         "--over",
-        "head.lr=[0.01, 0.02]",
-        "--over",
         "finetune.epochs=[1, 2]",
         "--jobs",
         "2",
@@ -297,7 +310,7 @@ fn a_sweep_that_is_killed_anywhere_ends_with_the_same_table_and_the_same_artifac
         "--json",
     ];
     let whole = || {
-        let found = last(&lesson.project.succeed(&arguments).stdout);
+        let found = last(&printed(&lesson.project, &arguments));
         let rows = found["rows"].as_array().unwrap();
         let artifacts: Vec<Digests> =
             rows.iter().map(|row| lesson.digests_in(row["path"].as_str().unwrap().as_ref())).collect();
@@ -313,15 +326,15 @@ fn a_sweep_that_is_killed_anywhere_ends_with_the_same_table_and_the_same_artifac
 
     let mut random = Stream { seed: 11, purpose: "kills", ..Stream::default() }.start();
     let mut kills = 0;
-    for round in 0..8 {
+    for round in 0..6 {
         let moment = Duration::from_secs_f64(seconds * below(500, &mut random) as f64 / 1e3);
-        let mut child = lesson.project.command(&arguments).stdout(Stdio::null()).spawn().unwrap();
+        let mut child = patient(&lesson.project, &arguments).stdout(Stdio::null()).spawn().unwrap();
         std::thread::sleep(moment);
         child.kill().unwrap();
         kills += usize::from(child.wait().unwrap().code().is_none());
         lesson.assert_nothing_is_half_made(&format!("round {round}, killed after {moment:?} of {seconds} s"));
     }
-    assert!(kills >= 4, "{kills} kills");
+    assert!(kills >= 3, "{kills} kills");
     let (table, artifacts) = whole();
     assert_eq!(table, undisturbed.0);
     assert!(artifacts == undisturbed.1, "{artifacts:#?}\n{:#?}", undisturbed.1);
@@ -350,7 +363,10 @@ fn a_disk_that_takes_nothing_stops_the_sweep_and_is_told_once() {
     let ran = project.run(&arguments);
     assert_eq!(ran.code, Some(1), "{}\n{}", ran.stdout, ran.stderr);
     let errors: Vec<&str> = ran.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
-    assert!(errors[0].starts_with("error: seed=1: backbone: cannot link the artifact: "), "{errors:?}");
+    assert!(
+        errors[0].starts_with("error: seed=1: ingest: cannot note the link to the artifact: "),
+        "{errors:?}"
+    );
     let rest = "error: the sweep stopped, since no combination can be made there: 5 of 6 were not tried";
     assert_eq!(errors[1..], [rest], "{}", ran.stderr);
     assert!(ran.stderr.contains("\n  hint: then run it again to go on: "), "{}", ran.stderr);
