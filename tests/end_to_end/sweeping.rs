@@ -2,12 +2,15 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use pipeline_stage::Direction;
+use pipeline_stage::random::{Stream, below};
 use pipeline_testkit::Project;
 use serde_json::{Value, json};
 
 use crate::small_project;
+use crate::tiny_lesson::{Digests, TinyLesson};
 
 const SWEEP: [&str; 6] =
     ["sweep", "configs/c.yaml", "--over", "head.lr=[0.003, 0.03]", "--over", "head.epochs=[1, 2]"];
@@ -73,10 +76,9 @@ fn what_combinations_share_is_made_once_and_a_second_sweep_and_a_run_of_one_find
     let rows = &found["rows"];
     assert_eq!(texts(rows, "combination"), NAMES);
     assert_eq!(rows[1]["parameters"], json!({"head.lr": 0.003, "head.epochs": 2}));
-    // What all share is made before the combinations run, with all processors.
+    // Whoever comes first makes what all share.
     let of_rows = rows.as_array().unwrap().iter().flat_map(|row| row["ran"].as_array().unwrap());
-    assert!(of_rows.clone().all(|stage| stage == "head" || stage == "evaluate"), "{rows}");
-    assert_eq!(of_rows.count(), 8);
+    assert_eq!(of_rows.count(), 12, "{rows}");
     let ran = stages_that_ran(&project);
     let (of_head, of_evaluate) = (["head"; 4], ["evaluate"; 4]);
     let expected =
@@ -157,6 +159,11 @@ fn a_combination_that_fails_says_why_and_the_others_go_on() {
     );
     assert!(ran.stderr.contains("error: backbone.weights=broken.safetensors: backbone: "), "{}", ran.stderr);
 
+    // So much is known before.
+    let dry = project.run(&[arguments.as_slice(), &["--dry-run"]].concat());
+    assert_eq!(dry.code, Some(1), "{}", dry.stdout);
+    assert!(dry.stdout.contains("away.safetensors      fails: "), "{}", dry.stdout);
+
     let found = sweep(&project, 1, &arguments);
     let outcomes = texts(&found["rows"], "outcome");
     assert_eq!(outcomes, ["failed", "hit", "failed"], "what failed is tried again, the rest is there");
@@ -236,8 +243,156 @@ fn what_cannot_be_varied_is_told_before_anything_runs() {
         metric.contains("found `--metric evalate.accuracy`\n  hint: did you mean `evaluate`?"),
         "{metric}"
     );
+    let left_out = fail(&["--over", "seed=[1]", "--until", "head", "--metric", "evaluate.accuracy"]);
+    assert_eq!(
+        left_out,
+        "error: `--metric evaluate.accuracy` cannot be shown: `--until` leaves `evaluate` out\n  hint: leave --until out, or name `evaluate` there\n"
+    );
     let until = fail(&["--over", "seed=[1]", "--until", "haed"]);
     assert!(until.contains("unknown stage `haed` for `--until`"), "{until}");
     assert!(fail(&[]).contains("--over"));
     assert!(!project.path(".pipeline").exists() && !project.path("out").exists());
+}
+
+/// The command, whose threads give way while they wait for each other: other tests run beside.
+fn patient(project: &Project, arguments: &[&str]) -> Command {
+    let mut command = project.command(arguments);
+    command.env("OMP_WAIT_POLICY", "passive");
+    command
+}
+
+/// What a patient command prints.
+fn printed(project: &Project, arguments: &[&str]) -> String {
+    let output = patient(project, arguments).output().unwrap();
+    let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}\n{stdout}\n{stderr}");
+    stdout
+}
+
+#[test]
+fn combinations_side_by_side_are_byte_for_byte_what_plain_runs_make() {
+    let lesson = TinyLesson::new();
+    let sweep = ["sweep", "configs/c.yaml", "--over", "finetune.lr=[0.001, 0.002]"];
+    let options = ["--jobs", "3", "--threads", "2", "--json"];
+    let stdout = printed(&lesson.project, &[sweep.as_slice(), &options].concat());
+    let found = last(&stdout);
+    let of_ended: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let ended: Vec<&Value> =
+        of_ended.iter().filter(|event| event["event"] == "combination_finished").collect();
+    assert_eq!(ended.len(), 2);
+    assert!(ended.iter().all(|event| event["row"].get("is_best").is_none()), "not known yet: {ended:?}");
+    for row in found["rows"].as_array().unwrap() {
+        let command: Vec<&str> = row["command"].as_str().unwrap().split(' ').skip(1).collect();
+        let apart = ["--threads", "2", "--store", "plain/store", "--out", "plain/out"];
+        printed(&lesson.project, &[command.as_slice(), &apart].concat());
+        let plain = lesson.digests_in(&lesson.project.path("plain/out/c"));
+        let swept = lesson.digests_in(row["path"].as_str().unwrap().as_ref());
+        for (stage, artifact) in &plain {
+            assert_eq!(Some(artifact), swept.get(stage), "{stage} of {row}");
+        }
+    }
+}
+
+#[test]
+fn a_sweep_that_is_killed_anywhere_ends_with_the_same_table_and_the_same_artifacts() {
+    let lesson = TinyLesson::new();
+    let arguments = [
+        "sweep",
+        "configs/c.yaml",
+        "--over",
+        "finetune.epochs=[1, 2]",
+        "--jobs",
+        "2",
+        "--threads",
+        "2",
+        "--checkpoint-every",
+        "1steps",
+        "--json",
+    ];
+    let whole = || {
+        let found = last(&printed(&lesson.project, &arguments));
+        let rows = found["rows"].as_array().unwrap();
+        let artifacts: Vec<Digests> =
+            rows.iter().map(|row| lesson.digests_in(row["path"].as_str().unwrap().as_ref())).collect();
+        let table = ["combination", "parameters", "metrics", "is_best", "command"];
+        let table: Vec<Vec<Value>> =
+            rows.iter().map(|row| table.map(|field| row[field].clone()).into()).collect();
+        (table, artifacts)
+    };
+    let started = Instant::now();
+    let undisturbed = whole();
+    let seconds = started.elapsed().as_secs_f64();
+    lesson.wipe();
+
+    let mut random = Stream { seed: 11, purpose: "kills", ..Stream::default() }.start();
+    let mut kills = 0;
+    for round in 0..6 {
+        let moment = Duration::from_secs_f64(seconds * below(500, &mut random) as f64 / 1e3);
+        let mut child = patient(&lesson.project, &arguments).stdout(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(moment);
+        child.kill().unwrap();
+        kills += usize::from(child.wait().unwrap().code().is_none());
+        lesson.assert_nothing_is_half_made(&format!("round {round}, killed after {moment:?} of {seconds} s"));
+    }
+    assert!(kills >= 3, "{kills} kills");
+    let (table, artifacts) = whole();
+    assert_eq!(table, undisturbed.0);
+    assert!(artifacts == undisturbed.1, "{artifacts:#?}\n{:#?}", undisturbed.1);
+    lesson.project.succeed(&["gc"]);
+    for folder in ["tmp", "partial"] {
+        let left: Vec<_> = fs_err::read_dir(lesson.project.path(".pipeline").join(folder)).unwrap().collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+#[test]
+fn a_disk_that_takes_nothing_stops_the_sweep_and_is_told_once() {
+    let project = small_project();
+    // A file is where the folder of links belongs: no combination can have any.
+    project.write("file", "");
+    let arguments = [
+        "sweep",
+        "configs/c.yaml",
+        "--over",
+        "seed=[1, 2, 3, 4, 5, 6]",
+        "--until",
+        "backbone",
+        "--out",
+        "file",
+    ];
+    let ran = project.run(&arguments);
+    assert_eq!(ran.code, Some(1), "{}\n{}", ran.stdout, ran.stderr);
+    let errors: Vec<&str> = ran.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert!(
+        errors[0].starts_with("error: seed=1: ingest: cannot note the link to the artifact: "),
+        "{errors:?}"
+    );
+    let rest = "error: the sweep stopped, since no combination can be made there: 5 of 6 were not tried";
+    assert_eq!(errors[1..], [rest], "{}", ran.stderr);
+    assert!(ran.stderr.contains("\n  hint: then run it again to go on: "), "{}", ran.stderr);
+}
+
+#[test]
+fn a_metric_that_no_stage_reports_is_told_when_the_first_combination_is_done() {
+    let project = small_project();
+    let arguments = [
+        "sweep",
+        "configs/c.yaml",
+        "--over",
+        "seed=[1, 2, 3]",
+        "--until",
+        "head",
+        "--metric",
+        "head.acuracy",
+    ];
+    let mut command = project.command(&arguments);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let runs = || fs_err::read_dir(project.path(".pipeline/runs")).unwrap().count();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let warnings: Vec<(String, usize)> =
+        lines.filter(|line| line.contains("no stage reports")).map(|line| (line, runs())).collect();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].0.ends_with("; did you mean `head.accuracy`?"), "{warnings:?}");
+    assert!(warnings[0].1 < 3, "not in the end: {warnings:?}");
 }

@@ -73,8 +73,13 @@ impl TinyLesson {
 
     /// What the links lead to.
     pub(crate) fn digests(&self) -> Digests {
+        self.digests_in(&self.out.join("c"))
+    }
+
+    /// What the links in a folder lead to.
+    pub(crate) fn digests_in(&self, links: &Path) -> Digests {
         let of = |stage: &str| {
-            let manifest = manifest(&self.out.join("c").join(stage)).unwrap();
+            let manifest = manifest(&links.join(stage)).unwrap();
             let kind = STAGES.iter().find(|kind| kind.kind() == manifest.parts.kind).unwrap();
             let mut files = manifest.digests();
             files.retain(|path, _| !kind.records().contains(&path.as_str()));

@@ -184,7 +184,7 @@ fn a_photo_that_changed_since_ingest_is_named_when_the_preview_shows_it() {
     let bench = StageBench::default();
     let images = images(bench.dir(), 3);
     fs_err::write(images.sources["photos"].join("train/000.png"), b"another").unwrap();
-    let Err(Failure::Failed { message, hint }) = augment(&bench, &images, json!({})) else { panic!() };
+    let Err(Failure::Failed { message, hint, .. }) = augment(&bench, &images, json!({})) else { panic!() };
     assert_eq!(message, "photo `train/000.png` changed since it was ingested");
     assert_eq!(hint.unwrap(), "run again: ingest will look at the folder anew");
 }

@@ -50,7 +50,7 @@ fn another_file_in_the_place_of_the_official_one_is_refused() {
     let file = bench.dir().join("efficientnet-lite0-57934424.pth");
     write_weights(&file);
     let failure = bench.run(&BackboneStage, &json!({"arch": ARCH}), &[], &[("weights", &file)]).unwrap_err();
-    let Failure::Failed { message, hint } = failure else { panic!("{failure}") };
+    let Failure::Failed { message, hint, .. } = failure else { panic!("{failure}") };
     assert!(
         message.contains("is not the official weight file: expected a SHA-256 that begins with `57934424"),
         "{message}"

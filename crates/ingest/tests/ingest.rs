@@ -52,7 +52,7 @@ fn findings(made: &Made) -> Value {
 
 fn failure(bench: &StageBench, root: &Path) -> (String, String) {
     match ingest(bench, root).unwrap_err() {
-        Failure::Failed { message, hint } => {
+        Failure::Failed { message, hint, .. } => {
             (message.replace(&root.display().to_string(), "<root>"), hint.unwrap_or_default())
         }
         other => panic!("{other:?}"),

@@ -202,7 +202,7 @@ fn a_table_of_views_of_other_photos_is_refused_with_the_first_that_it_lacks() {
     let inputs =
         [("images", vec![&images_of_all]), ("augment", vec![&augment]), ("backbone", vec![&backbone])];
     let failure = bench.run(&Precompute, &json!({"size": 36}), &inputs, &[]).unwrap_err();
-    let Failure::Failed { message, hint } = failure else { panic!("{failure}") };
+    let Failure::Failed { message, hint, .. } = failure else { panic!("{failure}") };
     assert_eq!(message, "the input `augment` lists no plain view of photo `train/007.png`");
     assert_eq!(hint.unwrap(), "in the pipeline file, give precompute and augment the same images");
 }
@@ -285,7 +285,7 @@ fn photos_that_changed_or_went_since_ingest_are_counted_and_named_or_left_out() 
     let params = |on_missing: &str| json!({"size": 36, "batch_size": 4, "on_missing": on_missing});
     let fails =
         |on_missing: &str| match bench.run(&Precompute, &params(on_missing), &inputs, &[]).unwrap_err() {
-            Failure::Failed { message, hint } => (message, hint.unwrap()),
+            Failure::Failed { message, hint, .. } => (message, hint.unwrap()),
             other => panic!("{other:?}"),
         };
     let whole = bench.run(&Precompute, &params("fail"), &inputs, &[]).unwrap();

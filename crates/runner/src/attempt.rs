@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use pipeline_stage::failure::Cause;
 use pipeline_stage::manifest::{MANIFEST_FORMAT, Made};
 use pipeline_stage::{Artifact, Cancel, Context, Digest, Event, Failure, KeyParts, Manifest, Step, Summary};
 
@@ -57,14 +58,14 @@ pub(crate) enum Ended {
     MadeElsewhere(Arc<Manifest>),
     /// The stage stopped on request.
     Cancelled,
-    /// The stage did not succeed; the same again may, where the reason may pass.
-    Failed { message: String, hint: Option<String>, may_pass: bool },
+    /// The stage did not succeed.
+    Failed { message: String, hint: Option<String>, cause: Cause },
 }
 
 impl Ended {
-    /// A failure for a reason that stays.
+    /// A failure of the work itself.
     pub(crate) fn failed(message: String, hint: Option<String>) -> Ended {
-        Ended::Failed { message, hint, may_pass: false }
+        Ended::Failed { message, hint, cause: Cause::Work }
     }
 }
 
@@ -128,7 +129,7 @@ impl Attempt<'_> {
             // Checkpoints may hold some of the old and some of the new.
             let _ = fs_err::remove_dir_all(&partial);
             let hint = Some("run again".to_owned());
-            return Ok(Ended::Failed { message, hint, may_pass: true });
+            return Ok(Ended::Failed { message, hint, cause: Cause::Passing });
         }
         if let Some((name, value)) = summary.metrics.iter().find(|(_, value)| !value.is_finite()) {
             // JSON has no such number: the manifest could not be read again.
@@ -181,17 +182,13 @@ impl Attempt<'_> {
 
     /// A failure of the stage, with what the runner knows about it.
     fn why_failed(&self, failure: Failure) -> Ended {
-        let (message, hint, may_pass) = match failure {
-            Failure::Cancelled => return Ended::Cancelled,
-            Failure::Passing { message, hint } => (message, hint, true),
-            Failure::Failed { message, hint } => (message, hint, false),
-        };
+        let Failure::Failed { message, hint, cause } = failure else { return Ended::Cancelled };
         // What a stage stumbles over may well be that its input is not the one it began with.
         if let Ok(Some(change)) = self.changed_meanwhile() {
             let hint = hint.or_else(|| Some("run again".to_owned()));
-            return Ended::Failed { message: format!("{message} ({change})"), hint, may_pass: true };
+            return Ended::Failed { message: format!("{message} ({change})"), hint, cause: Cause::Passing };
         }
-        Ended::Failed { message, hint, may_pass }
+        Ended::Failed { message, hint, cause }
     }
 
     fn publish(

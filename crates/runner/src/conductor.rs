@@ -1,39 +1,39 @@
 //! [`Conductor`]: takes the stages of a run one after another or side by side, until there is something to say of each.
 //!
 //! A stage's turn comes when all that it reads is decided. What is fresh is linked; what must run is started when the
-//! [`Scheduler`] has room for it, in a thread of its own; the conductor's own thread decides, and nothing else changes
-//! what is decided. With one job, stages are decided and run in the order of the graph.
+//! [`Machine`] has room for it, in a thread of its own; the conductor's own thread decides, and nothing else changes
+//! what is decided. With one job, stages are decided and run in the order of the graph. What other runs of this process
+//! make is waited for as what this one makes.
 
-use std::collections::{BTreeMap, HashSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{Builder, Scope, scope};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use pipeline_stage::failure::full_message;
-use pipeline_stage::{Cancel, Digest, Event, Hint, Manifest};
+use pipeline_stage::failure::{Cause, full_message};
+use pipeline_stage::{Cancel, Digest, Manifest};
 
-use crate::attempt::{Attempt, Ended, broken_off};
+use crate::attempt::{Attempt, Ended};
 use crate::error::Error;
 use crate::execute::Known;
 use crate::graph::Graph;
 use crate::ledger::{Ledger, absolute};
 use crate::link;
+use crate::machine::{Guest, Machine};
 use crate::observer::Observer;
 use crate::options::RunOptions;
-use crate::plan::{Lookup, Lookups, Planner, State};
+use crate::over::Over;
+use crate::plan::{Planner, State};
 use crate::record::Recorder;
 use crate::report::{Outcome, StageReport};
+use crate::retry::PAUSE;
 use crate::roots;
-use crate::scheduler::Scheduler;
 use crate::selection::Chosen;
 use crate::source::Finder;
 use crate::store::Store;
-
-/// Pause before something is tried again, so that what passes has time to.
-pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 
 /// Stack of a stage's thread: that of a main thread.
 const STACK_BYTES: usize = 8 << 20;
@@ -49,90 +49,114 @@ pub(crate) struct Conductor<'a> {
     pub(crate) chosen: &'a Chosen,
     pub(crate) recorder: &'a Recorder<'a>,
     pub(crate) ledger: Ledger<'a>,
-    pub(crate) scheduler: Scheduler,
+    pub(crate) machine: &'a Machine,
     /// What came of earlier attempts of each stage, and how many there were.
     pub(crate) earlier: BTreeMap<usize, (u32, StageReport)>,
-    /// The keys of those that run.
-    pub(crate) running: BTreeMap<usize, Digest>,
+    /// Those that run.
+    pub(crate) running: BTreeSet<usize>,
     /// As in [`Attempt`].
     pub(crate) sound: &'a Mutex<HashSet<(PathBuf, Digest)>>,
 }
 
 /// What to do with a stage whose turn has come.
-enum Turn<'a> {
+enum Turn {
     /// Nothing is left to do: this came of it.
     Decided(Box<StageReport>),
-    /// It is the twin of one that runs first.
+    /// Its artifact is being made, or is to be made first by another of this run.
     Twin,
     /// It can run.
-    Ready(Box<Attempt<'a>>),
+    Ready(Box<Ready>),
 }
 
-/// An attempt that is over: the stage's place, what was said, and how it ended.
-type Over = (usize, StageReport, Result<Ended, Error>);
+/// A stage that can run.
+struct Ready {
+    report: StageReport,
+    key: Digest,
+    /// Whether it runs although its artifact is there.
+    forced: bool,
+    reason: String,
+}
+
+/// What a conductor waits for.
+enum News {
+    /// An attempt is over.
+    Over(Box<Over>),
+    /// Another run has made room.
+    Room,
+}
 
 impl<'a> Conductor<'a> {
     /// Decides on every stage, and runs those that must.
     pub(crate) fn conduct(mut self) -> Vec<StageReport> {
-        let (sender, overs) = channel();
+        let (sender, news) = channel();
+        let bell = sender.clone();
+        // Whoever rings when this has ended is not heard, and need not be.
+        let guest = self.machine.join(move || drop(bell.send(News::Room)));
         scope(|scope| {
             loop {
-                for (place, attempt) in self.next() {
-                    self.start(scope, place, attempt, &sender);
+                let (ready, waits) = self.next(&guest);
+                for (place, ready, threads) in ready {
+                    self.start(scope, place, ready, threads, &sender);
                 }
-                if self.running.is_empty() {
+                if self.running.is_empty() && !waits {
                     break;
                 }
                 // This thread has a sender, so there is always one.
-                let Ok(over) = overs.recv() else { break };
-                self.take(over);
+                let Ok(first) = news.recv() else { break };
+                for news in [first].into_iter().chain(news.try_iter()) {
+                    if let News::Over(over) = news {
+                        guest.end(over.place);
+                        self.take(*over);
+                    }
+                }
             }
         });
         self.ledger.reports.into_iter().flatten().collect()
     }
 
-    /// Decides on the stages whose turn has come, and returns those that run now.
-    fn next(&mut self) -> Vec<(usize, Box<Attempt<'a>>)> {
-        let mut ready: BTreeMap<usize, Box<Attempt<'a>>> = BTreeMap::new();
-        let mut kept_back: Vec<(&str, Digest)> = vec![];
+    /// Decides on the stages whose turn has come. Returns those that run now, with their threads, and whether any waits for
+    /// room or for its twin.
+    fn next(&mut self, guest: &Guest<'_>) -> (Vec<(usize, Box<Ready>, NonZeroUsize)>, bool) {
+        let mut ready: BTreeMap<usize, Box<Ready>> = BTreeMap::new();
+        let mut kept_back: Vec<PathBuf> = vec![];
+        let mut waits = false;
         for place in 0..self.graph.nodes().len() {
-            if self.scheduler.is_full() {
+            // Where other runs fill the machine, what need not run is decided all the same.
+            if !self.running.is_empty() && guest.is_full() {
                 break;
             }
-            if self.running.contains_key(&place) || !self.ledger.is_due(place) {
+            if self.running.contains(&place) || !self.ledger.is_due(place) {
                 continue;
             }
-            match self.turn(place, &kept_back) {
+            match self.turn(place, guest, &kept_back) {
                 Turn::Decided(report) => self.decide(place, *report),
-                Turn::Twin => {}
-                Turn::Ready(attempt) => {
-                    let (kind, key) = (attempt.node.stage.kind(), attempt.parts.key());
-                    let cost = attempt.node.stage.cost(&attempt.node.params, self.ledger.input_bytes(place));
-                    if self.scheduler.admit(place, cost) {
-                        self.running.insert(place, key);
-                        ready.insert(place, attempt);
+                Turn::Twin => waits = true,
+                Turn::Ready(stage) => {
+                    let node = &self.graph.nodes()[place];
+                    let artifact = self.store.artifact_dir(node.stage.kind(), &stage.key);
+                    let cost = node.stage.cost(&node.params, self.ledger.input_bytes(place));
+                    if guest.admit(place, artifact.clone(), cost) {
+                        self.running.insert(place);
+                        ready.insert(place, stage);
                     } else {
-                        kept_back.push((kind, key));
+                        waits = true;
+                        kept_back.push(artifact);
                     }
                 }
             }
         }
-        let started = self.scheduler.start().into_iter();
-        let with_threads = started.filter_map(|(place, threads)| {
-            let mut attempt = ready.remove(&place)?;
-            attempt.threads = threads;
-            Some((place, attempt))
-        });
-        with_threads.collect()
+        let started = guest.start().into_iter();
+        let started = started.filter_map(|(place, threads)| Some((place, ready.remove(&place)?, threads)));
+        (started.collect(), waits)
     }
 
     /// Does with a stage what the plan says, now that all before it are done, short of running it.
-    fn turn(&mut self, place: usize, kept_back: &[(&str, Digest)]) -> Turn<'a> {
+    fn turn(&mut self, place: usize, guest: &Guest<'_>, kept_back: &[PathBuf]) -> Turn {
         let node = &self.graph.nodes()[place];
         let state = self.planner().state(place, &self.ledger.settled);
-        let (tries, mut report) = match self.earlier.get(&place) {
-            Some((tries, report)) => (*tries, report.clone()),
-            None => (0, StageReport::new(node)),
+        let mut report = match self.earlier.get(&place) {
+            Some((_, report)) => report.clone(),
+            None => StageReport::new(node),
         };
         report.key = state.key();
         if !self.chosen.may_run.contains(&place) {
@@ -148,51 +172,38 @@ impl<'a> Conductor<'a> {
             _ if self.cancel.is_cancelled() => return decided(Outcome::Cancelled),
             _ => {}
         }
-        if self.is_twin(place, &state, kept_back) {
+        // The work is done once, and what a forced stage makes is what its twins have.
+        let artifact = state.key().map(|key| self.store.artifact_dir(node.stage.kind(), &key));
+        if artifact.is_some_and(|artifact| kept_back.contains(&artifact) || guest.is_made(&artifact)) {
             return Turn::Twin;
         }
         let forced = self.chosen.force.contains(&place) && !self.is_made(place, &state);
+        let stopped = |name| {
+            let because = format!("the run stopped: {}", self.ledger.because(&[name]));
+            decided(Outcome::NotRun { because })
+        };
+        if let Some(name) = self.ledger.refused() {
+            return stopped(name);
+        }
         if let (State::Fresh { manifest, .. }, false) = (&state, forced) {
             let report = self.finish(place, report, Outcome::Fresh, manifest.clone());
             return Turn::Decided(Box::new(report));
         }
         if let (Some(name), false) = (self.ledger.stopper(), self.options.keep_going) {
-            let because = format!("the run stopped: {}", self.ledger.because(&[name]));
-            return decided(Outcome::NotRun { because });
+            return stopped(name);
         }
-        let is_forced = forced && matches!(state, State::Fresh { .. });
-        Turn::Ready(Box::new(Attempt {
-            options: self.options,
-            store: self.store,
-            cancel: self.cancel,
-            observer: self.recorder,
-            finder: self.finder,
-            node,
-            parts: self.planner().parts(place, &self.ledger.settled),
-            inputs: self.ledger.inputs(place),
-            lineage: self.graph.lineage(place),
-            sources: self.ledger.found.paths[place].clone(),
-            threads: self.options.threads,
-            forced,
-            reason: if is_forced { "forced".to_owned() } else { state.reason() },
-            pause: if tries > 0 { PAUSE } else { Duration::ZERO },
-            sound: self.sound,
-        }))
+        let reason = match state {
+            State::Fresh { .. } => "forced".to_owned(),
+            _ => state.reason(),
+        };
+        // Only a stage whose key is known comes here.
+        let Some(key) = state.key() else { return decided(Outcome::Failed { message: reason, hint: None }) };
+        Turn::Ready(Box::new(Ready { report, key, forced, reason }))
     }
 
     fn planner(&self) -> Planner<'_> {
         let Conductor { graph, lookups, options, .. } = self;
         Planner { graph, sources: &self.ledger.found.states, lookups: *lookups, seed: options.seed }
-    }
-
-    /// Whether a stage with the same key comes first: the work is done once, and what a forced stage makes is what its
-    /// twins have.
-    fn is_twin(&self, place: usize, state: &State, kept_back: &[(&str, Digest)]) -> bool {
-        let nodes = self.graph.nodes();
-        let (kind, key) = (nodes[place].stage.kind(), state.key());
-        let runs = self.running.iter().map(|(place, key)| (nodes[*place].stage.kind(), *key));
-        let mut first = runs.chain(kept_back.iter().copied());
-        first.any(|twin| Some(twin) == key.map(|key| (kind, key)))
     }
 
     /// Whether this run has made the artifact already, for a stage with the same key: forced once is forced enough.
@@ -210,46 +221,49 @@ impl<'a> Conductor<'a> {
         &mut self,
         scope: &'scope Scope<'scope, '_>,
         place: usize,
-        attempt: Box<Attempt<'a>>,
-        sender: &Sender<Over>,
+        ready: Box<Ready>,
+        threads: NonZeroUsize,
+        sender: &Sender<News>,
     ) where
         'a: 'scope,
     {
-        let node = &self.graph.nodes()[place];
-        let earlier = self.earlier.get(&place).map(|(_, report)| report.clone());
-        let mut report = earlier.unwrap_or_else(|| StageReport::new(node));
-        report.key = Some(attempt.parts.key());
-        let (over, failed) = (sender.clone(), (sender.clone(), report.clone()));
-        let run = move || {
-            let started = Instant::now();
-            let ended = catch_unwind(AssertUnwindSafe(|| attempt.make(&mut report)))
-                .unwrap_or_else(|panic| Ok(broken_off(panic.as_ref())));
-            if !matches!(ended, Ok(Ended::MadeElsewhere(_)) | Err(Error::Locked { .. })) {
-                report.wall_seconds += started.elapsed().saturating_sub(attempt.pause).as_secs_f64();
-            }
-            if let Ok(Ended::Made(_)) = ended {
-                report.outcome = Outcome::Ran { reason: attempt.reason.clone() };
-            }
-            // The conductor listens until nothing runs.
-            let _ = over.send((place, report, ended));
+        let Ready { report, forced, reason, .. } = *ready;
+        let (node, tries) = (&self.graph.nodes()[place], self.tries(place));
+        let attempt = Attempt {
+            options: self.options,
+            store: self.store,
+            cancel: self.cancel,
+            observer: self.recorder,
+            finder: self.finder,
+            node,
+            parts: self.planner().parts(place, &self.ledger.settled),
+            inputs: self.ledger.inputs(place),
+            lineage: self.graph.lineage(place),
+            sources: self.ledger.found.paths[place].clone(),
+            threads,
+            forced,
+            reason,
+            pause: if tries > 0 { PAUSE } else { Duration::ZERO },
+            sound: self.sound,
         };
+        let (graph, finder) = (self.graph, self.finder);
+        let look = (tries < self.options.retries).then_some(move || finder.find_of(graph, place));
+        let (over, failed) = (sender.clone(), (sender.clone(), report.clone()));
+        // The conductor listens until nothing runs.
+        let run = move || drop(over.send(News::Over(Box::new(Over::of(&attempt, place, report, look)))));
         let builder = Builder::new().name(node.name.clone()).stack_size(STACK_BYTES);
         if let Err(source) = builder.spawn_scoped(scope, run) {
-            let error = Error::Io { doing: "start a thread for a stage", source };
-            let _ = failed.0.send((place, failed.1, Err(error)));
+            let ended = Err(Error::Io { doing: "start a thread for a stage", source });
+            let (sender, report) = failed;
+            let _ = sender.send(News::Over(Box::new(Over { place, report, ended, found: None })));
         }
     }
 
     /// Takes in what came of an attempt.
-    fn take(&mut self, (place, mut report, ended): Over) {
+    fn take(&mut self, Over { place, mut report, ended, found }: Over) {
         self.running.remove(&place);
-        self.scheduler.end(place);
-        let ended = ended.or_else(|error| match error.may_pass() {
-            true => Ok(Ended::Failed { message: full_message(&error), hint: error.hint(), may_pass: true }),
-            false => Err(error),
-        });
-        let report = match ended {
-            Ok(Ended::Made(manifest)) => {
+        let report = match (ended, found) {
+            (Ok(Ended::Made(manifest)), _) => {
                 // Sealing has just hashed every file.
                 let dir = absolute(&self.store.artifact_dir(&report.kind, &manifest.key));
                 let files = manifest.files.iter().map(|file| (dir.join(&file.path), file.blake3));
@@ -257,48 +271,22 @@ impl<'a> Conductor<'a> {
                 let outcome = report.outcome.clone();
                 self.finish(place, report, outcome, manifest)
             }
-            Ok(Ended::MadeElsewhere(manifest)) => self.finish(place, report, Outcome::Fresh, manifest),
-            Ok(Ended::Failed { message, hint: _, may_pass: true }) if self.may_retry(place) => {
-                match self.prepare_again(place, &message, &mut report) {
-                    Ok(()) => return,
-                    Err(error) => StageReport { outcome: outcome(&error), ..report },
-                }
-            }
-            Ok(Ended::Failed { message, hint, .. }) => {
-                StageReport { outcome: Outcome::Failed { message, hint }, ..report }
-            }
-            Ok(Ended::Cancelled) | Err(Error::Cancelled) => {
+            (Ok(Ended::MadeElsewhere(manifest)), _) => self.finish(place, report, Outcome::Fresh, manifest),
+            (Ok(Ended::Cancelled) | Err(Error::Cancelled), _) => {
                 StageReport { outcome: Outcome::Cancelled, ..report }
             }
-            Err(error) => StageReport { outcome: outcome(&error), ..report },
+            (Ok(Ended::Failed { message, .. }), Some(Ok(found))) if self.goes_on() => {
+                return self.prepare_again(place, &message, found, &mut report);
+            }
+            (Err(error), Some(Ok(found))) if self.goes_on() => {
+                return self.prepare_again(place, &full_message(&error), found, &mut report);
+            }
+            (Ok(Ended::Failed { .. }), Some(Err(error))) | (Err(error), _) => report.failing(&error),
+            (Ok(Ended::Failed { message, hint, cause }), _) => {
+                StageReport { outcome: Outcome::Failed { message, hint }, cause: Some(cause), ..report }
+            }
         };
         self.decide(place, report);
-    }
-
-    /// Whether the stage at `place` may be tried once more.
-    fn may_retry(&self, place: usize) -> bool {
-        let tries = self.earlier.get(&place).map_or(0, |(tries, _)| *tries);
-        let goes_on = self.options.keep_going || self.ledger.stopper().is_none();
-        tries < self.options.retries && goes_on && !self.cancel.is_cancelled()
-    }
-
-    /// Looks anew at what the stage at `place` reads, and says that it is tried again.
-    fn prepare_again(&mut self, place: usize, message: &str, report: &mut StageReport) -> Result<(), Error> {
-        let (states, paths) = self.finder.find_of(self.graph, place)?;
-        (self.ledger.found.states[place], self.ledger.found.paths[place]) = (states, paths);
-        for up in self.graph.upstream(place) {
-            let (kind, old) = (self.graph.nodes()[*up].stage.kind(), self.ledger.settled[*up].as_ref());
-            // Another run may have replaced it.
-            if let Some(Lookup::Hit(now)) = old.map(|old| self.lookups.lookup(kind, &old.key)) {
-                self.ledger.settled[*up] = Some(now);
-            }
-        }
-        let tries = self.earlier.get(&place).map_or(0, |(tries, _)| *tries) + 1;
-        let warning = format!("tried again ({tries} of {}): {message}", self.options.retries);
-        self.recorder.stage_event(&report.name, &Event::Warning(warning.clone()));
-        report.warnings.push(warning);
-        self.earlier.insert(place, (tries, report.clone()));
-        Ok(())
     }
 
     fn decide(&mut self, place: usize, report: StageReport) {
@@ -325,19 +313,14 @@ impl<'a> Conductor<'a> {
             // The artifact is whole; only its plain name is not. Failing says so, and the next run links it.
             Err(error) => {
                 report.path = Some(artifact);
-                report.outcome = self::outcome(&error);
+                report = report.failing(&error);
+                // Where one cannot be written, none can; but what is in the way of one may be in the way of no other.
+                if !matches!(error, Error::LinkBlocked { .. }) {
+                    report.cause = Some(Cause::Disk);
+                }
             }
         }
         self.ledger.settled[place] = Some(manifest);
         report
-    }
-}
-
-/// An error around a stage as that stage's outcome.
-fn outcome(error: &Error) -> Outcome {
-    let (message, hint) = (full_message(error), error.hint());
-    match error {
-        Error::Locked { .. } => Outcome::Locked { message, hint },
-        _ => Outcome::Failed { message, hint },
     }
 }

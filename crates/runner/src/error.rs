@@ -4,7 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use pipeline_stage::failure::{DISK_FULL_HINT, is_disk_full};
+use pipeline_stage::failure::{Cause, DISK_FULL_HINT, is_disk_full};
 use pipeline_stage::{Hint, Problem};
 
 /// Why a graph could not be planned or run. Nothing was published.
@@ -358,10 +358,13 @@ impl Hint for Error {
 }
 
 impl Error {
-    /// Whether the same again may succeed, with nobody doing anything about it.
-    pub(crate) fn may_pass(&self) -> bool {
-        matches!(self, Error::Fetch { may_pass: true, .. } | Error::ZipChanged { .. })
-            || pipeline_stage::failure::may_pass(self)
+    /// Whose fault it is.
+    pub fn cause(&self) -> Cause {
+        match self {
+            Error::Fetch { may_pass: true, .. } | Error::ZipChanged { .. } => Cause::Passing,
+            Error::DiskFull { .. } => Cause::Disk,
+            other => Cause::of(other),
+        }
     }
 
     /// For `map_err`: `doing` (`open the store`) failed, near `path`. A full disk gets its own message.
@@ -653,7 +656,7 @@ mod tests {
         );
     }
     #[test]
-    fn what_a_network_does_not_bring_may_pass_and_what_a_disk_refuses_may_not() {
+    fn a_network_and_a_disk_are_told_from_what_the_user_gave() {
         let fetch = |may_pass| Error::Fetch {
             stage: text("a"),
             file: text("b"),
@@ -663,14 +666,15 @@ mod tests {
         };
         let io = |kind: io::ErrorKind| Error::io("open the store", Path::new("no"))(kind.into());
         for (error, expected) in [
-            (fetch(true), true),
-            (fetch(false), false),
-            (Error::ZipChanged { stage: text("a"), path: text("b") }, true),
-            (io(io::ErrorKind::StaleNetworkFileHandle), true),
-            (io(io::ErrorKind::StorageFull), false),
-            (io(io::ErrorKind::PermissionDenied), false),
+            (fetch(true), Cause::Passing),
+            (fetch(false), Cause::Work),
+            (Error::ZipChanged { stage: text("a"), path: text("b") }, Cause::Passing),
+            (io(io::ErrorKind::StaleNetworkFileHandle), Cause::Passing),
+            (io(io::ErrorKind::StorageFull), Cause::Disk),
+            (io(io::ErrorKind::ReadOnlyFilesystem), Cause::Disk),
+            (io(io::ErrorKind::PermissionDenied), Cause::Work),
         ] {
-            assert_eq!(error.may_pass(), expected, "{error:?}");
+            assert_eq!(error.cause(), expected, "{error:?}");
         }
     }
 }

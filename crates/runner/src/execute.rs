@@ -1,29 +1,30 @@
 //! [`run`], and [`plan`], which says what it would do.
 //!
 //! A run finds the sources, plans, and then takes the stages (`conductor`), side by side where that is wanted
-//! (`scheduler`): a fresh one is linked; any other is locked, looked up once more (another run may have made it
+//! (`machine`, `scheduler`): a fresh one is linked; any other is locked, looked up once more (another run may have made it
 //! meanwhile), run, published and linked. Each stage is planned anew when its turn comes, so that an equal result
 //! stops the wave. How a stage itself is carried out is in `attempt`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use pipeline_stage::failure::Cause;
 use pipeline_stage::{Cancel, Digest, Manifest};
 
 use crate::clock;
-use crate::conductor::{Conductor, PAUSE};
+use crate::conductor::Conductor;
 use crate::error::Error;
-use crate::free_memory::free_memory;
 use crate::graph::Graph;
 use crate::ledger::Ledger;
 use crate::lock::Claim;
+use crate::machine::Machine;
 use crate::observer::Observer;
 use crate::options::RunOptions;
 use crate::plan::{Lookup, Lookups, Plan, Planner};
 use crate::record::Recorder;
 use crate::report::RunReport;
-use crate::scheduler::Scheduler;
+use crate::retry::PAUSE;
 use crate::source::{Finder, Found};
 use crate::store::Store;
 
@@ -71,6 +72,21 @@ pub fn run(
     cancel: &Cancel,
     observer: &dyn Observer,
 ) -> Result<RunReport, Error> {
+    run_on(&Machine::of(options), graph, options, cancel, observer)
+}
+
+/// [`run`] beside others of this process, which share `machine`; how much there is of it says that, and not `options`.
+/// What two of them need at once is made once.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_on(
+    machine: &Machine,
+    graph: &Graph,
+    options: &RunOptions,
+    cancel: &Cancel,
+    observer: &dyn Observer,
+) -> Result<RunReport, Error> {
     let started = Instant::now();
     let chosen = options.selection.resolve(graph)?;
     let store = Store::open(&options.store)?;
@@ -91,8 +107,6 @@ pub fn run(
 
     let recorder = Recorder::begin(&store.runs_dir(), graph, options, observer);
     recorder.planned(&plan);
-    // Where nothing runs beside another, nobody asks how much there is.
-    let memory = if options.jobs.get() > 1 { options.memory_bytes.or_else(free_memory) } else { None };
     let conductor = Conductor {
         graph,
         options,
@@ -103,9 +117,9 @@ pub fn run(
         chosen: &chosen,
         recorder: &recorder,
         ledger: Ledger::new(graph, &store, found),
-        scheduler: Scheduler::new(options.jobs, options.threads, memory),
+        machine,
         earlier: BTreeMap::new(),
-        running: BTreeMap::new(),
+        running: BTreeSet::new(),
         sound: &Mutex::default(),
     };
     let stages = conductor.conduct();
@@ -127,7 +141,7 @@ fn find(finder: &Finder<'_>, graph: &Graph) -> Result<(Found, Vec<String>), Erro
     loop {
         let error = match finder.find_all(graph) {
             Ok(found) => return Ok((found, warnings)),
-            Err(error) if error.may_pass() && warnings.len() < retries as usize => error,
+            Err(error) if error.cause() == Cause::Passing && warnings.len() < retries as usize => error,
             Err(error) => return Err(error),
         };
         let error = pipeline_stage::failure::full_message(&error);

@@ -6,7 +6,7 @@ use crate::memory::bytes_of;
 
 /// Bytes that this process can take before the system runs out, as Linux estimates it (`MemAvailable`), and no more than
 /// the control groups around it leave (containers, Slurm). `None` where the system does not tell.
-pub(crate) fn free_memory() -> Option<u64> {
+pub fn free_memory() -> Option<u64> {
     let of_machine = fs_err::read_to_string("/proc/meminfo").ok().and_then(|text| available(&text));
     let groups = fs_err::read_to_string("/proc/self/cgroup").unwrap_or_default();
     groups_around(&groups).iter().filter_map(|folder| left_in(folder)).chain(of_machine).min()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use pipeline_stage::failure::Cause;
 use pipeline_stage::key::InputPart;
 use pipeline_stage::manifest::MANIFEST_FILE;
 use pipeline_stage::{Artifact, Digest, Manifest, Progress};
@@ -45,14 +46,15 @@ impl Attempt<'_> {
                 if let Some(file) = rotten(&artifact.dir, &read, &progress)? {
                     let upstream = &artifact.stage;
                     let is_replaced = self.replaced_input().is_some();
-                    let (message, hint) = match is_replaced {
-                        true => (replaced(upstream), "run again".to_owned()),
+                    let (message, hint, cause) = match is_replaced {
+                        true => (replaced(upstream), "run again".to_owned(), Cause::Passing),
                         false => (
                             format!("{file} of `{upstream}` is damaged: it is not what its manifest says"),
                             format!("make it again with --force {upstream}"),
+                            Cause::Work,
                         ),
                     };
-                    return Ok(Some(Ended::Failed { message, hint: Some(hint), may_pass: is_replaced }));
+                    return Ok(Some(Ended::Failed { message, hint: Some(hint), cause }));
                 }
                 sound().extend(read.iter().map(|(path, digest)| (artifact.path(path), *digest)));
             }

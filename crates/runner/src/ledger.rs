@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use pipeline_stage::failure::Cause;
 use pipeline_stage::{Artifact, Input};
 
 use crate::graph::Graph;
@@ -38,6 +39,12 @@ impl<'a> Ledger<'a> {
     pub(crate) fn stopper(&self) -> Option<String> {
         let stops = |r: &&StageReport| matches!(r.outcome, Outcome::Failed { .. } | Outcome::Locked { .. });
         self.reports.iter().flatten().find(stops).map(|report| report.name.clone())
+    }
+
+    /// The first stage that failed because of a disk: whatever else goes there fails, too.
+    pub(crate) fn refused(&self) -> Option<String> {
+        let is_refused = |report: &&StageReport| report.cause == Some(Cause::Disk);
+        self.reports.iter().flatten().find(is_refused).map(|report| report.name.clone())
     }
 
     /// Why a stage whose upstream stages `on` have no artifact is not run.

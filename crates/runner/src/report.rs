@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-use pipeline_stage::{Digest, Summary};
+use pipeline_stage::failure::{Cause, full_message};
+use pipeline_stage::{Digest, Hint, Summary};
 use serde::Serialize;
 
+use crate::error::Error;
 use crate::graph::Node;
 use crate::path_text;
 
@@ -34,6 +36,9 @@ pub struct StageReport {
     /// How it ended; in JSON `"outcome": "ran"` with its fields beside it.
     #[serde(flatten)]
     pub outcome: Outcome,
+    /// Whose fault it is, where it failed.
+    #[serde(skip)]
+    pub cause: Option<Cause>,
     /// Seconds that it ran; 0 where it did not. The artifact's own are in its manifest.
     pub wall_seconds: f64,
     /// The most memory that the whole process had resident while it ran, in bytes; `None` where it did not run and
@@ -114,6 +119,7 @@ impl StageReport {
             name: node.name.clone(),
             kind: node.stage.kind().to_owned(),
             outcome: Outcome::NotSelected,
+            cause: None,
             wall_seconds: 0.0,
             peak_memory_bytes: None,
             peak_memory_is_shared: false,
@@ -124,6 +130,17 @@ impl StageReport {
             warnings: vec![],
             notes: vec![],
         }
+    }
+
+    /// The same after an error around the stage.
+    pub(crate) fn failing(mut self, error: &Error) -> StageReport {
+        let (message, hint) = (full_message(error), error.hint());
+        self.outcome = match error {
+            Error::Locked { .. } => Outcome::Locked { message, hint },
+            _ => Outcome::Failed { message, hint },
+        };
+        self.cause = Some(error.cause());
+        self
     }
 }
 

@@ -1,6 +1,6 @@
 //! [`Scheduler`]: which stages run side by side, and how many threads each of them has.
 //!
-//! It knows places in the graph and costs, nothing else, and starts no thread. With J jobs on T threads:
+//! It knows places at the machine ([`Seat`]) and costs, nothing else, and starts no thread. With J jobs on T threads:
 //!
 //! | cost | starts when so many threads are free | has at most |
 //! |---|---|---|
@@ -16,6 +16,9 @@ use std::num::NonZeroUsize;
 
 use pipeline_stage::{Cost, Processors};
 
+/// A run, by its number, and the place of a stage in its graph.
+pub(crate) type Seat = (usize, usize);
+
 /// What runs, and what of it has just been let in.
 #[derive(Debug)]
 pub(crate) struct Scheduler {
@@ -23,7 +26,7 @@ pub(crate) struct Scheduler {
     threads: usize,
     /// Bytes for all together; `None` for no limit.
     memory: Option<u64>,
-    running: BTreeMap<usize, Share>,
+    running: BTreeMap<Seat, Share>,
 }
 
 /// What a stage has of the machine.
@@ -45,46 +48,47 @@ impl Scheduler {
         self.running.len() >= self.jobs || self.free_threads() == 0
     }
 
-    /// Lets the stage at `place` in, if there is room for it.
-    pub(crate) fn admit(&mut self, place: usize, cost: Cost) -> bool {
+    /// Lets a stage in, if there is room for it.
+    pub(crate) fn admit(&mut self, seat: Seat, cost: Cost) -> bool {
         let (least, _) = self.bounds(&cost);
         let fits = least <= self.free_threads() && self.has_memory(cost.memory_bytes(least));
         let is_in = self.running.is_empty() || (!self.is_full() && fits);
         if is_in {
-            self.running.insert(place, Share { cost, threads: least, has_started: false });
+            self.running.insert(seat, Share { cost, threads: least, has_started: false });
         }
         is_in
     }
 
-    /// Shares out what is left among the stages let in since the last call; they start, with so many threads.
-    pub(crate) fn start(&mut self) -> Vec<(usize, NonZeroUsize)> {
-        let starting: Vec<usize> =
-            self.running.iter().filter(|(_, share)| !share.has_started).map(|(place, _)| *place).collect();
+    /// Shares out what is left among the stages of a run let in since the last call; they start, each by its place in the
+    /// graph with so many threads.
+    pub(crate) fn start(&mut self, run: usize) -> Vec<(usize, NonZeroUsize)> {
+        let is_starting = |(seat, share): &(&Seat, &Share)| seat.0 == run && !share.has_started;
+        let starting: Vec<Seat> = self.running.iter().filter(is_starting).map(|(seat, _)| *seat).collect();
         // A thread to each in turn.
-        while starting.iter().filter(|place| self.grow(**place)).count() > 0 {}
-        let start = |place: usize| {
-            let share = self.running.get_mut(&place)?;
+        while starting.iter().filter(|seat| self.grow(**seat)).count() > 0 {}
+        let start = |seat: Seat| {
+            let share = self.running.get_mut(&seat)?;
             share.has_started = true;
-            Some((place, NonZeroUsize::new(share.threads)?))
+            Some((seat.1, NonZeroUsize::new(share.threads)?))
         };
         starting.into_iter().filter_map(start).collect()
     }
 
     /// Gives the stage one thread more, if there is one that it can use.
-    fn grow(&mut self, place: usize) -> bool {
-        let Some(share) = self.running.get(&place) else { return false };
+    fn grow(&mut self, seat: Seat) -> bool {
+        let Some(share) = self.running.get(&seat) else { return false };
         let more = share.cost.memory_bytes(share.threads + 1) - share.cost.memory_bytes(share.threads);
         let fits = self.running.len() == 1 || self.has_memory(more);
         let grows = fits && self.free_threads() > 0 && share.threads < self.bounds(&share.cost).1;
-        if let (true, Some(share)) = (grows, self.running.get_mut(&place)) {
+        if let (true, Some(share)) = (grows, self.running.get_mut(&seat)) {
             share.threads += 1;
         }
         grows
     }
 
-    /// The stage at `place` has ended.
-    pub(crate) fn end(&mut self, place: usize) {
-        self.running.remove(&place);
+    /// A stage has ended.
+    pub(crate) fn end(&mut self, seat: Seat) {
+        self.running.remove(&seat);
     }
 
     /// The fewest threads on which a stage starts, and the most that it has.
@@ -131,9 +135,9 @@ mod tests {
     /// Lets in what has room of `costs`, by place, and says with how many threads they start.
     fn started(scheduler: &mut Scheduler, costs: &[(usize, Cost)]) -> Vec<(usize, usize)> {
         for (place, cost) in costs {
-            scheduler.admit(*place, *cost);
+            scheduler.admit((0, *place), *cost);
         }
-        scheduler.start().into_iter().map(|(place, threads)| (place, threads.get())).collect()
+        scheduler.start(0).into_iter().map(|(place, threads)| (place, threads.get())).collect()
     }
 
     #[test]
@@ -142,7 +146,7 @@ mod tests {
             let mut scheduler = scheduler(1, 6, None);
             assert_eq!(started(&mut scheduler, &[(3, cost), (5, at_most(1))]), [(3, threads)]);
             assert!(scheduler.is_full());
-            scheduler.end(3);
+            scheduler.end((0, 3));
             assert_eq!(started(&mut scheduler, &[(5, at_most(1))]), [(5, 1)]);
         }
     }
@@ -154,7 +158,7 @@ mod tests {
             started(&mut scheduler, &[(0, any()), (1, at_most(1)), (2, any())]),
             [(0, 4), (1, 1), (2, 3)]
         );
-        scheduler.end(1);
+        scheduler.end((0, 1));
         // One thread is free, and a third of 8 is 2.
         assert_eq!(started(&mut scheduler, &[(3, any()), (4, at_most(3)), (5, at_most(1))]), [(5, 1)]);
     }
@@ -163,9 +167,9 @@ mod tests {
     fn a_stage_whose_bytes_depend_on_the_threads_has_them_all_and_runs_alone() {
         let mut scheduler = scheduler(4, 8, None);
         assert_eq!(started(&mut scheduler, &[(0, Cost::default()), (1, at_most(1))]), [(0, 8)]);
-        scheduler.end(0);
+        scheduler.end((0, 0));
         assert_eq!(started(&mut scheduler, &[(1, at_most(1)), (2, Cost::default())]), [(1, 1)]);
-        scheduler.end(1);
+        scheduler.end((0, 1));
         assert_eq!(started(&mut scheduler, &[(2, Cost::default())]), [(2, 8)]);
     }
 
@@ -182,7 +186,7 @@ mod tests {
         let costs =
             [(0, Cost::any_threads(30, 10)), (1, Cost::any_threads(20, 10)), (2, Cost::one_thread(20))];
         assert_eq!(started(&mut scheduler, &costs), [(0, 3), (2, 1)]);
-        scheduler.end(0);
+        scheduler.end((0, 0));
         // 65 are left: 20 and 4 times 10.
         assert_eq!(started(&mut scheduler, &costs[1..2]), [(1, 4)]);
     }
@@ -194,9 +198,26 @@ mod tests {
             started(&mut scheduler, &[(0, Cost::any_threads(1000, 1000)), (1, any())]),
             [(0, 2), (1, 2)]
         );
-        scheduler.end(1);
+        scheduler.end((0, 1));
         assert_eq!(started(&mut scheduler, &[(1, Cost::one_thread(1))]), []);
-        scheduler.end(0);
+        scheduler.end((0, 0));
         assert_eq!(started(&mut scheduler, &[(0, Cost::any_threads(1000, 1000))]), [(0, 4)]);
+    }
+
+    #[test]
+    fn what_other_runs_have_is_not_shared_out_again() {
+        let mut scheduler = scheduler(3, 6, Some(100));
+        assert!(scheduler.admit((1, 0), Cost::any_threads(60, 0)));
+        // Of another run, which starts first; 40 bytes and 4 threads are left, then 3.
+        assert!(!scheduler.admit((2, 0), Cost::one_thread(41)));
+        assert!(scheduler.admit((2, 1), at_most(1)));
+        assert_eq!(scheduler.start(2), [(1, number(1))]);
+        assert_eq!(scheduler.start(1), [(0, number(5))]);
+        assert!(!scheduler.admit((3, 0), Cost::default()), "a training waits until it is alone");
+        scheduler.end((1, 0));
+        assert!(!scheduler.admit((3, 0), Cost::default()));
+        scheduler.end((2, 1));
+        assert!(scheduler.admit((3, 0), Cost::default()));
+        assert_eq!(scheduler.start(3), [(0, number(6))]);
     }
 }

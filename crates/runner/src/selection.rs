@@ -49,6 +49,15 @@ pub(crate) struct Chosen {
 }
 
 impl Selection {
+    /// Names of the stages of `graph` that may run.
+    ///
+    /// # Errors
+    /// As a run of them.
+    pub fn may_run<'a>(&self, graph: &'a Graph) -> Result<Vec<&'a str>, Error> {
+        let chosen = self.resolve(graph)?;
+        Ok(chosen.may_run.into_iter().map(|place| graph.nodes()[place].name.as_str()).collect())
+    }
+
     /// Finds the names in `graph`.
     ///
     /// # Errors

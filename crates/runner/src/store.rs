@@ -234,12 +234,17 @@ impl Store {
     /// As [`Store::open`]; when the disk says no.
     pub fn write_report(&self, name: &str, page: &str) -> Result<PathBuf, Error> {
         Store::open(&self.dir)?;
-        let folder = self.dir.join("reports");
-        let path = folder.join(name);
-        fs_err::create_dir_all(&folder)
-            .and_then(|()| write_atomically(&path, page.as_bytes()))
-            .map_err(Error::io("write the page", &folder))?;
+        let path = self.dir.join("reports").join(name);
+        write_whole(&path, page, "write the page")?;
         Ok(path)
+    }
+
+    /// Writes `sweep.json` into the folder of a sweep, all of it or nothing.
+    ///
+    /// # Errors
+    /// When the disk says no.
+    pub fn write_sweep(&self, folder: &Path, json: &str) -> Result<(), Error> {
+        write_whole(&folder.join("sweep.json"), json, "write the table")
     }
 
     /// A new folder for the tables of a sweep, `sweeps/<time>-<id>/`.
@@ -479,6 +484,13 @@ pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
 pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
     written_beside(path, content)?.persist(path)?;
     Ok(())
+}
+
+/// Writes a file for people, all of it or nothing, in a folder that is made where it is not there.
+fn write_whole(path: &Path, text: &str, doing: &'static str) -> Result<(), Error> {
+    fs_err::create_dir_all(folder_of(path))
+        .and_then(|()| write_atomically(path, text.as_bytes()))
+        .map_err(Error::io(doing, path))
 }
 
 /// Writes a file so that there is all of it or what was there before, also after a power cut.

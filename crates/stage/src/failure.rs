@@ -34,37 +34,50 @@ const STAGE: &str = "`--force STAGE`";
 pub enum Failure {
     /// Ctrl-C or SIGTERM: the stage stopped because it was asked to.
     Cancelled,
-    /// For a reason that may pass by itself: a file server that did not answer. The same again may succeed, and is tried
-    /// where the user wants that (`--retries`). Not for what photos or parameters are to blame for.
-    Passing {
-        /// What happened; its sources are part of the message.
-        message: String,
-        /// The way out.
-        hint: Option<String>,
-    },
     /// Anything else.
     Failed {
         /// What happened; its sources are part of the message.
         message: String,
         /// The way out.
         hint: Option<String>,
+        /// Whose fault it is.
+        cause: Cause,
     },
 }
 
+/// Whose fault a failure is, as far as that says what comes of more attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Photos, parameters, the program: the same again fails again, something else may succeed.
+    Work,
+    /// What passes by itself: a file server that did not answer. The same again may succeed, and is tried where the user
+    /// wants that (`--retries`).
+    Passing,
+    /// A disk that is full or cannot be written: whatever else is to be written there fails, too.
+    Disk,
+}
+
+impl Cause {
+    /// That of an error, by what the system says.
+    pub fn of(error: &(dyn Error + 'static)) -> Cause {
+        match () {
+            () if is_disk_full(error) || is_read_only(error) => Cause::Disk,
+            () if may_pass(error) => Cause::Passing,
+            () => Cause::Work,
+        }
+    }
+}
+
 impl Failure {
-    /// A failure with a message and a hint.
+    /// A failure of the work itself with a message and a hint.
     pub fn new(message: impl Into<String>, hint: Option<String>) -> Self {
-        Failure::Failed { message: message.into(), hint }
+        Failure::Failed { message: message.into(), hint, cause: Cause::Work }
     }
 
     /// Puts names of stages into the hint, which whoever reads an artifact does not know: `STAGE` is the one whose folder
     /// or name or input the message has, or else any of the stages that are read; `{images}` are those behind the input `images`.
     pub(crate) fn naming(self, inputs: &BTreeMap<String, Vec<Artifact>>) -> Failure {
-        let (message, mut hint, may_pass) = match self {
-            Failure::Failed { message, hint: Some(hint) } => (message, hint, false),
-            Failure::Passing { message, hint: Some(hint) } => (message, hint, true),
-            other => return other,
-        };
+        let Failure::Failed { message, hint: Some(mut hint), cause } = self else { return self };
         let names = |of: &[&Artifact]| of.iter().map(|one| one.stage.clone()).collect::<Vec<_>>();
         for (input, artifacts) in inputs {
             let artifacts: Vec<&Artifact> = artifacts.iter().collect();
@@ -88,8 +101,7 @@ impl Failure {
             }
             _ => {}
         }
-        let hint = Some(hint);
-        if may_pass { Failure::Passing { message, hint } } else { Failure::Failed { message, hint } }
+        Failure::Failed { message, hint: Some(hint), cause }
     }
 
     pub(crate) fn from_problems(problems: Vec<Problem>) -> Self {
@@ -103,7 +115,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Cancelled => f.write_str("cancelled"),
-            Failure::Passing { message, .. } | Failure::Failed { message, .. } => f.write_str(message),
+            Failure::Failed { message, .. } => f.write_str(message),
         }
     }
 }
@@ -111,8 +123,7 @@ impl fmt::Display for Failure {
 impl<E: Hint> From<E> for Failure {
     fn from(error: E) -> Self {
         let hint = if is_disk_full(&error) { Some(DISK_FULL_HINT.to_owned()) } else { error.hint() };
-        let message = full_message(&error);
-        if may_pass(&error) { Failure::Passing { message, hint } } else { Failure::new(message, hint) }
+        Failure::Failed { message: full_message(&error), hint, cause: Cause::of(&error) }
     }
 }
 
@@ -128,7 +139,7 @@ pub fn may_pass(error: &(dyn Error + 'static)) -> bool {
         ConnectionAborted, ConnectionReset, HostUnreachable, NetworkDown, NetworkUnreachable, ResourceBusy,
         StaleNetworkFileHandle, TimedOut, WouldBlock,
     };
-    let passes = |error: &std::io::Error| {
+    let passes = |error: &io::Error| {
         matches!(
             error.kind(),
             ConnectionAborted
@@ -142,14 +153,18 @@ pub fn may_pass(error: &(dyn Error + 'static)) -> bool {
                 | WouldBlock
         )
     };
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if error.downcast_ref().is_some_and(passes) {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    system_errors(error).any(passes)
+}
+
+/// Whether the error, or a cause of it, is a file system that cannot be written.
+fn is_read_only(error: &(dyn Error + 'static)) -> bool {
+    system_errors(error).any(|error| error.kind() == io::ErrorKind::ReadOnlyFilesystem)
+}
+
+/// Those of the system among an error and its causes.
+fn system_errors<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a io::Error> {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.filter_map(|error| error.downcast_ref())
 }
 
 /// Whether the error, or a cause of it, is a full disk or an exhausted quota.
@@ -252,10 +267,21 @@ mod tests {
         // Of Linux: connection timed out, stale file handle.
         for number in [110, 116] {
             let failure = Failure::from(Unreadable(std::io::Error::from_raw_os_error(number)));
-            assert!(matches!(failure, Failure::Passing { hint: Some(_), .. }), "{failure:?}");
+            assert!(
+                matches!(failure, Failure::Failed { hint: Some(_), cause: Cause::Passing, .. }),
+                "{failure:?}"
+            );
         }
-        assert!(matches!(failure(std::io::ErrorKind::NotFound), Failure::Failed { .. }));
-        assert!(matches!(failure(std::io::ErrorKind::InvalidData), Failure::Failed { .. }));
+        for kind in [std::io::ErrorKind::NotFound, std::io::ErrorKind::InvalidData] {
+            assert!(matches!(failure(kind), Failure::Failed { cause: Cause::Work, .. }));
+        }
+    }
+
+    #[test]
+    fn a_disk_that_is_full_or_read_only_is_to_blame_for_whatever_is_written_there() {
+        // Of Linux: ENOSPC, EROFS; and EACCES, which is that of one file.
+        let cause = |number| Cause::of(&Unreadable(io::Error::from_raw_os_error(number)));
+        assert_eq!([28, 30, 13].map(cause), [Cause::Disk, Cause::Disk, Cause::Work]);
     }
 
     #[test]
@@ -269,7 +295,10 @@ mod tests {
             }
         }
         let hint = |cause: Box<dyn Error + Send + Sync>| match Failure::from(Unwritable(cause)) {
-            Failure::Failed { hint, .. } => hint.unwrap(),
+            Failure::Failed { hint, cause, .. } => {
+                assert_eq!(cause == Cause::Disk, hint.as_deref() == Some(DISK_FULL_HINT));
+                hint.unwrap()
+            }
             other => panic!("{other:?}"),
         };
         // Linux: 28 is ENOSPC, 122 is EDQUOT, 13 is EACCES.

@@ -11,7 +11,7 @@ use crate::fixtures::{augmentation, features, images, model, policy};
 
 fn refusal(bench: &StageBench, params: &Value, inputs: &[(&str, Vec<&Artifact>)]) -> (String, String) {
     match bench.run(&Evaluate, params, inputs, &[]).unwrap_err() {
-        Failure::Failed { message, hint } => (message, hint.unwrap_or_default()),
+        Failure::Failed { message, hint, .. } => (message, hint.unwrap_or_default()),
         other => panic!("{other:?}"),
     }
 }

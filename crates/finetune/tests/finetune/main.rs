@@ -143,7 +143,7 @@ impl Inputs {
     /// Message and hint.
     fn fail(&self, bench: &StageBench, params: &Value) -> (String, String) {
         match self.run(bench, params).unwrap_err() {
-            Failure::Failed { message, hint } => (message, hint.unwrap_or_default()),
+            Failure::Failed { message, hint, .. } => (message, hint.unwrap_or_default()),
             other => panic!("{other:?}"),
         }
     }

@@ -130,6 +130,8 @@ pub(super) fn header(job: &Job, options: &RunOptions) -> Header {
         seed: job.seed,
         device: options.device.clone(),
         threads: options.threads.get(),
+        jobs: options.jobs.get(),
+        memory_bytes: options.memory_bytes,
         width: job.graph.names().map(str::len).max().unwrap_or(0),
         folder: options.folder.clone(),
     }

@@ -50,7 +50,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     keep_going: bool,
     /// Try a stage or a download again, up to N times, when it failed for a reason that may pass: no network, a file
-    /// server that does not answer, a source or an input of the stage that changed while it read it
+    /// server that does not answer, a source or an input of the stage that changed while it read it. A photo that was replaced
+    /// after `ingest` had looked at it needs another run, which begins with `ingest`
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1000))]
     retries: u32,
     /// Say what would run and why (with --json as one object), and run, fetch and publish nothing
@@ -75,7 +76,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
             force_downstream: arguments.force_downstream.clone(),
         };
         options.jobs = NonZeroUsize::new(arguments.jobs.into()).unwrap_or(NonZeroUsize::MIN);
-        options.memory_bytes = arguments.memory;
+        options.memory_bytes = room_for(options.jobs, arguments.memory);
         options.keep_going = arguments.keep_going;
         options.retries = arguments.retries;
         if arguments.dry_run {
@@ -100,8 +101,13 @@ fn again(arguments: impl Iterator<Item = String>) -> String {
     command_line(kept.into_iter())
 }
 
+/// Bytes for stages that run side by side: as many as are `given`, or as the system has now.
+pub(super) fn room_for(jobs: NonZeroUsize, given: Option<u64>) -> Option<u64> {
+    given.or_else(|| if jobs.get() > 1 { pipeline_runner::free_memory() } else { None })
+}
+
 /// A number with a unit, in powers of 1,000: `500MB`, `8GB`.
-fn bytes(text: &str) -> Result<u64, String> {
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
     let wrong = || format!("expected a number of MB, GB or TB, as 500MB or 8GB, found `{text}`");
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(2)).ok_or_else(wrong)?;
     let unit: u64 = match unit {

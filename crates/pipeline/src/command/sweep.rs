@@ -3,14 +3,21 @@
 //!
 //! - `axis`: what is varied, and the combinations.
 //! - `combination`: the config with one of them put in; its folder of links.
+//! - `announcing`: what is going to run.
 //! - `running`: the runs, and what is said meanwhile.
 //! - `row`: what came of one.
 //! - `ranking`: which metrics are shown, and which combination is the best.
 //! - `results`: the table: in the terminal, as JSON, as Parquet.
 //!
 //! All that combinations have in common is shared through the store: of two that need an artifact at once, the second waits
-//! for the first at the lock of its key and finds a hit. So a sweep keeps no state of its own, and run again it goes on.
+//! until the first has made it and finds a hit. So a sweep keeps no state of its own, and run again it goes on. Threads,
+//! memory and the number of stages at a time are those of all combinations together ([`Machine`]), so that a stage that
+//! trains has the threads, and makes the bytes, of `pipeline run`.
+//!
+//! With `--json`, a line is an object with `event`: `combination_finished` with `row`, `warning` with `text`, and in the end
+//! `sweep_finished` with all of the table; only the rows there have `is_best`, which is not known before.
 
+mod announcing;
 mod axis;
 mod combination;
 mod ranking;
@@ -21,12 +28,13 @@ mod running;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use pipeline_runner::{RunOptions, Selection};
+use pipeline_runner::{Machine, RunOptions, Selection};
 use pipeline_stage::{CheckpointEvery, exit};
 
 use super::Stop;
 use super::how::{hash_on, telling};
 use super::job::{Folders, JobArguments, available_threads};
+use super::run::{bytes, room_for};
 use crate::config::Overrides;
 use crate::terminal::{Screen, words};
 use axis::{Axis, MOST, combinations};
@@ -42,8 +50,9 @@ use running::Sweep;
     What combinations have in common is made once. Interrupted and run again, a sweep does what is left. The table is also \
     kept in sweeps/ of the store, as sweep.parquet and sweep.json. Links to the artifacts of a combination are in \
     out/CONFIG@head.epochs=1,head.lr=0.003/; whoever removes that folder leaves them to `pipeline gc`.\n\n\
-    One combination runs at a time unless --jobs says otherwise: a stage that trains keeps all processors busy, and several \
-    at once need the memory of several. More at a time is faster where stages are too small for that.")]
+    With --jobs, several combinations are on their way at a time, and their stages run side by side within --threads and \
+    --memory. A stage that trains has all threads for itself, as in a run, so that a combination is what `pipeline run` makes \
+    of it, byte for byte; what its combination does before and after that goes on beside others.")]
 pub(super) struct Arguments {
     #[command(flatten)]
     job: JobArguments,
@@ -63,12 +72,15 @@ pub(super) struct Arguments {
     /// Say for each combination what would run, and run nothing
     #[arg(long)]
     dry_run: bool,
-    /// So many combinations at a time
+    /// So many combinations, and stages of all of them, at a time
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: u16,
-    /// Threads of each combination [default: all processors, shared out among the jobs]
+    /// Threads of all combinations together [default: all processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     threads: Option<u16>,
+    /// Memory that stages side by side may take together, by rough estimates, as 8GB or 500MB [default: what is available]
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true, value_parser = bytes)]
+    memory: Option<u64>,
     /// How often a training writes a checkpoint, from which an interrupted run goes on: 30s, 2m, 500steps
     #[arg(long, value_name = "INTERVAL", default_value_t)]
     checkpoint_every: CheckpointEvery,
@@ -92,14 +104,14 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
             more: &arguments.more(),
             axes: &axes,
         };
-        let all = (arguments.threads().get() * usize::from(arguments.jobs)).min(available_threads().get());
-        hash_on(all);
+        hash_on(arguments.threads().get());
         let combinations = common.load(&choices)?;
         // There is one, since no list is empty.
         let Some(first) = combinations.first() else { return Ok(exit::DONE) };
-        check_metrics(&arguments.metric, first)?;
         let options = arguments.options(first);
-        let sweep = Sweep { arguments, axes: &axes, combinations: &combinations, options, screen };
+        check_metrics(&arguments.metric, first, &options.selection)?;
+        let machine = Machine::of(&options);
+        let sweep = Sweep { arguments, axes: &axes, combinations: &combinations, options, machine, screen };
         sweep.run()
     })
 }
@@ -116,9 +128,10 @@ fn too_many(count: u128) -> Stop {
     }
 }
 
-/// Metrics are known when stages have run; names of stages before.
-fn check_metrics(asked: &[String], first: &Combination) -> Result<(), Stop> {
+/// Metrics are known when stages have run; names of stages, and which of them run, before.
+fn check_metrics(asked: &[String], first: &Combination, selection: &Selection) -> Result<(), Stop> {
     let known: Vec<&str> = first.job.graph.names().collect();
+    let may_run = selection.may_run(&first.job.graph).map_err(|error| Stop::new(exit::USAGE, &error))?;
     for metric in asked {
         let stage = metric.split_once('.').map_or(metric.as_str(), |(stage, _)| stage);
         if !metric.contains('.') || !known.contains(&stage) {
@@ -129,6 +142,13 @@ fn check_metrics(asked: &[String], first: &Combination) -> Result<(), Stop> {
                     known.join(", ")
                 ),
                 hint: near.filter(|near| *near != stage).map(|near| format!("did you mean `{near}`?")),
+                code: exit::USAGE,
+            });
+        }
+        if !may_run.contains(&stage) {
+            return Err(Stop::Error {
+                message: format!("`--metric {metric}` cannot be shown: `--until` leaves `{stage}` out"),
+                hint: Some(format!("leave --until out, or name `{stage}` there")),
                 code: exit::USAGE,
             });
         }
@@ -146,16 +166,17 @@ impl Arguments {
         [until, self.folders.arguments()].concat()
     }
 
-    /// Threads of each combination.
+    /// Threads of all combinations together.
     fn threads(&self) -> NonZeroUsize {
-        let shared_out = available_threads().get() / usize::from(self.jobs);
-        NonZeroUsize::new(self.threads.map_or(shared_out, usize::from)).unwrap_or(NonZeroUsize::MIN)
+        self.threads.and_then(|n| NonZeroUsize::new(n.into())).unwrap_or_else(available_threads)
     }
 
     /// Options of all runs.
     fn options(&self, first: &Combination) -> RunOptions {
         let mut options = self.folders.options(&first.job);
         options.threads = self.threads();
+        options.jobs = NonZeroUsize::new(self.jobs.into()).unwrap_or(NonZeroUsize::MIN);
+        options.memory_bytes = room_for(options.jobs, self.memory);
         options.checkpoint_every = self.checkpoint_every;
         options.selection = Selection { until: self.until.clone(), ..Selection::default() };
         // Combinations wait for each other; how long one takes is not known.

@@ -5,6 +5,7 @@
 //! run, and nothing but these files is looked at. What is wrong is reported all at once, each at its place.
 
 mod error;
+mod files;
 pub(crate) mod flow;
 mod layers;
 mod overrides;
@@ -21,6 +22,7 @@ use pipeline_stage::{AnyStage, Problem};
 use serde_json::Value;
 
 pub use error::{Located, Place};
+pub(crate) use files::Files;
 use layers::Layers;
 pub(crate) use overrides::{Overrides, assignment};
 pub use pipeline_file::BUILT_IN;
@@ -62,27 +64,26 @@ impl Job {
 /// # Errors
 /// Everything that is wrong, in the order of reading.
 pub fn load(path: &Path, sets: &[String], kinds: &[&'static dyn AnyStage]) -> Result<Job, Vec<Located>> {
-    load_with(path, &Overrides::parse(sets)?, kinds)
+    let overrides = Overrides::parse(sets)?;
+    Files::read(path)?.job(&overrides, kinds)
 }
 
-/// [`load`] with overrides that are parsed already.
-pub(crate) fn load_with(
-    path: &Path,
+/// The graph of a pipeline with the numbers of a config.
+fn job(
+    files: &Files,
     overrides: &Overrides,
     kinds: &[&'static dyn AnyStage],
+    pipeline_name: &str,
+    pipeline: &PipelineFile,
+    seed: u64,
 ) -> Result<Job, Vec<Located>> {
-    let root = project_root(path);
-    let config = Layers::read(path, &root)?;
-    let (pipeline_name, seed) = reserved_keys(&config, overrides)?;
-    let key = ["pipeline".to_owned()];
-    let pipeline_place = overrides.place(&key).unwrap_or_else(|| config.place(&key, false));
-    let pipeline = PipelineFile::find(&pipeline_name, &root, &pipeline_place)?;
-    check_stage_names(&config, overrides, &pipeline)?;
+    let Files { path, root, config, .. } = files;
+    check_stage_names(config, overrides, pipeline)?;
 
     let mut nodes = Vec::new();
     let mut faults = Vec::new();
     for entry in &pipeline.stages {
-        match node(entry, &config, overrides, &pipeline, kinds) {
+        match node(entry, config, overrides, pipeline, kinds) {
             Ok(node) => nodes.push(node),
             Err(more) => faults.extend(more),
         }
@@ -90,7 +91,7 @@ pub(crate) fn load_with(
     if !faults.is_empty() {
         return Err(faults);
     }
-    let graph = Graph::new(nodes).map_err(|e| vec![graph_fault(&pipeline, e)])?;
+    let graph = Graph::new(nodes).map_err(|e| vec![graph_fault(pipeline, e)])?;
     let name = path.file_stem().map_or_else(|| "config".to_owned(), |s| s.to_string_lossy().into_owned());
     if [".", ".."].contains(&name.as_str()) || name.contains('@') {
         // Links are in out/NAME, and those of a sweep's combinations in out/NAME@...
@@ -105,10 +106,10 @@ pub(crate) fn load_with(
         false => {
             let label = &pipeline.yaml.label;
             let absolute = std::path::absolute(label).unwrap_or_else(|_| label.clone());
-            absolute.strip_prefix(&root).unwrap_or(label).display().to_string()
+            absolute.strip_prefix(root).unwrap_or(label).display().to_string()
         }
     };
-    Ok(Job { name, root, pipeline, files, seed, graph })
+    Ok(Job { name, root: root.clone(), pipeline, files, seed, graph })
 }
 
 /// The nearest folder above the config that has `pipelines/`, else the config's own folder.

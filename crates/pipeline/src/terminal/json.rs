@@ -76,10 +76,10 @@ impl Observer for Json<'_> {
             .iter()
             .map(|s| json!({"stage": s.name, "kind": s.kind, "state": s.state.word(), "reason": s.reason(), "runs": s.runs()}))
             .collect();
-        let Header { config, pipeline, seed, device, threads, .. } = self.header;
+        let Header { config, pipeline, seed, device, threads, jobs, memory_bytes, .. } = self.header;
         self.print(&json!({
             "event": "planned", "config": config, "pipeline": pipeline, "seed": seed, "device": device,
-            "threads": threads, "stages": stages,
+            "threads": threads, "jobs": jobs, "memory_bytes": memory_bytes, "stages": stages,
         }));
     }
     fn stage_started(&self, name: &str, reason: &str) {

@@ -57,6 +57,9 @@ pub(crate) struct Header {
     pub(crate) seed: u64,
     pub(crate) device: String,
     pub(crate) threads: usize,
+    /// So many stages at a time, and bytes for them together; of one there is nothing to say.
+    pub(crate) jobs: usize,
+    pub(crate) memory_bytes: Option<u64>,
     /// Length of the longest stage name.
     pub(crate) width: usize,
     /// The current folder: paths below it are shown relative to it.
@@ -66,12 +69,12 @@ pub(crate) struct Header {
 impl Header {
     /// `c: 6 stages, 4 fresh, 1 to run, 1 depends on it   (quick, built in, seed 42, cpu, 2 threads)`
     pub(crate) fn line(&self, plan: &Plan) -> String {
-        let Header { config, pipeline, seed, device, threads, .. } = self;
+        let Header { config, pipeline, seed, device, .. } = self;
         let (all, fresh) = (plan.stages.len(), plan.fresh());
         let to_run = to_run(plan.to_run() - plan.depending(), plan.depending());
-        let threads = if *threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
+        let room = words::room(self.threads, self.jobs, "stages", self.memory_bytes);
         format!(
-            "{config}: {all} stages, {fresh} fresh, {to_run}   ({pipeline}, seed {seed}, {device}, {threads})"
+            "{config}: {all} stages, {fresh} fresh, {to_run}   ({pipeline}, seed {seed}, {device}, {room})"
         )
     }
 
@@ -169,6 +172,7 @@ pub(crate) mod tests {
             name: name.to_owned(),
             kind: name.to_owned(),
             outcome,
+            cause: None,
             wall_seconds: 542.3,
             peak_memory_bytes: None,
             peak_memory_is_shared: false,
@@ -188,6 +192,8 @@ pub(crate) mod tests {
             seed: 42,
             device: "cpu".to_owned(),
             threads: 2,
+            jobs: 1,
+            memory_bytes: None,
             width: 10,
             folder: PathBuf::from("/p"),
         }
@@ -209,6 +215,8 @@ pub(crate) mod tests {
         );
         let one = Header { threads: 1, ..header() };
         assert!(one.line(&plan).ends_with(", 1 thread)"));
+        let several = Header { jobs: 3, memory_bytes: Some(8_000_000_000), ..header() };
+        assert!(several.line(&plan).ends_with(", cpu, 2 threads, 3 stages at a time, 8.0 GB)"));
     }
 
     #[test]

@@ -19,6 +19,15 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{value:.1} {unit}")
 }
 
+/// What stages have of the machine: `2 threads`, `8 threads, 3 stages at a time, 12.0 GB`. Where one runs at a time, nobody
+/// asks for the memory.
+pub(crate) fn room(threads: usize, jobs: usize, of: &str, memory_bytes: Option<u64>) -> String {
+    let threads = if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
+    let jobs = (jobs > 1).then(|| format!("{jobs} {of} at a time"));
+    let memory = memory_bytes.filter(|_| jobs.is_some()).map(size);
+    [Some(threads), jobs, memory].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
 /// So many of `unit`, without the unit where that is said behind: `4,000`, `4.1 MB`.
 pub(crate) fn amount(n: u64, unit: &str) -> String {
     if unit == "bytes" { size(n) } else { count(n) }
@@ -43,6 +52,13 @@ mod tests {
         assert_eq!(rate(45.6, "photos"), "46 photos/s");
         assert_eq!(rate(12_345.0, "files"), "12,345 files/s");
         assert_eq!(rate(4_096_000.0, "bytes"), "4.1 MB/s");
+    }
+
+    #[test]
+    fn memory_is_said_where_several_share_it() {
+        assert_eq!(room(8, 3, "stages", Some(12_000_000_000)), "8 threads, 3 stages at a time, 12.0 GB");
+        assert_eq!(room(1, 2, "stages", None), "1 thread, 2 stages at a time");
+        assert_eq!(room(4, 1, "stages", Some(5)), "4 threads");
     }
 
     #[test]

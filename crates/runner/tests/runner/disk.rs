@@ -4,13 +4,14 @@ use std::path::Path;
 
 use pipeline_runner::gc::Rules;
 use pipeline_runner::verify::{all, verify};
-use pipeline_runner::{Error, Gc, Outcome, Store, Unobserved, plan};
+use pipeline_runner::{Error, Gc, Outcome, RunOptions, Store, Unobserved, plan};
+use pipeline_stage::failure::Cause;
 use pipeline_stage::progress::Silent;
 use pipeline_stage::{Cancel, Hint};
 use pipeline_testkit::{Mount, with_mounts};
 use serde_json::json;
 
-use crate::project::{Project, chain, graph, join};
+use crate::project::{Project, chain, graph, join, outcomes};
 
 fn is_empty(folder: &Path) -> bool {
     fs_err::read_dir(folder).map_or(true, |mut entries| entries.next().is_none())
@@ -193,4 +194,18 @@ fn whatever_is_about_to_be_written_when_the_disk_is_full_nothing_half_made_is_le
         "disk::whatever_is_about_to_be_written_when_the_disk_is_full_nothing_half_made_is_left",
         &["store", "out"],
     );
+}
+
+#[test]
+fn links_that_cannot_be_made_stop_the_run_at_the_first() {
+    let project = Project::new();
+    project.run(chain());
+    fs_err::remove_dir_all(project.path("out")).unwrap();
+    project.write("out", "");
+    for keep_going in [false, true] {
+        let options = RunOptions { keep_going, ..project.options() };
+        let report = project.try_run(chain(), &options).unwrap();
+        assert_eq!(outcomes(&report), ["read failed", "middle not run", "last not run"], "{keep_going}");
+        assert_eq!(report.stages[0].cause, Some(Cause::Disk));
+    }
 }

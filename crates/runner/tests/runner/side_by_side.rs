@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pipeline_runner::{Node, Outcome, RunOptions, RunReport, Unobserved, run};
+use pipeline_runner::{Machine, Node, Outcome, RunOptions, RunReport, Unobserved, run, run_on};
 use pipeline_stage::Cancel;
 use serde_json::{Value, json};
 
@@ -236,4 +236,90 @@ fn the_record_tells_stages_apart_that_ran_at_one_time() {
     let record: Value =
         serde_json::from_str(&fs_err::read_to_string(report.dir.join("run.json")).unwrap()).unwrap();
     assert_eq!((&record["jobs"], &record["threads"]), (&json!(2), &json!(2)));
+}
+
+/// Runs of these graphs at one moment, on one machine; the links of each are in a folder of their own.
+fn run_together(runs: &[Vec<Node>], options: &RunOptions) -> Vec<RunReport> {
+    let machine = Machine::of(options);
+    let one = |place: usize| {
+        let (config, wait_lock) = (format!("c{place}"), Some(Duration::MAX));
+        let options = RunOptions { config, wait_lock, ..options.clone() };
+        run_on(&machine, &graph(runs[place].clone()), &options, &Cancel::default(), &Unobserved).unwrap()
+    };
+    std::thread::scope(|scope| {
+        let one = &one;
+        let runs: Vec<_> = (0..runs.len()).map(|place| scope.spawn(move || one(place))).collect();
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn what_two_runs_of_a_process_need_is_made_once_and_with_all_threads() {
+    let project = Project::new();
+    let journal = project.path("journal");
+    let shared = json!({"text": "s", "behaviour": {"slow": 60}, "journal": journal, "most_threads": 9});
+    let of = |own: &str| {
+        vec![
+            read(),
+            join("shared", shared.clone(), &["read"]),
+            join("own", json!({"text": own}), &["shared"]),
+        ]
+    };
+    let runs: Vec<Vec<Node>> = ["a", "b", "c", "d"].map(of).into();
+    let reports = run_together(&runs, &jobs(4, 8, project.options()));
+    assert!(reports.iter().all(RunReport::succeeded), "{reports:?}");
+    assert_eq!(fs_err::read_to_string(&journal).unwrap(), "shared\n");
+    let ran = |name: &str| {
+        let word = |report: &RunReport| report.stage(name).unwrap().outcome.word();
+        reports.iter().map(word).filter(|word| *word == "ran").count()
+    };
+    assert_eq!(["read", "shared", "own"].map(ran), [1, 1, 4]);
+    let made = fs_err::read_to_string(project.path("out/c0/shared/artifact.json")).unwrap();
+    let made: Value = serde_json::from_str(&made).unwrap();
+    assert_eq!(made["made"]["threads"], 8, "those that wait for it keep no threads");
+}
+
+#[test]
+fn the_memory_the_threads_and_the_jobs_are_those_of_all_runs_of_a_process_together() {
+    let own = |place: usize, params: Value| {
+        vec![join("own", params, &[]), join("after", json!({"text": place.to_string()}), &["own"])]
+    };
+    // Two of 60 bytes have no room in 100; two threads none in one; two stages none in one job.
+    for (jobs_, threads, memory) in [(4, 4, Some(100)), (4, 1, None), (1, 4, None)] {
+        let project = Project::new();
+        let busy = json!({"alone": project.path("busy")});
+        let params = |place: usize| json!({"text": place.to_string(), "bytes": 60, "behaviour": busy});
+        let runs: Vec<Vec<Node>> = (0..4).map(|place| own(place, params(place))).collect();
+        let options = jobs(jobs_, threads, RunOptions { memory_bytes: memory, ..project.options() });
+        let reports = run_together(&runs, &options);
+        assert!(reports.iter().all(RunReport::succeeded), "{jobs_} jobs, {threads} threads: {reports:?}");
+    }
+    // With room, they meet.
+    let project = Project::new();
+    let meet = json!({"meet": [project.path("met"), 2]});
+    let with = |text: &str| json!({"text": text, "bytes": 60, "behaviour": meet});
+    let runs = ["one", "other"].map(|name| vec![join(name, with(name), &[])]);
+    let options = jobs(2, 2, RunOptions { memory_bytes: Some(120), ..project.options() });
+    assert!(run_together(&runs, &options).iter().all(RunReport::succeeded));
+}
+
+#[test]
+fn a_training_has_all_threads_whatever_other_runs_of_its_process_do() {
+    let project = Project::new();
+    let of = |text: &str| {
+        let training = json!({"behaviour": "threads", "most_threads": 0, "text": text});
+        let slow = json!({"behaviour": {"slow": 30}, "text": text});
+        vec![
+            join("slow", slow, &[]),
+            join("training", training, &["slow"]),
+            join("last", json!({"text": text}), &["training"]),
+        ]
+    };
+    let runs: Vec<Vec<Node>> = ["a", "b", "c"].map(of).into();
+    let reports = run_together(&runs, &jobs(3, 5, project.options()));
+    assert!(reports.iter().all(RunReport::succeeded), "{reports:?}");
+    for place in 0..3 {
+        let text = fs_err::read_to_string(project.path(&format!("out/c{place}/training/text.txt"))).unwrap();
+        assert_eq!(text, "5", "run {place}");
+    }
 }

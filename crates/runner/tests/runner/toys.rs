@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
+use pipeline_stage::failure::Cause;
 use pipeline_stage::params::SourcePath;
 use pipeline_stage::source::Shape;
 use pipeline_stage::{
@@ -275,7 +276,7 @@ impl Stage for Join {
                 fs_err::write(path, "x".repeat(before + 1)).map_err(io)?;
                 if before < *count {
                     let message = "the file server does not answer".to_owned();
-                    return Err(Failure::Passing { message, hint: None });
+                    return Err(Failure::Failed { message, hint: None, cause: Cause::Passing });
                 }
             }
             Behaviour::Threads => text = cx.threads.to_string(),

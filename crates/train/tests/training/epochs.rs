@@ -100,7 +100,7 @@ fn a_loss_that_is_no_number_names_step_and_rates_and_a_checkpoint_that_is_good()
         bench.every = CheckpointEvery::Steps(1);
         let recipe = recipe(json!({"lr": [0.1, lr], "batch_size": 2}));
         let failure = bench.fit(&recipe, &Quadratic::new(0.25, 0.75), &data).unwrap_err();
-        let Failure::Failed { message, hint } = failure else { panic!("{failure}") };
+        let Failure::Failed { message, hint, .. } = failure else { panic!("{failure}") };
         let at = format!(" in epoch 1, step 2, at learning rate [0.1, {lr:?}]");
         assert!(message.starts_with("the loss became ") && message.ends_with(&at), "{message}");
         let hint = hint.unwrap();

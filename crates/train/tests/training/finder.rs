@@ -90,7 +90,7 @@ fn a_curve_that_suggests_nothing_fails_with_the_way_out() {
     let data = Numbers::new(&[1.0; 4], &[]);
     let recipe = recipe(json!({"lr": {"find": "valley"}}));
     let failure = Bench::new().fit(&recipe, &Quadratic::new(0.25, 0.75), &data).unwrap_err();
-    let Failure::Failed { message, hint } = failure else { panic!("{failure}") };
+    let Failure::Failed { message, hint, .. } = failure else { panic!("{failure}") };
     let expected =
         "cannot suggest a learning rate: the loss never falls from one rate to the next, by `valley`";
     assert_eq!(message, expected);

@@ -1,10 +1,9 @@
 //! [`Results`]: the rows of a sweep as a table in the terminal, as JSON and as Parquet.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use pipeline_runner::{Error, Store};
 use pipeline_stage::exit;
-use pipeline_stage::failure::{DISK_FULL_HINT, is_disk_full};
 use pipeline_table::{Column, plain};
 use serde_json::{Value, json};
 
@@ -91,11 +90,12 @@ impl Results<'_> {
 
     /// Writes `sweep.parquet` and `sweep.json` into a new folder of the store, and returns that.
     pub(super) fn write(&self, store: &Store) -> Result<PathBuf, Stop> {
-        let folder = store.new_sweep().map_err(|error: Error| Stop::new(exit::STAGE_FAILED, &error))?;
+        let refused = |error: Error| Stop::new(exit::STAGE_FAILED, &error);
+        let folder = store.new_sweep().map_err(refused)?;
         plain::write(&folder.join("sweep.parquet"), "sweep", &self.columns())
             .map_err(|error| Stop::new(exit::STAGE_FAILED, &error))?;
         // Last: where it is, the table is whole.
-        write_json(&folder.join("sweep.json"), &self.json())?;
+        store.write_sweep(&folder, &format!("{:#}\n", self.json())).map_err(refused)?;
         Ok(folder)
     }
 
@@ -143,20 +143,6 @@ fn number(value: f64) -> String {
         size if size < 1000.0 => format!("{value:.4}"),
         _ => format!("{value:.0}"),
     }
-}
-
-fn write_json(path: &Path, value: &Value) -> Result<(), Stop> {
-    let unfinished = path.with_extension("unfinished");
-    let written =
-        fs_err::write(&unfinished, format!("{value:#}\n")).and_then(|()| fs_err::rename(&unfinished, path));
-    written.map_err(|error| Stop::Error {
-        hint: Some(match is_disk_full(&error) {
-            true => DISK_FULL_HINT.to_owned(),
-            false => "use a --store that can be written".to_owned(),
-        }),
-        message: error.to_string(),
-        code: exit::STAGE_FAILED,
-    })
 }
 
 #[cfg(test)]

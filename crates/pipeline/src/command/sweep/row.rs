@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use pipeline_runner::{Error, Outcome, RunOptions, RunReport};
-use pipeline_stage::{Hint, failure};
+use pipeline_stage::Hint;
+use pipeline_stage::failure::{self, Cause};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -24,6 +25,9 @@ pub(super) struct Row {
     pub(super) error: Option<String>,
     /// What to do about it.
     pub(super) hint: Option<String>,
+    /// Whose fault it is.
+    #[serde(skip)]
+    pub(super) cause: Option<Cause>,
     /// The numbers that its stages reported, in the order of running: (`evaluate`, `head.accuracy`, 0.98).
     #[serde(serialize_with = "as_map")]
     pub(super) metrics: Vec<Metric>,
@@ -102,6 +106,7 @@ impl Row {
             outcome: Ended::NotRun,
             error: None,
             hint: None,
+            cause: None,
             metrics: vec![],
             is_best: false,
             seconds: 0.0,
@@ -124,6 +129,7 @@ impl Row {
             }
             Err(error) => {
                 self.outcome = Ended::Failed;
+                self.cause = Some(error.cause());
                 (self.error, self.hint) = (Some(failure::full_message(&error)), error.hint());
                 return;
             }
@@ -142,6 +148,7 @@ impl Row {
                 && self.error.is_none()
             {
                 (self.error, self.hint) = (Some(format!("{}: {message}", stage.name)), hint.clone());
+                self.cause = stage.cause;
             }
             let Some(summary) = &stage.summary else { continue };
             for (name, value) in &summary.metrics {
@@ -179,6 +186,7 @@ pub(super) mod tests {
             outcome: Ended::NotRun,
             error: None,
             hint: None,
+            cause: None,
             metrics: vec![],
             is_best: false,
             seconds: 0.0,

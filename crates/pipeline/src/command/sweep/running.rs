@@ -1,11 +1,12 @@
 //! [`Sweep`]: the combinations, run so many at a time, and what is said while they run and in the end.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use pipeline_runner::{Prospect, RunOptions, Selection, Store, prospects};
+use pipeline_runner::{Machine, RunOptions, Store, prospects, run_on};
 use pipeline_stage::exit;
+use pipeline_stage::failure::Cause;
 use serde_json::json;
 
 use super::Arguments;
@@ -15,14 +16,16 @@ use super::ranking::Ranking;
 use super::results::Results;
 use super::row::{Ended, Row};
 use crate::command::interrupt::Interrupt;
-use crate::command::job::{available_threads, command_line, given};
-use crate::command::table::Table;
+use crate::command::job::{command_line, given};
 use crate::command::{Stop, stop};
 use crate::config::flow;
 use crate::terminal::{Header, Screen, Style, Swept, watch_plan, words};
 
 /// Failures that are told with their hints; the table has them all.
 const MOST_FAILURES: usize = 5;
+
+/// Letters of what a combination sets to which the lines of others are aligned.
+const WIDEST: usize = 60;
 
 /// A sweep that is ready to run.
 pub(super) struct Sweep<'a> {
@@ -31,6 +34,8 @@ pub(super) struct Sweep<'a> {
     pub(super) combinations: &'a [Combination],
     /// Options of all runs, but for what a combination has of its own.
     pub(super) options: RunOptions,
+    /// What all runs have together.
+    pub(super) machine: Machine,
     pub(super) screen: &'a Screen,
 }
 
@@ -47,14 +52,15 @@ impl Sweep<'_> {
         let style = Style::choose(self.arguments.quiet, self.arguments.json, self.screen);
         if self.arguments.dry_run {
             self.announce(&prospects, style);
-            return Ok(exit::DONE);
+            let fails = prospects.iter().any(|prospect| prospect.fails.is_some());
+            return Ok(if fails { exit::STAGE_FAILED } else { exit::DONE });
         }
         if matches!(style, Style::Bars | Style::Lines) {
             self.screen.line(&format!("{}\n", self.headline(&prospects)));
         }
-        self.make_shared(&prospects, style, &interrupt);
-        let mut rows = self.rows(style, &interrupt);
-        self.finish(&mut rows, style, &interrupt)
+        let told = Told::default();
+        let mut rows = self.rows(style, &interrupt, &told);
+        self.finish(&mut rows, style, &interrupt, &told)
     }
 
     /// The options of one combination's run.
@@ -67,90 +73,26 @@ impl Sweep<'_> {
         }
     }
 
-    /// `c: 12 combinations, 15 stages to run   (quick, built in, cpu, 2 threads each)`
-    fn headline(&self, prospects: &[Prospect]) -> String {
-        let first = &self.combinations[0].job;
-        let to_run: usize = prospects.iter().map(|prospect| prospect.runs.len()).sum();
-        let counted = |n: usize, what: &str| {
-            format!("{} {what}{}", words::count(n as u64), if n == 1 { "" } else { "s" })
-        };
-        format!(
-            "{}: {}, {} to run   ({}, {}, {} each, {} at a time)",
-            first.name,
-            counted(self.combinations.len(), "combination"),
-            counted(to_run, "stage"),
-            first.pipeline,
-            self.options.device,
-            counted(self.options.threads.get(), "thread"),
-            self.arguments.jobs
-        )
-    }
-
-    /// Says what would run.
-    fn announce(&self, prospects: &[Prospect], style: Style) {
-        let pairs = || self.combinations.iter().zip(prospects);
-        match style {
-            Style::Quiet => {}
-            Style::Json => {
-                let row = |(one, prospect): (&Combination, &Prospect)| {
-                    let parameters: serde_json::Map<_, _> =
-                        self.axes.iter().map(Axis::name).zip(one.values.iter().cloned()).collect();
-                    json!({
-                        "combination": one.name, "parameters": parameters, "runs": prospect.runs, "shares": prospect.shares,
-                        "fresh": prospect.fresh, "fails": prospect.fails, "command": one.command,
-                    })
-                };
-                let to_run: usize = prospects.iter().map(|prospect| prospect.runs.len()).sum();
-                let rows: Vec<_> = pairs().map(row).collect();
-                self.screen.json(&json!({"combinations": rows.len(), "to_run": to_run, "rows": rows}));
-            }
-            Style::Bars | Style::Lines => {
-                let heads = self.axes.iter().map(Axis::name).chain(["runs".to_owned(), "shares".to_owned()]);
-                let mut table = Table::with_columns("l".repeat(self.axes.len() + 2), heads.collect());
-                for (one, prospect) in pairs() {
-                    let runs = match &prospect.fails {
-                        Some(why) => format!("fails: {why}"),
-                        None if prospect.runs.is_empty() => "-".to_owned(),
-                        None => prospect.runs.join(", "),
-                    };
-                    table.row(one.values.iter().map(flow::text).chain([runs, prospect.shares.join(", ")]));
-                }
-                self.screen.line(&format!("{}\n\n{}", self.headline(prospects), table.text()));
-            }
-        }
-    }
-
-    /// Makes what several combinations need, with all processors. Side by side, one would make it with its part of them
-    /// while the others wait.
-    fn make_shared(&self, prospects: &[Prospect], style: Style, interrupt: &Interrupt) {
-        let (Some(one), Some(first)) = (self.combinations.first(), prospects.first()) else { return };
-        let is_shared = |stage: &&String| prospects.iter().any(|prospect| prospect.shares.contains(stage));
-        let until: Vec<String> = first.runs.iter().filter(is_shared).cloned().collect();
-        if self.arguments.jobs == 1 || until.is_empty() {
-            return;
-        }
-        let selection = Selection { until, ..Selection::default() };
-        let options = RunOptions { threads: available_threads(), selection, ..self.options_of(one) };
-        let number = "shared".to_owned();
-        let header = Self::header(&number, one);
-        let observer = Swept::new(style, &header, self.screen, number, true);
-        // What fails here fails again, and is told, where a combination runs it.
-        let _ = pipeline_runner::run(&one.job.graph, &options, &interrupt.cancel, &observer);
-    }
-
-    /// Runs the combinations, so many at a time, and says a line when one has ended.
-    fn rows(&self, style: Style, interrupt: &Interrupt) -> Vec<Row> {
+    /// Runs the combinations, so many at a time, and says a line when one has ended. What stops one and would stop every
+    /// other stops them all.
+    fn rows(&self, style: Style, interrupt: &Interrupt, told: &Told) -> Vec<Row> {
         let new = |one: &Combination| Mutex::new(Row::new(one, self.axes, &self.options));
         let rows: Vec<Mutex<Row>> = self.combinations.iter().map(new).collect();
         let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let widths = rows.iter().map(|row| self.shown(&locked(row)).chars().count());
+        let width = widths.max().unwrap_or(0).min(WIDEST);
         let work = || {
-            while !interrupt.cancel.is_cancelled() {
+            while !interrupt.cancel.is_cancelled() && !told.is_stopped.load(Ordering::Relaxed) {
                 let place = next.fetch_add(1, Ordering::Relaxed);
                 let Some(one) = self.combinations.get(place) else { break };
                 let (ran, seconds) = self.run_one(place, one, style, interrupt);
-                let mut row = rows[place].lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                let mut row = locked(&rows[place]);
                 row.fill(ran, seconds);
-                self.say(&row, done.fetch_add(1, Ordering::Relaxed) + 1, style);
+                if row.cause == Some(Cause::Disk) {
+                    told.is_stopped.store(true, Ordering::Relaxed);
+                }
+                self.say(&row, done.fetch_add(1, Ordering::Relaxed) + 1, width, style);
+                self.note_metrics(&row, told);
             }
         };
         let jobs = usize::from(self.arguments.jobs).min(rows.len());
@@ -166,6 +108,16 @@ impl Sweep<'_> {
             .collect()
     }
 
+    /// Says what is wrong with the metrics asked for as soon as a combination has some, and not hours later.
+    fn note_metrics(&self, row: &Row, told: &Told) {
+        if !row.outcome.is_success() || told.has_metrics.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let notes = Ranking::of(&mut [row.clone()], &self.arguments.metric).notes;
+        notes.iter().for_each(|note| self.screen.error(&format!("warning: {note}")));
+        *told.notes.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = notes;
+    }
+
     fn run_one(
         &self,
         place: usize,
@@ -173,12 +125,16 @@ impl Sweep<'_> {
         style: Style,
         interrupt: &Interrupt,
     ) -> (Result<pipeline_runner::RunReport, pipeline_runner::Error>, f64) {
-        let number = format!("{}/{}", place + 1, self.combinations.len());
+        let all = self.combinations.len().to_string();
+        let number = match style {
+            Style::Json => format!("{}/{all}", place + 1),
+            _ => format!("{:>width$}/{all}", place + 1, width = all.len()),
+        };
         let header = Self::header(&number, one);
         let observer = Swept::new(style, &header, self.screen, number, self.arguments.jobs == 1);
         let started = Instant::now();
         let options = self.options_of(one);
-        let ran = pipeline_runner::run(&one.job.graph, &options, &interrupt.cancel, &observer);
+        let ran = run_on(&self.machine, &one.job.graph, &options, &interrupt.cancel, &observer);
         (ran, started.elapsed().as_secs_f64())
     }
 
@@ -189,21 +145,18 @@ impl Sweep<'_> {
     }
 
     /// `  3/12   head.lr=0.003, head.epochs=1   ran   4.1 s   accuracy 0.9875`
-    fn say(&self, row: &Row, done: usize, style: Style) {
+    fn say(&self, row: &Row, done: usize, width: usize, style: Style) {
         match style {
             Style::Quiet => {}
-            Style::Json => self.screen.json(&json!({"event": "combination_finished", "row": row})),
+            Style::Json => {
+                let mut row = json!(row);
+                // Which one is the best shows in the end.
+                row.as_object_mut().map(|row| row.remove("is_best"));
+                self.screen.json(&json!({"event": "combination_finished", "row": row}));
+            }
             Style::Bars | Style::Lines => {
-                let all = self.combinations.len().to_string();
-                let said = row.error.as_ref().unwrap_or(&row.line).replace('\n', " ");
-                let line = format!(
-                    "  {done:>width$}/{all}   {}   {:<9} {:>9}   {said}",
-                    self.shown(row),
-                    row.outcome.word(),
-                    words::duration(row.seconds),
-                    width = all.len()
-                );
-                self.screen.line(line.trim_end());
+                let (all, shown) = (self.combinations.len(), self.shown(row));
+                self.screen.line(&line(row, &shown, done, all, width));
             }
         }
     }
@@ -215,7 +168,7 @@ impl Sweep<'_> {
     }
 
     /// Prints and writes the table, and says how the process ends.
-    fn finish(&self, rows: &mut [Row], style: Style, interrupt: &Interrupt) -> Result<u8, Stop> {
+    fn finish(&self, rows: &mut [Row], style: Style, interrupt: &Interrupt, told: &Told) -> Result<u8, Stop> {
         let ranking = Ranking::of(rows, &self.arguments.metric);
         let rows = &*rows;
         let command = command_line(given());
@@ -229,7 +182,9 @@ impl Sweep<'_> {
         if matches!(style, Style::Bars | Style::Lines) {
             self.screen.line(&format!("\n{}", results.text()));
         }
-        ranking.notes.iter().for_each(|note| self.screen.error(&format!("warning: {note}")));
+        let noted = told.notes.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let new = ranking.notes.iter().filter(|note| !noted.contains(note));
+        new.for_each(|note| self.screen.error(&format!("warning: {note}")));
         let written = Store::at(&self.options.store)
             .map_err(|error| stop(&error, interrupt))
             .and_then(|store| results.write(&store));
@@ -246,6 +201,17 @@ impl Sweep<'_> {
             _ => {}
         }
         let failed = self.tell_failures(rows);
+        if told.is_stopped.load(Ordering::Relaxed) {
+            // That the table could not be written, either, is no news.
+            let left = rows.iter().filter(|row| row.outcome == Ended::NotRun).count();
+            let message = format!(
+                "the sweep stopped, since no combination can be made there: {} of {} were not tried",
+                words::count(left as u64),
+                words::count(rows.len() as u64)
+            );
+            self.screen.failure(&message, Some(&format!("then run it again to go on: {command}")));
+            return Ok(exit::STAGE_FAILED);
+        }
         if rows.iter().any(|row| matches!(row.outcome, Ended::Cancelled | Ended::NotRun)) {
             let way = format!("run it again to go on: {command}");
             self.screen.failure("interrupted; what has been made is kept", Some(&way));
@@ -258,10 +224,13 @@ impl Sweep<'_> {
     /// Prints why combinations failed, each reason once, and says how many did.
     fn tell_failures(&self, rows: &[Row]) -> usize {
         let failed: Vec<&Row> = rows.iter().filter(|row| row.outcome == Ended::Failed).collect();
-        let mut told: Vec<&Option<String>> = vec![];
+        let is_of_disk = |row: &Row| row.cause == Some(Cause::Disk);
+        let mut told: Vec<&Row> = vec![];
         for row in &failed {
-            if told.len() < MOST_FAILURES && !told.contains(&&row.error) {
-                told.push(&row.error);
+            // Of a disk that takes nothing, each names another file.
+            let is_told = |other: &&Row| other.error == row.error || (is_of_disk(other) && is_of_disk(row));
+            if told.len() < MOST_FAILURES && !told.iter().any(is_told) {
+                told.push(row);
                 let error = row.error.as_deref().unwrap_or("failed");
                 self.screen.failure(&format!("{}: {error}", self.shown(row)), row.hint.as_deref());
             }
@@ -271,5 +240,48 @@ impl Sweep<'_> {
             self.screen.error(&format!("{failed} of {all} combinations failed, as the table says"));
         }
         failed.len()
+    }
+}
+
+/// What has been said while combinations run.
+#[derive(Default)]
+struct Told {
+    /// A combination failed for a reason that no other escapes.
+    is_stopped: AtomicBool,
+    /// The metrics of a combination have been looked at.
+    has_metrics: AtomicBool,
+    /// What is wrong with those that were asked for.
+    notes: Mutex<Vec<String>>,
+}
+
+fn locked(row: &Mutex<Row>) -> std::sync::MutexGuard<'_, Row> {
+    row.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// `   3/12   head.lr=0.003, head.epochs=1    ran         4.1 s   accuracy 0.9875`
+fn line(row: &Row, shown: &str, done: usize, all: usize, width: usize) -> String {
+    let (said, all) = (row.error.as_ref().unwrap_or(&row.line).replace('\n', " "), all.to_string());
+    let (outcome, seconds) = (row.outcome.word(), words::duration(row.seconds));
+    let digits = all.len();
+    let line = format!("  {done:>digits$}/{all}   {shown:<width$}   {outcome:<9} {seconds:>9}   {said}");
+    line.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::sweep::row::tests::row;
+
+    #[test]
+    fn the_lines_of_combinations_are_aligned() {
+        let of =
+            |outcome, seconds, line: &str| Row { outcome, seconds, line: line.to_owned(), ..row(json!({})) };
+        let hit = of(Ended::Hit, 0.04, "accuracy 0.98");
+        let failed = Row { error: Some("head: no\nroom".to_owned()), ..of(Ended::Failed, 75.0, "") };
+        assert_eq!(line(&hit, "a=1", 9, 12, 6), "   9/12   a=1      hit          0.0 s   accuracy 0.98");
+        assert_eq!(
+            line(&failed, "a=0.25", 10, 12, 6),
+            "  10/12   a=0.25   failed    1m 15 s   head: no room"
+        );
     }
 }
