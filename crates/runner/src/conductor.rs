@@ -4,7 +4,7 @@
 //! [`Scheduler`] has room for it, in a thread of its own; the conductor's own thread decides, and nothing else changes
 //! what is decided. With one job, stages are decided and run in the order of the graph.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
@@ -47,6 +47,8 @@ pub(crate) struct Conductor<'a> {
     pub(crate) lookups: &'a Known<'a>,
     pub(crate) finder: &'a Finder<'a>,
     pub(crate) chosen: &'a Chosen,
+    /// Stages of which `gc` left the manifest, and of which nobody wants more.
+    pub(crate) spared: BTreeSet<usize>,
     pub(crate) recorder: &'a Recorder<'a>,
     pub(crate) ledger: Ledger<'a>,
     pub(crate) scheduler: Scheduler,
@@ -136,7 +138,7 @@ impl<'a> Conductor<'a> {
         };
         report.key = state.key();
         if !self.chosen.may_run.contains(&place) {
-            if let State::Fresh { manifest, .. } = state {
+            if let State::Fresh { manifest, .. } | State::Collected { manifest, .. } = state {
                 self.ledger.settled[place] = Some(manifest);
             }
             return Turn::Decided(Box::new(report));
@@ -155,6 +157,13 @@ impl<'a> Conductor<'a> {
         if let (State::Fresh { manifest, .. }, false) = (&state, forced) {
             let report = self.finish(place, report, Outcome::Fresh, manifest.clone());
             return Turn::Decided(Box::new(report));
+        }
+        if let (State::Collected { manifest, .. }, true) = (&state, self.spared.contains(&place)) {
+            self.ledger.settled[place] = Some(manifest.clone());
+            return match link::remove(&self.options.link(&node.name)) {
+                Ok(()) => decided(Outcome::Collected),
+                Err(error) => decided(outcome(&error)),
+            };
         }
         if let (Some(name), false) = (self.ledger.stopper(), self.options.keep_going) {
             let because = format!("the run stopped: {}", self.ledger.because(&[name]));

@@ -18,6 +18,7 @@ use crate::free_memory::free_memory;
 use crate::graph::Graph;
 use crate::ledger::Ledger;
 use crate::lock::Claim;
+use crate::manifest::read_manifest;
 use crate::observer::Observer;
 use crate::options::RunOptions;
 use crate::plan::{Lookup, Lookups, Plan, Planner};
@@ -101,6 +102,7 @@ pub fn run(
         lookups: &lookups,
         finder: &finder,
         chosen: &chosen,
+        spared: plan.spared(),
         recorder: &recorder,
         ledger: Ledger::new(graph, &store, found),
         scheduler: Scheduler::new(options.jobs, options.threads, memory),
@@ -162,7 +164,6 @@ impl Lookups for Known<'_> {
     }
 
     fn current(&self, name: &str) -> Option<Arc<Manifest>> {
-        let path = self.options.link(name).join(pipeline_stage::manifest::MANIFEST_FILE);
-        serde_json::from_slice(&fs_err::read(path).ok()?).ok().map(Arc::new)
+        read_manifest(&self.options.link(name)).ok().map(Arc::new)
     }
 }

@@ -195,6 +195,12 @@ impl Explainer<'_> {
                 let why = first.map_or_else(|| planned.state.reason(), Part::why);
                 format!("{name} is stale because {why}")
             }
+            State::Collected { .. } if self.settled[place].is_some() => {
+                format!("{name} was collected: gc removed its files, which nothing needs now, and kept its manifest")
+            }
+            State::Collected { .. } => {
+                format!("{name} was collected: gc removed its files, and they are needed again")
+            }
             State::Missing { .. } => format!("{name} is missing: it has no artifact yet"),
             State::Damaged { reason, .. } => format!("{name} is damaged: {reason}"),
             State::Depends { on } => match self.twin(place, on) {

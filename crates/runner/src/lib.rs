@@ -22,6 +22,7 @@
 //! Whatever says what would run asks the same planner: [`plan()`] says what [`run()`] will do.
 
 mod against;
+mod ancestry;
 pub mod announcement;
 mod attempt;
 mod clock;
@@ -40,12 +41,14 @@ mod leftovers;
 mod link;
 mod listing;
 pub mod lock;
+mod manifest;
 mod memo;
 mod memory;
 pub mod observer;
 pub mod options;
 pub mod part;
 mod path_text;
+mod paths;
 pub mod plan;
 pub mod prospect;
 mod record;
@@ -60,6 +63,7 @@ mod scheduler;
 pub mod selection;
 pub mod source;
 pub mod store;
+mod survey;
 mod teller;
 #[cfg(test)]
 mod toy;
@@ -75,6 +79,7 @@ pub use execute::{plan, run};
 pub use explain::{Explanation, explain};
 pub use gc::Gc;
 pub use graph::{Graph, GraphError, Node};
+pub use manifest::{NoManifest, read_manifest};
 pub use observer::{Observer, Unobserved};
 pub use options::RunOptions;
 pub use part::{Part, PartKind, Standing};
