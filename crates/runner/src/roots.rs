@@ -75,6 +75,13 @@ pub(crate) fn note(store: &Store, link: &Path, kind: &str, key: &Digest) -> Resu
     make().map_err(Error::io("note the link to the artifact", link))
 }
 
+/// What is noted, whether or not the links are there.
+pub(crate) fn noted(store: &Store) -> Vec<Name> {
+    let notes = store.listed("links").unwrap_or_default().into_iter();
+    let notes = notes.filter_map(|path| serde_json::from_slice::<Note>(&fs_err::read(path).ok()?).ok());
+    notes.map(|note| (note.kind, note.key)).collect()
+}
+
 impl Roots {
     /// Looks at all links of `store`, whose artifacts are `artifacts`; those below `forgotten` count as removed.
     ///

@@ -161,6 +161,20 @@ impl Store {
         Ok(None)
     }
 
+    /// The store that the folder of an artifact lies in; `None` for one outside, as a copy is.
+    pub fn around(artifact: &Path) -> Option<Store> {
+        let real = fs_err::canonicalize(artifact).ok()?;
+        // <store>/store/<kind>/<key>
+        let dir = real.ancestors().nth(2).filter(|kinds| kinds.ends_with("store"))?.parent()?;
+        dir.join("format").is_file().then(|| Store::at(dir).ok())?
+    }
+
+    /// Kind and key of the artifacts that links were noted to lead to, whether or not they still do; notes that cannot be
+    /// read are passed over.
+    pub fn noted(&self) -> Vec<(String, Digest)> {
+        crate::roots::noted(self)
+    }
+
     /// The store's folder.
     pub fn dir(&self) -> &Path {
         &self.dir

@@ -110,7 +110,7 @@ impl Config<'_> {
         screen: &Screen,
     ) -> Result<Asked, Stop> {
         let plan = planned(self.job, self.options, false, interrupt, screen)?;
-        report_artifact::of_plan(self, &plan, stage)
+        report_artifact::of_plan(self, &plan, stage, interrupt)
     }
 
     /// The command that evaluates.

@@ -108,6 +108,7 @@ impl Header {
         };
         let said = match &report.outcome {
             Outcome::NotRun { because } => because.clone(),
+            Outcome::Collected => "gc removed its files, and nothing needs them".to_owned(),
             Outcome::Ran { .. } => report.summary.as_ref().map(|s| s.line.clone()).unwrap_or_default(),
             _ => String::new(),
         };
