@@ -5,7 +5,7 @@
 //! meanwhile), run, published and linked. Each stage is planned anew when its turn comes, so that an equal result
 //! stops the wave. How a stage itself is carried out is in `attempt`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -21,7 +21,7 @@ use crate::lock::Claim;
 use crate::manifest::read_manifest;
 use crate::observer::Observer;
 use crate::options::RunOptions;
-use crate::plan::{Lookup, Lookups, Plan, Planner};
+use crate::plan::{Lookup, Lookups, Plan, Planner, State, Unready};
 use crate::record::Recorder;
 use crate::report::RunReport;
 use crate::scheduler::Scheduler;
@@ -142,14 +142,21 @@ fn find(finder: &Finder<'_>, graph: &Graph) -> Result<(Found, Vec<String>), Erro
 
 /// With `--only`, what a stage reads must be fresh.
 fn refuse_blocked(plan: &Plan, graph: &Graph) -> Result<(), Error> {
-    match plan.blocked(graph) {
-        None => Ok(()),
-        Some((stage, upstream)) => Err(Error::UpstreamNotFresh {
-            stage: stage.name.clone(),
-            upstream: upstream.name.clone(),
-            state: upstream.state.to_string(),
-        }),
+    let Some((stage, upstream)) = plan.blocked(graph) else { return Ok(()) };
+    let places: BTreeSet<usize> = graph.place(&upstream.name).into_iter().collect();
+    let mut above = graph.ancestors(&places).into_iter().map(|place| &plan.stages[place].state);
+    // Where a source is away, running more stages would not help.
+    let missing = above.find(|state| matches!(state, State::Unknown { why: Unready::Missing { .. }, .. }));
+    let (mut state, way_out) = (upstream.state.to_string(), missing.and_then(|state| state.hint()));
+    if let (Some(missing), State::Depends { .. }) = (missing, &upstream.state) {
+        state.push_str(&format!(" ({missing})"));
     }
+    Err(Error::UpstreamNotFresh {
+        stage: stage.name.clone(),
+        upstream: upstream.name.clone(),
+        state,
+        way_out: way_out.map(str::to_owned),
+    })
 }
 
 /// What the store and the links know.

@@ -155,11 +155,17 @@ impl Gc<'_> {
             let weight = Weight::of(&path);
             let age = now.saturating_sub(weight.changed());
             let name = format!("{kind} {}", key.short());
-            finds.add(What::Manifest, name, path, (weight, age), "nothing that stays was made from what it is of");
+            finds.add(
+                What::Manifest,
+                name,
+                path,
+                (weight, age),
+                "nothing that stays was made from what it is of",
+            );
         }
-        let remembered = remembered.into_iter().filter(|manifest| {
-            !left.contains(&(manifest.parts.kind.clone(), manifest.key))
-        });
+        let remembered = remembered
+            .into_iter()
+            .filter(|manifest| !left.contains(&(manifest.parts.kind.clone(), manifest.key)));
         let remembered = remembered.cloned().collect();
         let leftovers = Leftovers { store, rules, roots: &roots, is_in_use, now, cancel, report: self };
         leftovers.find(&kept_sources, &mut finds)?;

@@ -55,7 +55,13 @@ impl Leftovers<'_> {
         for path in self.store.listed("damaged")? {
             let weighed = self.weigh(&path);
             if self.rules.is_old(weighed.1) {
-                finds.add(What::Damaged, file_name(&path), path, weighed, "moved aside when it was made again");
+                finds.add(
+                    What::Damaged,
+                    file_name(&path),
+                    path,
+                    weighed,
+                    "moved aside when it was made again",
+                );
             }
         }
         for (path, link) in &self.roots.dead {
@@ -193,8 +199,7 @@ impl Leftovers<'_> {
         let shelved = |record: &RunRecord| {
             let info = record.info();
             let made = info.started.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second);
-            let made =
-                made.and_then(|seconds| u64::try_from(seconds).ok());
+            let made = made.and_then(|seconds| u64::try_from(seconds).ok());
             let made = made.unwrap_or_else(|| Weight::of(record.dir()).changed());
             // The latest first. One that was killed before it said anything is nobody's latest.
             // Combinations of a sweep, `CONFIG@NAME=VALUE,…`, are runs of their config.

@@ -95,7 +95,8 @@ mod tests {
     fn why_there_is_no_manifest_is_said() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(MANIFEST_FILE);
-        let said = |artifact: &Path| read_manifest(artifact).map_err(|none| (none.to_string(), none.is_whole()));
+        let said =
+            |artifact: &Path| read_manifest(artifact).map_err(|none| (none.to_string(), none.is_whole()));
         let told = |text: &str, is_whole| Err((text.to_owned(), is_whole));
         assert_eq!(said(dir.path()), told("artifact.json is missing", false));
         fs_err::write(&path, "{").unwrap();

@@ -140,7 +140,9 @@ impl RunReport {
     pub fn succeeded(&self) -> bool {
         let is_well = |outcome: &Outcome| match outcome {
             Outcome::Fresh | Outcome::Collected | Outcome::Ran { .. } | Outcome::NotSelected => true,
-            Outcome::Failed { .. } | Outcome::Locked { .. } | Outcome::Cancelled | Outcome::NotRun { .. } => false,
+            Outcome::Failed { .. } | Outcome::Locked { .. } | Outcome::Cancelled | Outcome::NotRun { .. } => {
+                false
+            }
         };
         self.stages.iter().all(|stage| is_well(&stage.outcome))
     }

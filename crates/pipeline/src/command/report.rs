@@ -85,8 +85,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
                     draw(evaluation, how, &options, screen)?;
                 }
             }
-            for (stage, state) in &asked.without {
-                screen.line(&format!("\n{stage}: nothing was evaluated yet ({state})"));
+            for without in &asked.without {
+                screen.line(&format!("\n{}", without.sentence()));
             }
         }
     }

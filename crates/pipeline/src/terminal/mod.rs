@@ -12,6 +12,7 @@ pub(crate) mod pictures;
 mod screen;
 pub(crate) mod summary;
 mod swept;
+mod told;
 mod watched;
 pub(crate) mod words;
 
@@ -23,6 +24,7 @@ use pipeline_runner::{Observer, Outcome, StageReport, Unobserved};
 pub(crate) use keys::{Keys, restore};
 pub(crate) use screen::Screen;
 pub(crate) use swept::Swept;
+pub(crate) use told::Told;
 pub(crate) use watched::{Heading, Watched};
 
 /// How a run is shown.

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pipeline_runner::plan::Plan;
 use pipeline_runner::{
-    Action, Announcement, Graph, Node, Outcome, PartKind, RunOptions, RunReport, Selection, StageReport, Standing,
-    State, Unobserved, explain, plan, run,
+    Action, Announcement, Graph, Node, Outcome, PartKind, RunOptions, RunReport, Selection, StageReport,
+    Standing, State, Unobserved, explain, plan, run,
 };
 use pipeline_stage::Cancel;
 use pipeline_stage::key;

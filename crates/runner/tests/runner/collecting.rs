@@ -458,8 +458,14 @@ fn a_stage_stays_fresh_when_what_it_was_made_from_is_gone_and_that_is_made_again
     let done = collect(&project);
     assert_eq!(words(&done), ["artifact join", "artifact read", "note of c/middle", "note of c/read"]);
     let why = "no link leads to it; its manifest stays, as what stays was made from it";
-    assert!(done.doomed.iter().filter(|item| item.what == What::Artifact).all(|item| item.why == why), "{done:?}");
-    assert_eq!((project.in_store("store"), project.in_store("manifests").len()), (vec!["join".to_owned()], 2));
+    assert!(
+        done.doomed.iter().filter(|item| item.what == What::Artifact).all(|item| item.why == why),
+        "{done:?}"
+    );
+    assert_eq!(
+        (project.in_store("store"), project.in_store("manifests").len()),
+        (vec!["join".to_owned()], 2)
+    );
 
     assert_eq!(planned(&project, chain()), ["read collected use", "middle collected use", "last fresh use"]);
     let again = project.run(chain());
@@ -503,7 +509,10 @@ fn what_was_collected_is_made_again_where_it_is_asked_for() {
     let middle = || vec!["middle".to_owned()];
     let only = select(Selection { only: middle(), ..Selection::default() });
     let error = project.try_run(chain(), &only).unwrap_err().to_string();
-    assert_eq!(error, "`middle` cannot run alone: it reads `read`, which is not fresh: collected (gc removed its files)");
+    assert_eq!(
+        error,
+        "`middle` cannot run alone: it reads `read`, which is not fresh: collected (gc removed its files)"
+    );
     let until = select(Selection { until: middle(), ..Selection::default() });
     let report = project.try_run(chain(), &until).unwrap();
     assert_eq!(outcomes(&report), ["read ran", "middle ran", "last not selected"]);
@@ -511,7 +520,10 @@ fn what_was_collected_is_made_again_where_it_is_asked_for() {
     unlink(&project, &["read", "middle"]);
     collect(&project);
     let force = select(Selection { force: middle(), ..Selection::default() });
-    assert_eq!(outcomes(&project.try_run(chain(), &force).unwrap()), ["read ran", "middle ran", "last fresh"]);
+    assert_eq!(
+        outcomes(&project.try_run(chain(), &force).unwrap()),
+        ["read ran", "middle ran", "last fresh"]
+    );
 }
 
 #[test]
@@ -549,6 +561,7 @@ fn a_folder_to_forget_without_links_is_named() {
     let (store, cancel) = (project.store(), Cancel::default());
     let strange = project.path("nowhere");
     let done = Gc { forget: vec![strange.clone()], ..gc(&store, &cancel) }.collect().unwrap();
-    let expected = format!("--forget {}: no link is noted there, so nothing was forgotten", strange.display());
+    let expected =
+        format!("--forget {}: no link is noted there, so nothing was forgotten", strange.display());
     assert_eq!((done.notes, done.doomed.len()), (vec![expected], 0));
 }

@@ -43,8 +43,29 @@ pub(super) struct ReportArtifact {
 #[derive(Debug)]
 pub(super) struct Asked {
     found: Vec<ReportArtifact>,
-    /// Stages that have evaluated nothing yet, and what they are: `missing (no artifact yet)`.
-    pub(super) without: Vec<(String, String)>,
+    /// Stages without an evaluation that could be shown.
+    pub(super) without: Vec<Without>,
+}
+
+/// A stage without an evaluation that could be shown.
+#[derive(Debug)]
+pub(super) struct Without {
+    stage: String,
+    /// What it is: `is missing (no artifact yet)`.
+    state: String,
+    /// Whether it has evaluated something, which is not whole.
+    is_damaged: bool,
+}
+
+impl Without {
+    /// `evaluate: nothing was evaluated yet (is missing (no artifact yet))`.
+    pub(super) fn sentence(&self) -> String {
+        let Without { stage, state, is_damaged } = self;
+        match is_damaged {
+            true => format!("{stage}: what was evaluated {state}"),
+            false => format!("{stage}: nothing was evaluated yet ({state})"),
+        }
+    }
 }
 
 impl ReportArtifact {
@@ -89,10 +110,14 @@ impl Asked {
     /// All of them, at least one.
     pub(super) fn all(&self, config: &Config<'_>) -> Result<&[ReportArtifact], Stop> {
         if self.found.is_empty() {
-            let state = |(stage, state): &(String, String)| format!("{stage} {state}");
+            let state = |without: &Without| format!("{} {}", without.stage, without.state);
             let states: Vec<String> = self.without.iter().map(state).collect();
+            let has = match self.without.iter().any(|without| without.is_damaged) {
+                true => "has no evaluation that is whole",
+                false => "has evaluated nothing yet",
+            };
             return Err(wrong(
-                format!("{} has evaluated nothing yet: {}", config.path.display(), states.join("; ")),
+                format!("{} {has}: {}", config.path.display(), states.join("; ")),
                 Some(config.run_command()),
             ));
         }
@@ -144,6 +169,8 @@ pub(super) fn of_plan(
             beside: beside.clone(),
             stale,
         };
+        let without =
+            |is_damaged| Without { stage: stage.to_owned(), state: state_words(&planned.state), is_damaged };
         let link = config.options.link(stage);
         match &planned.state {
             State::Fresh { key, manifest } => {
@@ -153,12 +180,12 @@ pub(super) fn of_plan(
                 let dir = if is_linked { link } else { artifact };
                 asked.found.push(evaluation(dir, manifest.clone(), None));
             }
-            State::Damaged { .. } => asked.without.push((stage.to_owned(), format!("is {}", planned.state))),
+            State::Damaged { .. } => asked.without.push(without(true)),
             state => match read_manifest(&link) {
                 Ok(manifest) if manifest.parts.kind == planned.kind => {
                     asked.found.push(evaluation(link, Arc::new(manifest), Some(state.to_string())));
                 }
-                _ => asked.without.push((stage.to_owned(), state_words(state))),
+                _ => asked.without.push(without(false)),
             },
         }
     }
@@ -183,9 +210,9 @@ fn beside_folder(folder: &Path) -> Vec<PathBuf> {
     let entries = folder.parent().map(fs_err::read_dir).and_then(Result::ok).into_iter().flatten().flatten();
     let links = entries.map(|entry| entry.path()).filter(|path| path.is_symlink());
     let store = Store::around(folder);
-    let noted = store.iter().flat_map(|store| {
-        store.noted().into_iter().map(|(kind, key)| store.artifact_dir(&kind, &key))
-    });
+    let noted = store
+        .iter()
+        .flat_map(|store| store.noted().into_iter().map(|(kind, key)| store.artifact_dir(&kind, &key)));
     links.chain(noted).collect()
 }
 
