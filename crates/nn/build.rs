@@ -90,8 +90,10 @@ fn make(libtorch: &Path) -> Result<(), String> {
     }
 }
 
-/// torch-sys's `libtch.a`. Cargo does not say where it is: beside our own folder, in one of torch-sys's, of which
-/// there may be several (of other features or compilers). Taken is the newest that was made for this libtorch.
+/// torch-sys's `libtch.a`. Of what it knows torch-sys hands on the folder of libtorch (`DEP_TCH_LIBTORCH_LIB`) and nothing else,
+/// so neither it nor cargo says which folder of torch-sys's own belongs to this build. There may be several beside ours (of
+/// other versions, features or compilers); taken is the newest that was made for this libtorch, which is the one of this build
+/// unless someone went back to an older torch-sys in one target folder: then `cargo clean -p torch-sys` first.
 fn find_archive(out: &Path, libtorch: &Path) -> Result<PathBuf, String> {
     let build = out.ancestors().nth(2).ok_or("OUT_DIR has no parents")?;
     let made_for = format!("cargo:libtorch_lib={}", libtorch.display());

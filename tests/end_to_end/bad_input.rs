@@ -195,3 +195,43 @@ fn wrong_arguments() {
     let error = project.fail(2, &["sample-data", "photos"]);
     assert_says(&error, &["photos"]);
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn help_that_cannot_be_printed_is_no_success() {
+    let project = small_project();
+    for arguments in [["--help"].as_slice(), &["--version"], &["run", "--help"]] {
+        let full = fs_err::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let ran = project.command(arguments).stdout(std::fs::File::from(full)).output().unwrap();
+        assert_eq!(ran.status.code(), Some(1), "{arguments:?}");
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(said.starts_with("error: cannot write to standard output: No space left"), "{said}");
+    }
+}
+
+#[test]
+fn photos_that_are_away_are_named_also_where_a_stage_is_to_run_alone() {
+    let project = small_project();
+    project.succeed(&["run", "configs/c.yaml", "--until", "head"]);
+    fs_err::rename(project.path("photos"), project.path("away")).unwrap();
+    let error = project.fail(2, &["run", "configs/c.yaml", "--only", "head"]);
+    let parts = [
+        "`head` cannot run alone: it reads `precompute`, which is not fresh: depends on ingest",
+        " (ingest: folder not found at photos)",
+        "hint: set `root` to the folder that has train/ and valid/",
+    ];
+    assert_says(&error, &parts);
+}
+
+#[test]
+fn a_photo_that_became_a_pipe_is_called_no_file() {
+    let project = small_project();
+    project.succeed(&["run", "configs/c.yaml", "--until", "ingest"]);
+    let folder = project.path("photos/train/cats");
+    let photo = fs_err::read_dir(&folder).unwrap().next().unwrap().unwrap();
+    fs_err::remove_file(photo.path()).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(photo.path()).status().unwrap();
+    assert!(made.success());
+    let told = project.succeed(&["explain", "configs/c.yaml", "ingest"]).stdout;
+    assert!(told.contains(": not a file, before ") && !told.contains(": 0 bytes"), "{told}");
+}

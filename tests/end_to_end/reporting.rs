@@ -42,6 +42,18 @@ fn the_verdict_of_what_was_evaluated_is_shown_again_and_staleness_is_said() {
     );
     let ran = project.succeed(&["run", "configs/c.yaml"]);
 
+    let metrics = project.read("out/c/evaluate/metrics.json");
+    put(&project, "out/c/evaluate/metrics.json", b"{}");
+    assert_eq!(
+        project.fail(2, &["report", "configs/c.yaml"]),
+        format!(
+            "error: configs/c.yaml has no evaluation that is whole: evaluate is damaged (metrics.json has 2 bytes, \
+             expected {})\n  hint: pipeline run configs/c.yaml\n",
+            metrics.len()
+        )
+    );
+    put(&project, "out/c/evaluate/metrics.json", metrics.as_bytes());
+
     let shown = report(&project, &[]);
     let verdict: Vec<&str> = shown.trim_end().lines().collect();
     let (page, verdict) = verdict.split_last().unwrap();

@@ -52,7 +52,7 @@ pub struct Recipe {
     pub optimizer: OptimizerKind,
     /// Momentum of SGD, or beta1 of AdamW: 0 to below 1. 0.9 is the lesson's.
     pub momentum: f64,
-    /// Weight decay, from 0: one number for all layer groups, or a list with one for each. SGD adds it times the
+    /// Weight decay, 0 to 1000: one number for all layer groups, or a list with one for each. SGD adds it times the
     /// weight to the gradient, AdamW shrinks the weight by it times the rate. 0 as in the lesson.
     pub weight_decay: Decays,
     /// The largest norm, above 0, of all gradients together; longer ones are scaled down to it. Left out: as they

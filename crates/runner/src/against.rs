@@ -1,11 +1,9 @@
 //! An older artifact of a stage, to compare with: by its key, or as a run had it.
 
-use std::path::Path;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use pipeline_stage::manifest::MANIFEST_FILE;
 use pipeline_stage::{Digest, Manifest};
-use serde_json::Value;
 
 use crate::error::Error;
 use crate::graph::Node;
@@ -27,66 +25,45 @@ pub(crate) fn find(
     against: &str,
 ) -> Result<(Arc<Manifest>, Option<String>), Error> {
     let kind = node.stage.kind();
-    let mut keys: Vec<String> = keys(store, kind).filter(|key| key.starts_with(against)).collect();
-    keys.sort_unstable();
-    let count = keys.len();
-    if count > 1 {
-        keys.truncate(MOST_NAMED);
-        return Err(Error::AmbiguousKey { kind, key: against.to_owned(), count, some: keys });
+    let named = keys(store, kind).into_iter().filter(|key| key.to_string().starts_with(against));
+    let named: Vec<Digest> = named.collect();
+    match named.as_slice() {
+        [] => {}
+        [key] => {
+            let unreadable = || Error::UnreadableOld { stage: node.name.clone(), key: key.to_string() };
+            return Ok((store.manifest(kind, key).ok_or_else(unreadable)?, None));
+        }
+        several => {
+            let some = several.iter().take(MOST_NAMED).map(Digest::to_string).collect();
+            return Err(Error::AmbiguousKey { kind, key: against.to_owned(), count: several.len(), some });
+        }
     }
-    if let Some(key) = keys.first() {
-        let manifest = read(&store.dir().join("store").join(kind).join(key));
-        let unreadable = Error::UnreadableOld { stage: node.name.clone(), key: key.clone() };
-        return Ok((manifest.ok_or(unreadable)?, None));
-    }
-    let mut run = RunRecord::find(store, Some(against)).map_err(|error| match error {
+    let run = RunRecord::find(store, Some(against)).map_err(|error| match error {
         Error::UnknownRun { .. } | Error::NoRuns { .. } => {
             Error::UnknownOld { stage: node.name.clone(), kind, against: against.to_owned() }
         }
         other => other,
     })?;
-    let report = report(&mut run, &node.name)?;
-    let run = run.name();
-    let lost = |found: String| Error::NotOfRun { run: run.clone(), stage: node.name.clone(), found };
-    let report = report.ok_or_else(|| lost("it did not come to that stage".to_owned()))?;
-    let key: Option<Digest> = serde_json::from_value(report["key"].clone()).ok();
-    let word = report["outcome"].as_str().unwrap_or_default().replace('_', " ");
-    let key = key.ok_or_else(|| lost(format!("the stage is {word} there")))?;
-    match read(&store.artifact_dir(kind, &key)) {
-        Some(manifest) => Ok((manifest, Some(run))),
-        None if word == "fresh" || word == "ran" => {
-            Err(lost(format!("{} is not in the store any more", key.short())))
-        }
-        None => Err(lost(format!("the stage is {word} there"))),
-    }
+    let details = run.details();
+    let lost = |found: String| Error::NotOfRun { run: run.name(), stage: node.name.clone(), found };
+    let stage = details.stages.iter().find(|stage| stage.name == node.name);
+    let stage = stage.ok_or_else(|| lost("it did not come to that stage".to_owned()))?;
+    let manifest = stage.key.and_then(|key| store.manifest(kind, &key));
+    let manifest = manifest.ok_or_else(|| match stage.key {
+        Some(key) if stage.has_artifact() => lost(format!("{} is not in the store any more", key.short())),
+        _ => lost(format!("the stage is {} there", stage.outcome.replace('_', " "))),
+    });
+    Ok((manifest?, Some(run.name())))
 }
 
-/// The manifests of all artifacts of a kind that can be read, in no order.
+/// The manifests of all artifacts of a kind that can be read, also of those that `gc` removed, in no order.
 pub(crate) fn all(store: &Store, kind: &str) -> impl Iterator<Item = Arc<Manifest>> {
-    let folder = store.dir().join("store").join(kind);
-    keys(store, kind).filter_map(move |key| read(&folder.join(key)))
+    keys(store, kind).into_iter().filter_map(move |key| store.manifest(kind, &key))
 }
 
-fn keys(store: &Store, kind: &str) -> impl Iterator<Item = String> {
-    let entries = fs_err::read_dir(store.dir().join("store").join(kind));
-    entries.into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-}
-
-fn read(artifact: &Path) -> Option<Arc<Manifest>> {
-    let manifest = artifact.join(MANIFEST_FILE);
-    // Reading a pipe would not end.
-    fs_err::metadata(&manifest).ok().filter(std::fs::Metadata::is_file)?;
-    serde_json::from_slice(&fs_err::read(manifest).ok()?).ok().map(Arc::new)
-}
-
-/// What the run said about the stage in the end.
-fn report(run: &mut RunRecord, stage: &str) -> Result<Option<Value>, Error> {
-    let mut report = None;
-    let take = |event: &Value| {
-        if event["event"] == "stage_finished" && event["stage"] == stage {
-            report = Some(event["report"].clone());
-        }
-    };
-    run.new_events(take).map_err(|source| Error::Io { doing: "read the record of the run", source })?;
-    Ok(report)
+/// The keys of all artifacts of a kind, also of those that `gc` removed.
+fn keys(store: &Store, kind: &str) -> BTreeSet<Digest> {
+    let keys_in = |folder| store.keys_in(folder).unwrap_or_default();
+    let all = keys_in("store").into_iter().chain(keys_in("manifests"));
+    all.filter(|(of, _)| of == kind).map(|(_, key)| key).collect()
 }

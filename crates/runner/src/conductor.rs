@@ -47,6 +47,8 @@ pub(crate) struct Conductor<'a> {
     pub(crate) lookups: &'a Known<'a>,
     pub(crate) finder: &'a Finder<'a>,
     pub(crate) chosen: &'a Chosen,
+    /// Stages of which `gc` left the manifest, and of which nobody wants more.
+    pub(crate) spared: BTreeSet<usize>,
     pub(crate) recorder: &'a Recorder<'a>,
     pub(crate) ledger: Ledger<'a>,
     pub(crate) machine: &'a Machine,
@@ -160,7 +162,7 @@ impl<'a> Conductor<'a> {
         };
         report.key = state.key();
         if !self.chosen.may_run.contains(&place) {
-            if let State::Fresh { manifest, .. } = state {
+            if let State::Fresh { manifest, .. } | State::Collected { manifest, .. } = state {
                 self.ledger.settled[place] = Some(manifest);
             }
             return Turn::Decided(Box::new(report));
@@ -188,6 +190,13 @@ impl<'a> Conductor<'a> {
         if let (State::Fresh { manifest, .. }, false) = (&state, forced) {
             let report = self.finish(place, report, Outcome::Fresh, manifest.clone());
             return Turn::Decided(Box::new(report));
+        }
+        if let (State::Collected { manifest, .. }, true) = (&state, self.spared.contains(&place)) {
+            self.ledger.settled[place] = Some(manifest.clone());
+            return match link::remove(&self.options.link(&node.name)) {
+                Ok(()) => decided(Outcome::Collected),
+                Err(error) => Turn::Decided(Box::new(report.clone().failing(&error))),
+            };
         }
         if let (Some(name), false) = (self.ledger.stopper(), self.options.keep_going) {
             return stopped(name);

@@ -45,6 +45,8 @@ pub enum Error {
         upstream: String,
         /// What that one is: `stale (lr 0.01 → 0.003)`.
         state: String,
+        /// The way out, where running more would not be one: a source is away.
+        way_out: Option<String>,
     },
     /// Parameters that do not parse, although they were resolved.
     #[error("stage `{stage}`: {}", problems.iter().map(|p| p.message.as_str()).collect::<Vec<_>>().join("; "))]
@@ -300,6 +302,7 @@ impl Hint for Error {
             Error::ForceNotSelected { stage, .. } => {
                 Some(format!("add `--only {stage}`, or select it otherwise"))
             }
+            Error::UpstreamNotFresh { way_out: Some(way_out), .. } => Some(way_out.clone()),
             Error::UpstreamNotFresh { stage, .. } => {
                 Some(format!("run it with what it reads: `--until {stage}` instead of `--only {stage}`"))
             }
@@ -484,6 +487,7 @@ mod tests {
                     stage: text("head"),
                     upstream: text("precompute"),
                     state: text("stale (size 224 → 160)"),
+                    way_out: None,
                 },
                 "`head` cannot run alone: it reads `precompute`, which is not fresh: stale (size 224 → 160)",
                 "run it with what it reads: `--until head` instead of `--only head`",

@@ -19,9 +19,10 @@ use crate::graph::Graph;
 use crate::ledger::Ledger;
 use crate::lock::Claim;
 use crate::machine::Machine;
+use crate::manifest::read_manifest;
 use crate::observer::Observer;
 use crate::options::RunOptions;
-use crate::plan::{Lookup, Lookups, Plan, Planner};
+use crate::plan::{Lookup, Lookups, Plan, Planner, State, Unready};
 use crate::record::Recorder;
 use crate::report::RunReport;
 use crate::retry::PAUSE;
@@ -115,6 +116,7 @@ pub fn run_on(
         lookups: &lookups,
         finder: &finder,
         chosen: &chosen,
+        spared: plan.spared(),
         recorder: &recorder,
         ledger: Ledger::new(graph, &store, found),
         machine,
@@ -154,14 +156,21 @@ fn find(finder: &Finder<'_>, graph: &Graph) -> Result<(Found, Vec<String>), Erro
 
 /// With `--only`, what a stage reads must be fresh.
 fn refuse_blocked(plan: &Plan, graph: &Graph) -> Result<(), Error> {
-    match plan.blocked(graph) {
-        None => Ok(()),
-        Some((stage, upstream)) => Err(Error::UpstreamNotFresh {
-            stage: stage.name.clone(),
-            upstream: upstream.name.clone(),
-            state: upstream.state.to_string(),
-        }),
+    let Some((stage, upstream)) = plan.blocked(graph) else { return Ok(()) };
+    let places: BTreeSet<usize> = graph.place(&upstream.name).into_iter().collect();
+    let mut above = graph.ancestors(&places).into_iter().map(|place| &plan.stages[place].state);
+    // Where a source is away, running more stages would not help.
+    let missing = above.find(|state| matches!(state, State::Unknown { why: Unready::Missing { .. }, .. }));
+    let (mut state, way_out) = (upstream.state.to_string(), missing.and_then(|state| state.hint()));
+    if let (Some(missing), State::Depends { .. }) = (missing, &upstream.state) {
+        state.push_str(&format!(" ({missing})"));
     }
+    Err(Error::UpstreamNotFresh {
+        stage: stage.name.clone(),
+        upstream: upstream.name.clone(),
+        state,
+        way_out: way_out.map(str::to_owned),
+    })
 }
 
 /// What the store and the links know.
@@ -176,7 +185,6 @@ impl Lookups for Known<'_> {
     }
 
     fn current(&self, name: &str) -> Option<Arc<Manifest>> {
-        let path = self.options.link(name).join(pipeline_stage::manifest::MANIFEST_FILE);
-        serde_json::from_slice(&fs_err::read(path).ok()?).ok().map(Arc::new)
+        read_manifest(&self.options.link(name)).ok().map(Arc::new)
     }
 }

@@ -3,13 +3,11 @@
 //! It asks the planner that a run asks. What the planner does not know yet (a stage must run first, a source is
 //! not fetched) is said to be open here as well, and not guessed.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pipeline_stage::{Cancel, Digest, Manifest};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::against;
 use crate::clock;
@@ -83,8 +81,8 @@ pub fn explain(
     look(graph, &whole, cancel, observer, |finder, found, planner, plan| {
         let chosen =
             against.map(|against| against::find(finder.store, &graph.nodes()[place], against)).transpose()?;
-        let (settled, changes) = (plan.settled(), RefCell::default());
-        Ok(Explainer { finder, found, planner, settled, plan: &plan, changes }.explain(place, chosen))
+        let settled = plan.settled();
+        Ok(Explainer { finder, found, planner, settled, plan: &plan }.explain(place, chosen))
     })
 }
 
@@ -94,8 +92,6 @@ struct Explainer<'a> {
     planner: &'a Planner<'a>,
     plan: &'a Plan,
     settled: Settled,
-    /// Folders that were compared file by file, by their digests: looking at one takes a while.
-    changes: RefCell<BTreeMap<[String; 2], Option<TreeChange>>>,
 }
 
 impl Explainer<'_> {
@@ -104,7 +100,8 @@ impl Explainer<'_> {
         let is_chosen = chosen.is_some();
         let (old, run) = chosen.map_or_else(|| (self.current(place), None), |(old, run)| (Some(old), run));
         let parts = self.parts(place, old.as_deref());
-        let mut headline = self.sentence(place);
+        // Comparing folders file by file takes a while: once is enough.
+        let mut headline = self.sentence(place, (!is_chosen).then_some(&parts));
         if let (State::Fresh { key, .. }, Some(old), false) = (&planned.state, &old, is_chosen)
             && old.key != *key
         {
@@ -155,16 +152,11 @@ impl Explainer<'_> {
 
     /// What became of the files of a source that changed; `None` where it is a file, or no list was kept.
     fn tree_change(&self, place: usize, part: &Part) -> Option<TreeChange> {
-        let text = |value: &Option<Value>| Some(value.as_ref()?.as_str()?.to_owned());
-        let [old, new] = [text(&part.old)?, text(&part.new)?];
-        let compared = || {
-            let name = part.name.as_deref()?;
-            let before = Listing::read(&self.finder.store.listing_file(&old.parse().ok()?))?;
-            let path = self.found.paths[place].get(name)?;
-            let now = self.finder.listing(&self.planner.graph.nodes()[place], name, path)?;
-            Some(TreeChange::between(&before, &now))
-        };
-        self.changes.borrow_mut().entry([old.clone(), new]).or_insert_with(compared).clone()
+        let (old, name) = (part.old.as_ref()?.as_str()?, part.name.as_deref()?);
+        let before = Listing::read(&self.finder.store.listing_file(&old.parse().ok()?))?;
+        let path = self.found.paths[place].get(name)?;
+        let now = self.finder.listing(&self.planner.graph.nodes()[place], name, path)?;
+        Some(TreeChange::between(&before, &now))
     }
 
     fn known(&self, place: usize) -> Known<'_> {
@@ -180,8 +172,8 @@ impl Explainer<'_> {
         }
     }
 
-    /// What a stage is, in a sentence.
-    fn sentence(&self, place: usize) -> String {
+    /// What a stage is, in a sentence; `parts` are those beside its current artifact, where they are known.
+    fn sentence(&self, place: usize, parts: Option<&[Part]>) -> String {
         let planned = &self.plan.stages[place];
         let name = &planned.name;
         match &planned.state {
@@ -189,11 +181,19 @@ impl Explainer<'_> {
                 format!("{name} is fresh: the store has its artifact {}", key.short())
             }
             State::Stale { .. } => {
-                let old = self.current(place);
-                let parts = self.parts(place, old.as_deref());
+                let compared = || self.parts(place, self.current(place).as_deref());
+                let parts = parts.map_or_else(compared, <[Part]>::to_vec);
                 let first = parts.iter().find(|part| part.first);
                 let why = first.map_or_else(|| planned.state.reason(), Part::why);
                 format!("{name} is stale because {why}")
+            }
+            State::Collected { .. } if self.settled[place].is_some() => {
+                format!(
+                    "{name} was collected: gc removed its files, which nothing needs now, and kept its manifest"
+                )
+            }
+            State::Collected { .. } => {
+                format!("{name} was collected: gc removed its files, and they are needed again")
             }
             State::Missing { .. } => format!("{name} is missing: it has no artifact yet"),
             State::Damaged { reason, .. } => format!("{name} is damaged: {reason}"),
@@ -222,7 +222,7 @@ impl Explainer<'_> {
         let State::Depends { on } = &self.plan.stages[place].state else { return };
         for up in on.iter().filter_map(|name| self.planner.graph.place(name)) {
             if said.insert(up) {
-                sentences.push(self.sentence(up));
+                sentences.push(self.sentence(up, None));
                 self.dependence(up, said, sentences);
             }
         }

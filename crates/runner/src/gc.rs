@@ -4,29 +4,34 @@
 //! only looks; [`Gc::collect`] has the store alone while it looks and removes, so that no run of any project is going on:
 //! it waits for those that are, or names one. Folders are moved to `tmp/` before they are deleted: a kill in between
 //! leaves no half of an artifact, and the next run or `gc` removes what is there.
+//!
+//! Of an artifact that goes the manifest is kept in the store as long as one that stays was made from it: keys hold digests
+//! of what was read, so what stays remains fresh. With the last that was made from it, it goes as well (`ancestry`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use pipeline_stage::{Cancel, Digest, Event, Progress, Report};
-use serde::Serialize;
+use pipeline_stage::{Cancel, Digest, Event, Manifest, Progress, Report};
 
 pub use crate::retention::Rules;
+pub use crate::survey::{Doomed, Survey, What};
 
+use crate::ancestry::makers;
 use crate::clock;
 use crate::draft::Draft;
 use crate::error::Error;
 use crate::leftovers::Leftovers;
 use crate::lock::{Claim, sharer_of};
 use crate::observer::Observer;
-use crate::path_text;
 use crate::plan::Lookup;
 use crate::retention::{Shelved, doomed};
-use crate::roots::Roots;
+use crate::roots::{Name, Roots};
 use crate::store::Store;
-use crate::weight::{Weight, changed, freed};
+use crate::survey::Finds;
+use crate::weight::{Weight, freed};
 
 /// What is to be removed from which store, and how that is waited for and shown.
 pub struct Gc<'a> {
@@ -48,107 +53,6 @@ pub struct Gc<'a> {
     pub observer: &'a dyn Observer,
 }
 
-/// Something that goes.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Doomed {
-    /// What it is.
-    pub what: What,
-    /// Its name: `head 3f2a91bc…`.
-    pub name: String,
-    /// Its place.
-    #[serde(serialize_with = "path_text::one")]
-    pub path: PathBuf,
-    /// Bytes of its files.
-    pub size_bytes: u64,
-    /// How long ago it was made, or changed last.
-    pub age_seconds: u64,
-    /// Why it goes.
-    pub why: String,
-}
-
-/// What something that goes is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum What {
-    /// An artifact.
-    Artifact,
-    /// The checkpoints of a stage that is not done.
-    Checkpoints,
-    /// What a stage was writing when its process was killed, with what it was replacing.
-    Draft,
-    /// What a zip holds.
-    Unpacked,
-    /// The list of the files of a folder, for `explain`.
-    Listing,
-    /// An artifact that was found damaged and moved aside.
-    Damaged,
-    /// A file that was being written when its process was killed.
-    Temporary,
-    /// The name of a process that held a lock and was killed.
-    Holder,
-    /// A link that was being made when its process was killed.
-    Link,
-    /// The note of a link that was removed.
-    Note,
-    /// The record of a run.
-    Run,
-    /// A page about several artifacts.
-    Page,
-    /// The tables of a sweep.
-    Sweep,
-    /// Digests of files that are gone.
-    Memo,
-}
-
-impl What {
-    /// A word for tables.
-    pub fn word(self) -> &'static str {
-        match self {
-            What::Artifact => "artifact",
-            What::Checkpoints => "checkpoints",
-            What::Draft => "draft",
-            What::Unpacked => "unpacked zip",
-            What::Listing => "list of files",
-            What::Damaged => "damaged",
-            What::Temporary => "temporary",
-            What::Holder => "lock holder",
-            What::Link => "link",
-            What::Note => "note of a link",
-            What::Run => "run",
-            What::Page => "page",
-            What::Sweep => "sweep",
-            What::Memo => "digests",
-        }
-    }
-}
-
-/// What goes, or went, and what stays.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Survey {
-    /// What goes: artifacts by kind and age, then leftovers.
-    pub doomed: Vec<Doomed>,
-    /// Bytes of disk that this frees: a file that an artifact which stays has, too, frees nothing.
-    pub freed_bytes: u64,
-    /// How many artifacts stay.
-    pub kept: usize,
-    /// Worth knowing: what was left alone and why.
-    pub notes: Vec<String>,
-    /// What could not be removed, and why. It is not counted in `freed_bytes`.
-    pub failures: Vec<String>,
-}
-
-impl Survey {
-    /// How many things of each class go, and their bytes.
-    pub fn classes(&self) -> BTreeMap<What, (usize, u64)> {
-        let mut classes: BTreeMap<What, (usize, u64)> = BTreeMap::new();
-        for item in &self.doomed {
-            let class = classes.entry(item.what).or_default();
-            *class = (class.0 + 1, class.1 + item.size_bytes);
-        }
-        classes
-    }
-}
-
 impl Gc<'_> {
     /// What [`Gc::collect`] would remove now. Removes nothing, locks nothing, and writes nothing but remembered digests.
     ///
@@ -156,7 +60,8 @@ impl Gc<'_> {
     /// When the store cannot be read, or it is not known what is in use.
     pub fn survey(&self) -> Result<Survey, Error> {
         let holder = sharer_of(&self.store.store_lock());
-        let mut survey = self.look(holder.is_some())?;
+        let look = self.look(holder.is_some())?;
+        let mut survey = look.finds.survey(look.kept);
         if let Some(holder) = holder {
             survey.notes.push(format!(
                 "the store {} is in use by {holder}: gc needs it alone; what killed runs left is not looked for meanwhile",
@@ -172,87 +77,131 @@ impl Gc<'_> {
     /// [`Error::Locked`] while a run is going on that is not waited for, or for too long; as [`Gc::survey`].
     /// What cannot be removed is in the [`Survey`].
     pub fn collect(&self) -> Result<Survey, Error> {
-        let Gc { cancel, observer, .. } = *self;
+        let Gc { store, cancel, observer, .. } = *self;
         let claim = Claim { command: &self.command, wait: self.wait_lock, cancel, observer };
-        let _alone = self.store.lock_alone(&self.shown, &claim)?;
-        let mut survey = self.look(false)?;
-        let draft = self.store.draft()?;
-        let progress = Progress::begin(self, cancel, "remove", Some(survey.doomed.len() as u64), "items");
+        let _alone = store.lock_alone(&self.shown, &claim)?;
+        let Look { finds, remembered, kept } = self.look(false)?;
+        let mut survey = finds.survey(kept);
+        for manifest in &remembered {
+            // Before any artifact goes: what cannot be remembered is not removed.
+            store.keep_manifest(manifest)?;
+        }
+        let draft = store.draft()?;
+        let progress = Progress::begin(self, cancel, "remove", Some(finds.doomed.len() as u64), "items");
         let mut gone = vec![];
-        for (place, item) in survey.doomed.iter().enumerate() {
-            let weight = Weight::of(&item.path);
+        for (place, (item, weight)) in finds.doomed.iter().enumerate() {
             match remove(&item.path, &draft, place) {
                 Ok(()) => gone.push(weight),
                 Err(error) => survey.failures.push(format!("cannot remove {}: {error}", item.path.display())),
             }
             progress.add(1)?;
         }
-        survey.freed_bytes = freed(&gone);
-        self.store.clean_tmp()?;
+        survey.freed_bytes = freed(gone);
+        store.clean_tmp()?;
         // Kinds of which nothing is left.
-        for folder in self.store.listed("store")?.iter().chain(&self.store.listed("partial")?) {
-            let _ = fs_err::remove_dir(folder);
+        for folder in ["store", "manifests", "partial"] {
+            for kind in store.listed(folder)? {
+                let _ = fs_err::remove_dir(kind);
+            }
         }
         Ok(survey)
     }
 
     /// Looks at everything. `is_in_use` says that runs are going on.
-    fn look(&self, is_in_use: bool) -> Result<Survey, Error> {
+    fn look(&self, is_in_use: bool) -> Result<Look, Error> {
+        let Gc { store, rules, cancel, .. } = self;
         let now = clock::unix_seconds();
-        let mut survey = Survey::default();
-        let names = self.store.keys_in("store")?;
-        let roots = Roots::find(self.store, &names, &self.forget)?;
-        for folder in roots.away.iter().map(|folder| folder.display()) {
-            survey.notes.push(format!(
-                "{folder} is not there: what its links led to is kept; if it is gone for good, say --forget {folder}"
-            ));
-        }
+        let mut finds = Finds::default();
+        let names = store.keys_in("store")?;
+        let roots = Roots::find(store, &names, &self.forget)?;
+        finds.notes.extend(roots.notes());
         let mut shelf = vec![];
-        for (kind, key) in names {
-            let is_used = roots.used.contains_key(&(kind.clone(), key));
-            match self.found(kind, key, is_used) {
+        for name in names {
+            let is_used = roots.used.contains_key(&name);
+            match self.found(name, is_used) {
                 Ok(found) => shelf.extend(found),
-                Err(note) => survey.notes.push(note),
+                Err(note) => finds.notes.push(note),
             }
         }
         let shelved: Vec<Shelved> = shelf.iter().map(|found| found.shelved.clone()).collect();
-        let mut kept_sources = BTreeSet::new();
-        for (goes, found) in doomed(&shelved, &self.rules, now).into_iter().zip(shelf) {
-            if goes {
-                survey.doomed.push(found.doomed(self.store, now));
-            } else {
-                survey.kept += 1;
-                kept_sources.extend(found.sources);
-            }
+        let goes = doomed(&shelved, rules, now);
+        let (mut going, mut staying) = (vec![], vec![]);
+        for (goes, found) in goes.into_iter().zip(shelf) {
+            if goes { going.push(found) } else { staying.push(found) }
         }
-        let Gc { store, rules, cancel, .. } = self;
+
+        // What stays was made from some of what goes, and of what went earlier: that is remembered.
+        let stay: Vec<&Manifest> = staying.iter().filter_map(|found| found.manifest.as_deref()).collect();
+        let left: BTreeSet<Name> = store.keys_in("manifests")?.into_iter().collect();
+        let earlier = left.iter().filter_map(|name| Some((name.clone(), store.manifest(&name.0, &name.1)?)));
+        let is_going = |found: &Found| found.damage.is_none();
+        let going_whole = going.iter().filter(|found| is_going(found));
+        let mut known: BTreeMap<Name, Arc<Manifest>> = earlier.collect();
+        known.extend(going_whole.filter_map(|found| Some((found.name(), found.manifest.clone()?))));
+        for found in &staying {
+            known.remove(&found.name());
+        }
+        let makers = makers(stay.iter().copied(), &known);
+
+        let remembered: Vec<&Arc<Manifest>> = makers.iter().filter_map(|name| known.get(name)).collect();
+        let all = stay.iter().copied().chain(remembered.iter().map(|manifest| manifest.as_ref()));
+        let kept_sources = all.flat_map(|manifest| manifest.parts.sources.values().copied()).collect();
+        for found in &going {
+            let is_remembered = makers.contains(&found.name());
+            found.doom(store, now, is_remembered, &mut finds);
+        }
+        for (kind, key) in left.iter().filter(|name| !makers.contains(name)) {
+            let path = store.kept_manifest(kind, key);
+            let weight = Weight::of(&path);
+            let age = now.saturating_sub(weight.changed());
+            let name = format!("{kind} {}", key.short());
+            finds.add(
+                What::Manifest,
+                name,
+                path,
+                (weight, age),
+                "nothing that stays was made from what it is of",
+            );
+        }
+        let remembered = remembered
+            .into_iter()
+            .filter(|manifest| !left.contains(&(manifest.parts.kind.clone(), manifest.key)));
+        let remembered = remembered.cloned().collect();
         let leftovers = Leftovers { store, rules, roots: &roots, is_in_use, now, cancel, report: self };
-        leftovers.find(&kept_sources, &mut survey)?;
-        let weights: Vec<Weight> = survey.doomed.iter().map(|item| Weight::of(&item.path)).collect();
-        survey.freed_bytes = freed(&weights);
-        Ok(survey)
+        leftovers.find(&kept_sources, &mut finds)?;
+        Ok(Look { finds, remembered, kept: staying.len() })
     }
 
     /// An artifact of the store; as an error, why it is left alone.
-    fn found(&self, kind: String, key: Digest, is_used: bool) -> Result<Option<Found>, String> {
+    fn found(&self, (kind, key): Name, is_used: bool) -> Result<Option<Found>, String> {
         let dir = self.store.artifact_dir(&kind, &key);
-        let found = |made, damage, sources| {
-            Ok(Some(Found { shelved: Shelved { kind: kind.clone(), made, is_used }, key, damage, sources }))
+        let found = |made, damage, manifest| {
+            let shelved = Shelved { kind: kind.clone(), made, is_used };
+            Ok(Some(Found { shelved, key, damage, manifest }))
         };
         match self.store.lookup(&kind, &key) {
             Lookup::Hit(manifest) => {
                 let made = manifest.made.unix_seconds.saturating_add(manifest.made.wall_seconds as u64);
-                found(made, None, manifest.parts.sources.values().copied().collect())
+                found(made, None, Some(manifest))
             }
             Lookup::Damaged(reason) if dir.is_dir() && !dir.is_symlink() => {
-                found(changed(&dir), Some(reason), vec![])
+                found(Weight::of(&dir).changed(), Some(reason), self.store.manifest(&kind, &key))
             }
             Lookup::Damaged(reason) | Lookup::Unreadable(reason) => {
                 Err(format!("{} is left alone: {reason}", dir.display()))
             }
-            Lookup::Absent => Ok(None),
+            Lookup::Collected(_) | Lookup::Absent => Ok(None),
         }
     }
+}
+
+/// What was found.
+struct Look {
+    finds: Finds,
+    /// The manifests of artifacts that go, as far as they are to be kept and are not yet.
+    remembered: Vec<Arc<Manifest>>,
+    /// How many artifacts stay.
+    kept: usize,
 }
 
 /// An artifact that is there.
@@ -261,31 +210,27 @@ struct Found {
     key: Digest,
     /// What is wrong with it.
     damage: Option<String>,
-    /// Digests of what it was made from outside.
-    sources: Vec<Digest>,
+    /// Its manifest, where that can be read.
+    manifest: Option<Arc<Manifest>>,
 }
 
 impl Found {
-    fn doomed(self, store: &Store, now: u64) -> Doomed {
-        let Shelved { kind, made, .. } = self.shelved;
-        let path = store.artifact_dir(&kind, &self.key);
-        let why = "no link leads to it".to_owned();
-        let why = self.damage.map_or(why.clone(), |damage| format!("{why}, and it is damaged: {damage}"));
-        let name = format!("{kind} {}", self.key.short());
-        Doomed::new(What::Artifact, name, path, now.saturating_sub(made), why)
+    fn name(&self) -> Name {
+        (self.shelved.kind.clone(), self.key)
     }
-}
 
-impl Doomed {
-    pub(crate) fn new(
-        what: What,
-        name: String,
-        path: PathBuf,
-        age_seconds: u64,
-        why: impl Into<String>,
-    ) -> Doomed {
-        let size_bytes = Weight::of(&path).size_bytes();
-        Doomed { what, name, path, size_bytes, age_seconds, why: why.into() }
+    fn doom(&self, store: &Store, now: u64, is_remembered: bool, finds: &mut Finds) {
+        let Shelved { kind, made, .. } = &self.shelved;
+        let path = store.artifact_dir(kind, &self.key);
+        let more = match &self.damage {
+            Some(damage) => format!(", and it is damaged: {damage}"),
+            None if is_remembered => "; its manifest stays, as what stays was made from it".to_owned(),
+            None => String::new(),
+        };
+        let why = format!("no link leads to it{more}");
+        let name = format!("{kind} {}", self.key.short());
+        let weight = Weight::of(&path);
+        finds.add(What::Artifact, name, path, (weight, now.saturating_sub(*made)), why);
     }
 }
 

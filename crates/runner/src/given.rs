@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use pipeline_stage::failure::Cause;
 use pipeline_stage::key::InputPart;
-use pipeline_stage::manifest::MANIFEST_FILE;
-use pipeline_stage::{Artifact, Digest, Manifest, Progress};
+use pipeline_stage::{Artifact, Digest, Progress};
 
 use crate::attempt::{Attempt, Ended};
 use crate::error::Error;
+use crate::manifest::read_manifest;
 use crate::store::rotten;
 use crate::teller::Teller;
 
@@ -75,9 +75,7 @@ impl Attempt<'_> {
     /// have forced it, and readers hold no lock.
     fn replaced_input(&self) -> Option<&str> {
         let is_same = |artifact: &Artifact| {
-            let manifest = fs_err::read(artifact.path(MANIFEST_FILE)).ok();
-            let manifest = manifest.and_then(|text| serde_json::from_slice::<Manifest>(&text).ok());
-            manifest.is_some_and(|manifest| manifest.digests() == artifact.files)
+            read_manifest(&artifact.dir).is_ok_and(|manifest| manifest.digests() == artifact.files)
         };
         self.inputs.values().flatten().find(|artifact| !is_same(artifact)).map(|a| a.stage.as_str())
     }

@@ -8,14 +8,15 @@ use std::path::{Path, PathBuf};
 use pipeline_stage::{Cancel, Digest, Report};
 
 use crate::error::Error;
-use crate::gc::{Doomed, Survey, What};
 use crate::memo::Memo;
+use crate::paths::{entries, file_name, is_temporary, straight};
 use crate::retention::{Rules, Shelved, doomed};
-use crate::roots::{Roots, entries, file_name, is_temporary, straight};
+use crate::roots::Roots;
 use crate::runs::RunRecord;
 use crate::store::Store;
+use crate::survey::{Finds, What};
 use crate::tree::Hashing;
-use crate::weight::changed;
+use crate::weight::Weight;
 
 /// So long the tables of a sweep may be half written without its process being gone.
 const WRITING_SECONDS: u64 = 3600;
@@ -34,84 +35,92 @@ pub(crate) struct Leftovers<'a> {
 }
 
 impl Leftovers<'_> {
-    /// Adds what goes to `survey`. `kept_sources` are the digests of what the artifacts that stay were made from.
+    /// Adds what goes to `finds`. `kept_sources` are the digests of what the artifacts that stay were made from.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub(crate) fn find(&self, kept_sources: &BTreeSet<Digest>, survey: &mut Survey) -> Result<(), Error> {
+    pub(crate) fn find(&self, kept_sources: &BTreeSet<Digest>, finds: &mut Finds) -> Result<(), Error> {
         if !self.is_in_use {
-            self.checkpoints(survey)?;
-            self.drafts(survey)?;
-            self.temporary(survey)?;
-            self.links(survey)?;
-            self.unpacked(kept_sources, survey)?;
-            self.listings(kept_sources, survey)?;
-            self.memos(survey)?;
+            self.checkpoints(finds)?;
+            self.drafts(finds)?;
+            self.temporary(finds)?;
+            self.links(finds)?;
+            self.unpacked(kept_sources, finds)?;
+            self.listings(kept_sources, finds)?;
+            self.memos(finds)?;
         }
-        self.runs(survey)?;
-        self.pages(survey)?;
-        self.sweeps(survey)?;
+        self.runs(finds)?;
+        self.pages(finds)?;
+        self.sweeps(finds)?;
         for path in self.store.listed("damaged")? {
-            let age = self.age(&path);
-            if self.rules.is_old(age) {
-                self.add(survey, What::Damaged, path, "moved aside when it was made again");
+            let weighed = self.weigh(&path);
+            if self.rules.is_old(weighed.1) {
+                finds.add(
+                    What::Damaged,
+                    file_name(&path),
+                    path,
+                    weighed,
+                    "moved aside when it was made again",
+                );
             }
         }
-        for path in &self.roots.dead {
-            self.add(survey, What::Note, path.clone(), "the link was removed");
+        for (path, link) in &self.roots.dead {
+            // Of its config and its stage.
+            let name = format!("{}/{}", link.parent().map(file_name).unwrap_or_default(), file_name(link));
+            finds.add(What::Note, name, path.clone(), self.weigh(path), "the link was removed");
         }
         Ok(())
     }
 
     /// Checkpoints of stages that are done, or that nobody has gone on with for long.
-    fn checkpoints(&self, survey: &mut Survey) -> Result<(), Error> {
+    fn checkpoints(&self, finds: &mut Finds) -> Result<(), Error> {
         for (kind, key) in self.store.keys_in("partial")? {
             let path = self.store.partial_dir(&kind, &key);
-            let age = self.age(&path);
+            let weighed = self.weigh(&path);
             let why = match () {
                 () if self.store.artifact_dir(&kind, &key).exists() => "the stage is done",
                 () if fs_err::read_dir(&path).is_ok_and(|mut found| found.next().is_none()) => "it is empty",
-                () if self.rules.are_old_checkpoints(age) => "nobody has gone on from them",
+                () if self.rules.are_old_checkpoints(weighed.1) => "nobody has gone on from them",
                 () => continue,
             };
             let name = format!("{kind} {}", key.short());
-            survey.doomed.push(Doomed::new(What::Checkpoints, name, path, age, why));
+            finds.add(What::Checkpoints, name, path, weighed, why);
         }
         Ok(())
     }
 
     /// Folders of processes that are gone.
-    fn drafts(&self, survey: &mut Survey) -> Result<(), Error> {
+    fn drafts(&self, finds: &mut Finds) -> Result<(), Error> {
         for path in self.store.listed("tmp")? {
             // The file that the process locked goes with its folder.
             if path.extension().is_some_and(|ending| ending == "owner") && path.with_extension("").exists() {
                 continue;
             }
-            self.add(survey, What::Draft, path, "its process is gone");
+            self.add(finds, What::Draft, path, "its process is gone");
         }
         Ok(())
     }
 
     /// Files that were being written, and names of holders of locks.
-    fn temporary(&self, survey: &mut Survey) -> Result<(), Error> {
-        let mut folders = self.store.listed("runs")?;
+    fn temporary(&self, finds: &mut Finds) -> Result<(), Error> {
+        let mut folders = [self.store.listed("runs")?, self.store.listed("manifests")?].concat();
         folders.extend(["memo", "trees", "links", "reports", ""].map(|folder| self.store.dir().join(folder)));
         let written = folders.iter().flat_map(|folder| entries(folder)).filter(|path| is_temporary(path));
         for path in written {
-            self.add(survey, What::Temporary, path, "its process is gone");
+            self.add(finds, What::Temporary, path, "its process is gone");
         }
         // Our own is among them; a run that takes part in the store's lock removes it, where we do not.
         let own = self.store.store_lock().with_extension("holder");
         let is_holder =
             |path: &PathBuf| path.extension().is_some_and(|ending| ending == "holder") && *path != own;
         for path in self.store.listed("locks")?.into_iter().filter(is_holder) {
-            self.add(survey, What::Holder, path, "its process is gone");
+            self.add(finds, What::Holder, path, "its process is gone");
         }
         Ok(())
     }
 
     /// Links `.<stage>.<six letters>` that were to become links to artifacts of this store.
-    fn links(&self, survey: &mut Survey) -> Result<(), Error> {
+    fn links(&self, finds: &mut Finds) -> Result<(), Error> {
         let store = fs_err::canonicalize(self.store.dir())
             .map_err(Error::io("look into the store", self.store.dir()))?;
         for folder in &self.roots.folders {
@@ -120,14 +129,14 @@ impl Leftovers<'_> {
                 fs_err::read_link(link).is_ok_and(|target| straight(&real.join(target)).starts_with(&store))
             };
             for link in entries(&real).into_iter().filter(|link| is_unfinished(link) && leads_here(link)) {
-                self.add(survey, What::Link, link, "its process is gone");
+                self.add(finds, What::Link, link, "its process is gone");
             }
         }
         Ok(())
     }
 
     /// What zips hold that no artifact was made from which stays. A run unpacks again what it needs.
-    fn unpacked(&self, kept_sources: &BTreeSet<Digest>, survey: &mut Survey) -> Result<(), Error> {
+    fn unpacked(&self, kept_sources: &BTreeSet<Digest>, finds: &mut Finds) -> Result<(), Error> {
         for path in self.store.listed("sources")? {
             let Ok(zip) = file_name(&path).parse::<Digest>() else { continue };
             let age = self.age_of_folder(&path);
@@ -142,13 +151,13 @@ impl Leftovers<'_> {
                 Ok(_) => {
                     let memo = self.store.memo_file(&path);
                     if memo.exists() {
-                        self.add(survey, What::Memo, memo, "what it is about goes");
+                        self.add(finds, What::Memo, memo, "what it is about goes");
                     }
                     let why = "no artifact that stays was made from it";
-                    survey.doomed.push(Doomed::new(What::Unpacked, zip.short(), path, age, why));
+                    finds.add(What::Unpacked, zip.short(), path.clone(), (Weight::of(&path), age), why);
                 }
                 Err(Error::Cancelled) => return Err(Error::Cancelled),
-                Err(error) => survey.notes.push(format!(
+                Err(error) => finds.notes.push(format!(
                     "{} is left alone: {}",
                     path.display(),
                     pipeline_stage::failure::full_message(&error)
@@ -159,39 +168,39 @@ impl Leftovers<'_> {
     }
 
     /// What was in folders that no artifact was made from which stays.
-    fn listings(&self, kept_sources: &BTreeSet<Digest>, survey: &mut Survey) -> Result<(), Error> {
+    fn listings(&self, kept_sources: &BTreeSet<Digest>, finds: &mut Finds) -> Result<(), Error> {
         for path in self.store.listed("trees")? {
             if file_name(&path).parse().is_ok_and(|tree: Digest| !kept_sources.contains(&tree)) {
-                self.add(survey, What::Listing, path, "no artifact that stays was made from these files");
+                self.add(finds, What::Listing, path, "no artifact that stays was made from these files");
             }
         }
         Ok(())
     }
 
     /// What is remembered of trees that are gone. If one is only away, its files are hashed once more.
-    fn memos(&self, survey: &mut Survey) -> Result<(), Error> {
+    fn memos(&self, finds: &mut Finds) -> Result<(), Error> {
         for path in self.store.listed("memo")?.into_iter().filter(|path| !is_temporary(path)) {
             let memo = Memo::read(&path);
             if memo == Memo::default() {
-                self.add(survey, What::Memo, path, "it cannot be read");
+                self.add(finds, What::Memo, path, "it cannot be read");
             } else if fs_err::symlink_metadata(memo.tree())
                 .is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
             {
-                self.add(survey, What::Memo, path, &format!("{} is not there", memo.tree().display()));
+                self.add(finds, What::Memo, path, &format!("{} is not there", memo.tree().display()));
             }
         }
         Ok(())
     }
 
     /// Records of runs that are over.
-    fn runs(&self, survey: &mut Survey) -> Result<(), Error> {
+    fn runs(&self, finds: &mut Finds) -> Result<(), Error> {
         let records = RunRecord::all(self.store)?;
         let mut configs = BTreeSet::new();
         let shelved = |record: &RunRecord| {
             let info = record.info();
             let made = info.started.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second);
-            let made =
-                made.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or_else(|| changed(record.dir()));
+            let made = made.and_then(|seconds| u64::try_from(seconds).ok());
+            let made = made.unwrap_or_else(|| Weight::of(record.dir()).changed());
             // The latest first. One that was killed before it said anything is nobody's latest.
             // Combinations of a sweep, `CONFIG@NAME=VALUE,…`, are runs of their config.
             let config = info.config.split('@').next().unwrap_or_default().to_owned();
@@ -207,47 +216,48 @@ impl Leftovers<'_> {
                 "" => "it was killed before it began".to_owned(),
                 config => format!("a later run of {config} is there"),
             };
-            survey.doomed.push(Doomed::new(What::Run, record.name(), path, age, why));
+            finds.add(What::Run, record.name(), path.clone(), (Weight::of(&path), age), why);
         }
         Ok(())
     }
 
     /// Pages that nobody has asked for lately.
-    fn pages(&self, survey: &mut Survey) -> Result<(), Error> {
+    fn pages(&self, finds: &mut Finds) -> Result<(), Error> {
         for path in self.store.listed("reports")?.into_iter().filter(|path| !is_temporary(path)) {
-            if self.rules.of_records().is_old(self.age(&path)) {
-                self.add(survey, What::Page, path, "nobody has asked for it lately");
+            let weighed = self.weigh(&path);
+            if self.rules.of_records().is_old(weighed.1) {
+                finds.add(What::Page, file_name(&path), path, weighed, "nobody has asked for it lately");
             }
         }
         Ok(())
     }
 
     /// Tables of sweeps. Where `sweep.json` is missing, the process is gone that was writing them.
-    fn sweeps(&self, survey: &mut Survey) -> Result<(), Error> {
+    fn sweeps(&self, finds: &mut Finds) -> Result<(), Error> {
         for path in self.store.listed("sweeps")? {
             let is_whole = path.join("sweep.json").exists();
-            match self.age(&path) {
-                age if self.rules.of_records().is_old(age) => {
-                    self.add(survey, What::Sweep, path, "nobody has asked for it lately");
-                }
-                age if !is_whole && age > WRITING_SECONDS => {
-                    self.add(survey, What::Sweep, path, "its process is gone");
-                }
-                _ => {}
-            }
+            let weighed = self.weigh(&path);
+            let why = match weighed.1 {
+                age if self.rules.of_records().is_old(age) => "nobody has asked for it lately",
+                age if !is_whole && age > WRITING_SECONDS => "its process is gone",
+                _ => continue,
+            };
+            finds.add(What::Sweep, file_name(&path), path, weighed, why);
         }
         Ok(())
     }
 
-    fn add(&self, survey: &mut Survey, what: What, path: PathBuf, why: &str) {
+    fn add(&self, finds: &mut Finds, what: What, path: PathBuf, why: &str) {
         let name = file_name(&path);
         let name = if name.len() == 64 && name.is_ascii() { format!("{}…", &name[..8]) } else { name };
-        survey.doomed.push(Doomed::new(what, name, path.clone(), self.age(&path), why));
+        finds.add(what, name, path.clone(), self.weigh(&path), why);
     }
 
-    /// Seconds since something in it changed.
-    fn age(&self, path: &Path) -> u64 {
-        self.now.saturating_sub(changed(path))
+    /// Its weight, and seconds since something in it changed.
+    fn weigh(&self, path: &Path) -> (Weight, u64) {
+        let weight = Weight::of(path);
+        let changed = weight.changed();
+        (weight, self.now.saturating_sub(changed))
     }
 
     /// Seconds since the folder itself appeared: files from a zip have times of their own.

@@ -22,6 +22,7 @@
 //! Whatever says what would run asks the same planner: [`plan()`] says what [`run()`] will do.
 
 mod against;
+mod ancestry;
 pub mod announcement;
 mod attempt;
 mod clock;
@@ -41,6 +42,7 @@ mod link;
 mod listing;
 pub mod lock;
 mod machine;
+mod manifest;
 mod memo;
 mod memory;
 pub mod observer;
@@ -48,6 +50,7 @@ pub mod options;
 mod over;
 pub mod part;
 mod path_text;
+mod paths;
 pub mod plan;
 pub mod prospect;
 mod record;
@@ -63,6 +66,7 @@ mod scheduler;
 pub mod selection;
 pub mod source;
 pub mod store;
+mod survey;
 mod teller;
 #[cfg(test)]
 mod toy;
@@ -80,6 +84,7 @@ pub use free_memory::free_memory;
 pub use gc::Gc;
 pub use graph::{Graph, GraphError, Node};
 pub use machine::Machine;
+pub use manifest::{NoManifest, read_manifest};
 pub use observer::{Observer, Unobserved};
 pub use options::RunOptions;
 pub use part::{Part, PartKind, Standing};

@@ -1,9 +1,10 @@
 //! Links `out/<config>/<stage>` to current artifacts: plain names for people and other tools.
 
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use crate::error::Error;
+use crate::paths::relative;
 
 /// Makes `link` a link to the folder `target`, in one step where there was one before. Relative, so that a
 /// project can be moved as a whole.
@@ -33,25 +34,19 @@ pub(crate) fn point(link: &Path, target: &Path) -> Result<(), Error> {
 
 const DOING: &str = "link the artifact";
 
-/// The way from the folder `from` to `to`, both absolute and without links.
-pub(crate) fn relative(from: &Path, to: &Path) -> PathBuf {
-    let (from, to): (Vec<Component<'_>>, Vec<Component<'_>>) =
-        (from.components().collect(), to.components().collect());
-    let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
-    let up = from[common..].iter().map(|_| Component::ParentDir);
-    up.chain(to[common..].iter().copied()).collect()
+/// Removes `link`, where there is one: the artifact that it should lead to is not there.
+pub(crate) fn remove(link: &Path) -> Result<(), Error> {
+    match fs_err::symlink_metadata(link) {
+        Ok(found) if found.is_symlink() => fs_err::remove_file(link).map_err(Error::io(DOING, link)),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::path::PathBuf;
 
-    #[test]
-    fn the_way_goes_up_to_the_common_folder_and_down_again() {
-        let way = |from: &str, to: &str| relative(Path::new(from), Path::new(to)).display().to_string();
-        assert_eq!(way("/p/out/c", "/p/.pipeline/store/k"), "../../.pipeline/store/k");
-        assert_eq!(way("/p/out", "/q"), "../../q");
-    }
+    use super::*;
 
     #[test]
     fn a_link_is_replaced_and_anything_else_is_left_alone() {

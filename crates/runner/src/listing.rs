@@ -43,6 +43,13 @@ impl Listed {
     }
 }
 
+impl Listed {
+    /// Whether this stands for its content.
+    pub(crate) fn is(&self, content: &[u8]) -> bool {
+        self.content == Digest::of(content).as_bytes()[..KEPT]
+    }
+}
+
 impl Listing {
     /// Reads the listing at `path`; `None` where there is none or it makes no sense.
     pub(crate) fn read(path: &Path) -> Option<Listing> {

@@ -5,8 +5,13 @@
 //! ([`Lookups`]), and the selection. A stage whose inputs are all there has a key, and is [`Fresh`](State::Fresh)
 //! exactly if the store has a whole artifact of that key. A stage that reads one which must run first has no
 //! key yet, and is said to depend on it: whether it runs shows when that one is done.
+//!
+//! Of an artifact that `gc` removed the manifest may be there, which is all that the keys of its readers need. Such a
+//! stage is [`Collected`](State::Collected), and is made again only where somebody wants its files: a stage that reads it
+//! and may run, or whoever asked for it, which is the case where no other stage that was asked for reads it. So a head
+//! stays fresh when its features are gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -41,7 +46,7 @@ pub struct PlannedStage {
 /// What a run does with a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Takes the artifact that is there.
+    /// Takes the artifact that is there, or its manifest, where nobody wants more.
     Use,
     /// Runs it.
     Run,
@@ -71,6 +76,13 @@ pub enum State {
         key: Digest,
         /// What differs, the most telling first; never empty.
         changes: Vec<Change>,
+    },
+    /// `gc` removed its artifact, and kept the manifest.
+    Collected {
+        /// The key.
+        key: Digest,
+        /// The artifact's manifest.
+        manifest: Arc<Manifest>,
     },
     /// There is no current artifact.
     Missing {
@@ -131,6 +143,8 @@ pub enum Lookup {
     Damaged(String),
     /// An artifact that may be whole but cannot be looked at, and why: it is not ours to replace.
     Unreadable(String),
+    /// The manifest of an artifact that `gc` removed.
+    Collected(Arc<Manifest>),
     /// Nothing.
     Absent,
 }
@@ -161,6 +175,33 @@ pub(crate) type Settled = Vec<Option<Arc<Manifest>>>;
 impl Planner<'_> {
     /// What every stage is now, and what a run of the stages `chosen` would do.
     pub(crate) fn plan(&self, chosen: &Chosen) -> Plan {
+        let reads = |place: &usize| self.graph.upstream(*place).iter().copied();
+        let read: BTreeSet<usize> = chosen.goals.iter().flat_map(reads).collect();
+        let mut wanted = &(&chosen.goals - &read) | &chosen.force;
+        loop {
+            let plan = self.plan_for(chosen, &wanted);
+            let runs = |place: &usize| plan.stages[*place].runs();
+            let running: BTreeSet<usize> = (0..plan.stages.len()).filter(runs).collect();
+            let read: BTreeSet<usize> = running.iter().flat_map(reads).collect();
+            // One that is alike to the last parameter is made with it.
+            let name = |place: usize| (plan.stages[place].kind, plan.stages[place].state.key());
+            let made: BTreeSet<_> =
+                running.iter().map(|place| name(*place)).filter(|(_, key)| key.is_some()).collect();
+            let is_new = |place: &usize| {
+                matches!(plan.stages[*place].state, State::Collected { .. })
+                    && !wanted.contains(place)
+                    && (read.contains(place) || made.contains(&name(*place)))
+            };
+            let more: Vec<usize> = (0..plan.stages.len()).filter(is_new).collect();
+            if more.is_empty() {
+                return plan;
+            }
+            wanted.extend(more);
+        }
+    }
+
+    /// The plan of a run that makes what was collected of the stages `wanted` again.
+    fn plan_for(&self, chosen: &Chosen, wanted: &BTreeSet<usize>) -> Plan {
         let mut settled: Settled = vec![None; self.graph.nodes().len()];
         let mut stages = Vec::with_capacity(settled.len());
         // Two stages may be alike to the last parameter; then the second finds what the first has made,
@@ -181,14 +222,14 @@ impl Planner<'_> {
                     Action::Rerun
                 }
                 State::Fresh { .. } => Action::Use,
+                State::Collected { .. } if !wanted.contains(&place) => Action::Use,
                 State::Depends { .. } | State::Unknown { .. } => Action::Decide,
-                State::Stale { .. } | State::Missing { .. } | State::Damaged { .. } => Action::Run,
+                State::Stale { .. }
+                | State::Missing { .. }
+                | State::Collected { .. }
+                | State::Damaged { .. } => Action::Run,
             };
-            if let State::Fresh { manifest, .. } = &state
-                && action != Action::Rerun
-            {
-                settled[place] = Some(manifest.clone());
-            }
+            settled[place] = settle(&state, action);
             if let (Action::Run | Action::Rerun, Some(key)) = (action, state.key()) {
                 coming.insert((node.stage.kind(), key), &node.name);
             }
@@ -222,6 +263,7 @@ impl Planner<'_> {
         match self.lookups.lookup(node.stage.kind(), &key) {
             Lookup::Hit(manifest) => State::Fresh { key, manifest },
             Lookup::Damaged(reason) | Lookup::Unreadable(reason) => State::Damaged { key, reason },
+            Lookup::Collected(manifest) => State::Collected { key, manifest },
             Lookup::Absent => {
                 let current = self.lookups.current(&node.name).filter(|m| m.parts.kind == parts.kind);
                 match current.map(|m| parts.changes_since(&m.parts)) {
@@ -268,6 +310,15 @@ impl Planner<'_> {
     }
 }
 
+/// What the stages that read this one are planned with, where it stays as it is.
+fn settle(state: &State, action: Action) -> Option<Arc<Manifest>> {
+    match state {
+        State::Fresh { manifest, .. } if action != Action::Rerun => Some(manifest.clone()),
+        State::Collected { manifest, .. } if action != Action::Run => Some(manifest.clone()),
+        _ => None,
+    }
+}
+
 /// The resolved parameters but for those that only locate sources.
 fn params_in_key(node: &Node) -> BTreeMap<String, serde_json::Value> {
     let locators = node.stage.locators();
@@ -302,11 +353,15 @@ impl Plan {
 
     /// The artifacts that are there and stay.
     pub(crate) fn settled(&self) -> Settled {
-        let settle = |stage: &PlannedStage| match &stage.state {
-            State::Fresh { manifest, .. } if stage.action != Action::Rerun => Some(manifest.clone()),
-            _ => None,
+        self.stages.iter().map(|stage| settle(&stage.state, stage.action)).collect()
+    }
+
+    /// The places of the stages that were collected and are not made again.
+    pub(crate) fn spared(&self) -> BTreeSet<usize> {
+        let is_spared = |stage: &PlannedStage| {
+            matches!(stage.state, State::Collected { .. }) && stage.action != Action::Run
         };
-        self.stages.iter().map(settle).collect()
+        (0..self.stages.len()).filter(|place| is_spared(&self.stages[*place])).collect()
     }
 
     /// The first stage that would have to run but reads one that may not, with that one.
@@ -348,11 +403,12 @@ impl PlannedStage {
 }
 
 impl State {
-    /// One word: `fresh`, `stale`, `missing`, `damaged`, `depends`, `unknown`.
+    /// One word: `fresh`, `stale`, `collected`, `missing`, `damaged`, `depends`, `unknown`.
     pub fn word(&self) -> &'static str {
         match self {
             State::Fresh { .. } => "fresh",
             State::Stale { .. } => "stale",
+            State::Collected { .. } => "collected",
             State::Missing { .. } => "missing",
             State::Damaged { .. } => "damaged",
             State::Depends { .. } => "depends",
@@ -365,6 +421,7 @@ impl State {
         match self {
             State::Fresh { .. } => String::new(),
             State::Stale { changes, .. } => changes.first().map_or_else(String::new, ToString::to_string),
+            State::Collected { .. } => "gc removed its files".to_owned(),
             State::Missing { .. } => "no artifact yet".to_owned(),
             State::Damaged { reason, .. } => reason.clone(),
             State::Depends { on } => format!("depends on {}", on.join(", ")),
@@ -391,6 +448,7 @@ impl State {
         match self {
             State::Fresh { key, .. }
             | State::Stale { key, .. }
+            | State::Collected { key, .. }
             | State::Missing { key }
             | State::Damaged { key, .. } => Some(*key),
             State::Depends { .. } | State::Unknown { .. } => None,

@@ -67,6 +67,8 @@ pub struct StageReport {
 pub enum Outcome {
     /// Its artifact was there.
     Fresh,
+    /// `gc` removed its artifact, and nothing that was asked for needs more than the manifest, which was kept.
+    Collected,
     /// It ran, for this reason, and its artifact is published.
     Ran {
         /// Why: `lr 0.01 → 0.003`.
@@ -98,10 +100,11 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// One word for tables: `fresh`, `ran`, `failed`, `locked`, `cancelled`, `not run`, `not selected`.
+    /// One word for tables: `fresh`, `collected`, `ran`, `failed`, `locked`, `cancelled`, `not run`, `not selected`.
     pub fn word(&self) -> &'static str {
         match self {
             Outcome::Fresh => "fresh",
+            Outcome::Collected => "collected",
             Outcome::Ran { .. } => "ran",
             Outcome::Failed { .. } => "failed",
             Outcome::Locked { .. } => "locked",
@@ -150,11 +153,15 @@ impl RunReport {
         self.stages.iter().find(|s| s.name == name)
     }
 
-    /// Whether every selected stage has its artifact now.
+    /// Whether every selected stage has its artifact now, or needs none.
     pub fn succeeded(&self) -> bool {
-        self.stages
-            .iter()
-            .all(|s| matches!(s.outcome, Outcome::Fresh | Outcome::Ran { .. } | Outcome::NotSelected))
+        let is_well = |outcome: &Outcome| match outcome {
+            Outcome::Fresh | Outcome::Collected | Outcome::Ran { .. } | Outcome::NotSelected => true,
+            Outcome::Failed { .. } | Outcome::Locked { .. } | Outcome::Cancelled | Outcome::NotRun { .. } => {
+                false
+            }
+        };
+        self.stages.iter().all(|stage| is_well(&stage.outcome))
     }
 
     /// Whether the run was stopped on request.

@@ -14,14 +14,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use pipeline_stage::Digest;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::error::Error;
-use crate::link::relative;
+use crate::paths::{entries, file_name, is_temporary, relative, straight};
+use crate::runs::RunRecord;
 use crate::store::{Store, write_durably};
 
 const DOING: &str = "look for links to artifacts";
@@ -34,10 +34,12 @@ pub(crate) type Name = (String, Digest);
 pub(crate) struct Roots {
     /// The links that lead to each artifact that is in use; those of notes also where they are away.
     pub(crate) used: BTreeMap<Name, BTreeSet<PathBuf>>,
-    /// Files of notes whose links were removed.
-    pub(crate) dead: Vec<PathBuf>,
+    /// Files of notes whose links were removed, with the links.
+    pub(crate) dead: Vec<(PathBuf, PathBuf)>,
     /// Folders of links that are not there.
-    pub(crate) away: BTreeSet<PathBuf>,
+    away: BTreeSet<PathBuf>,
+    /// What was to be forgotten and has no link.
+    strange: Vec<PathBuf>,
     /// Folders that links to artifacts are in.
     pub(crate) folders: BTreeSet<PathBuf>,
 }
@@ -73,6 +75,13 @@ pub(crate) fn note(store: &Store, link: &Path, kind: &str, key: &Digest) -> Resu
     make().map_err(Error::io("note the link to the artifact", link))
 }
 
+/// What is noted, whether or not the links are there.
+pub(crate) fn noted(store: &Store) -> Vec<Name> {
+    let notes = store.listed("links").unwrap_or_default().into_iter();
+    let notes = notes.filter_map(|path| serde_json::from_slice::<Note>(&fs_err::read(path).ok()?).ok());
+    notes.map(|note| (note.kind, note.key)).collect()
+}
+
 impl Roots {
     /// Looks at all links of `store`, whose artifacts are `artifacts`; those below `forgotten` count as removed.
     ///
@@ -85,7 +94,8 @@ impl Roots {
         for (kind, key) in artifacts {
             at.insert(real(&store.artifact_dir(kind, key)), (kind.clone(), *key));
         }
-        let mut looker = Looker { at, roots: Roots::default() };
+        let roots = Roots { strange: forgotten.to_owned(), ..Roots::default() };
+        let mut looker = Looker { at, roots };
         for path in store.listed("links")? {
             looker.note(&dir, path, forgotten)?;
         }
@@ -95,12 +105,24 @@ impl Roots {
                 looker.link(&link);
             }
         }
-        for run in store.listed("runs")? {
-            for link in links_of_run(&run) {
-                looker.link(&link);
-            }
+        for run in RunRecord::all(store)? {
+            let links = run.details().stages.into_iter().filter_map(|stage| stage.path);
+            links.filter(|link| link.is_absolute()).for_each(|link| drop(looker.link(&link)));
         }
         Ok(looker.roots)
+    }
+
+    /// What is to be said about the links.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let away = self.away.iter().map(|folder| folder.display()).map(|folder| {
+            format!(
+                "{folder} is not there: what its links led to is kept; if it is gone for good, say --forget {folder}"
+            )
+        });
+        let strange = self.strange.iter().map(|folder| {
+            format!("--forget {}: no link is noted there, so nothing was forgotten", folder.display())
+        });
+        away.chain(strange).collect()
     }
 }
 
@@ -132,14 +154,16 @@ impl Looker {
         let note: Note = serde_json::from_slice(&text)
             .map_err(|error| Error::LinkNote { path: path.clone(), reason: error.to_string() })?;
         let places = [note.link.clone(), straight(&store.join(&note.from_store))];
-        if places.iter().any(|place| forgotten.iter().any(|folder| place.starts_with(folder))) {
-            self.roots.dead.push(path);
+        let is_below = |folder: &PathBuf| places.iter().any(|place| place.starts_with(folder));
+        if forgotten.iter().any(is_below) {
+            self.roots.strange.retain(|folder| !is_below(folder));
+            self.roots.dead.push((path, note.link));
             return Ok(());
         }
         let found = [self.link(&places[0]), self.link(&places[1])];
         let there = found.iter().position(|place| *place == Place::Link);
         if there.is_none() && found.contains(&Place::Removed) {
-            self.roots.dead.push(path);
+            self.roots.dead.push((path, note.link));
             return Ok(());
         }
         if there.is_none() {
@@ -181,42 +205,6 @@ impl Looker {
     }
 }
 
-/// The links that a run of any version says it made.
-fn links_of_run(run: &Path) -> Vec<PathBuf> {
-    let text = fs_err::read(run.join("run.json")).unwrap_or_default();
-    let record: Value = serde_json::from_slice(&text).unwrap_or_default();
-    let stages = record["stages"].as_array().into_iter().flatten();
-    let links = stages.filter_map(|stage| stage["path"].as_str()).map(PathBuf::from);
-    links.filter(|link| link.is_absolute()).collect()
-}
-
-/// What is in a folder; nothing where it cannot be read.
-pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
-    fs_err::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
-}
-
-pub(crate) fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// Whether the file was being written when its process was killed.
-pub(crate) fn is_temporary(path: &Path) -> bool {
-    file_name(path).starts_with(".tmp")
-}
-
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-/// The path without `..`, taken by its letters: what is before has no links.
-pub(crate) fn straight(path: &Path) -> PathBuf {
-    let mut out = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::ParentDir => drop(out.pop()),
-            Component::CurDir => {}
-            other => out.push(other),
-        }
-    }
-    out
 }

@@ -42,7 +42,7 @@ pub struct StageRecord {
     pub name: String,
     /// Stage kind.
     pub kind: String,
-    /// `fresh`, `ran`, `failed`, `locked`, `cancelled`, `not_run`, `not_selected`; `running` or `killed` for one that
+    /// `fresh`, `collected`, `ran`, `failed`, `locked`, `cancelled`, `not_run`, `not_selected`; `running` or `killed` for one that
     /// has not ended, `waiting` for one that has not begun.
     pub outcome: String,
     /// Why it ran.
@@ -81,6 +81,13 @@ pub struct StageSettings {
     pub version: u32,
     /// Its parameters, every default filled in.
     pub params: Value,
+}
+
+impl StageRecord {
+    /// Whether the run made its artifact or found it, so that it had one in the end.
+    pub fn has_artifact(&self) -> bool {
+        matches!(self.outcome.as_str(), "ran" | "fresh") && self.key.is_some()
+    }
 }
 
 impl RunDetails {

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pipeline_stage::Manifest;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -138,10 +137,9 @@ fn settings(store: &Store, run: &RunDetails, stage: &StageRecord) -> Option<Stag
     if let Some(settings) = run.graph.get(&stage.name) {
         return Some(settings.clone());
     }
-    let manifest = store.artifact_dir(&stage.kind, &stage.key?).join(pipeline_stage::manifest::MANIFEST_FILE);
-    let manifest: Manifest = serde_json::from_slice(&fs_err::read(manifest).ok()?).ok()?;
-    let params = Value::Object(manifest.parts.params.into_iter().collect());
-    Some(StageSettings { kind: manifest.parts.kind, version: manifest.parts.version, params })
+    let parts = store.manifest(&stage.kind, &stage.key?)?.parts.clone();
+    let params = Value::Object(parts.params.into_iter().collect());
+    Some(StageSettings { kind: parts.kind, version: parts.version, params })
 }
 
 fn metrics(stage: &StageRecord) -> BTreeMap<String, Value> {

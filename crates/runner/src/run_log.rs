@@ -60,7 +60,7 @@ impl RunRecord {
         let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
         let logs = paths.filter(|path| path.extension().is_some_and(|ending| ending == "log"));
         let mut more: Vec<String> =
-            logs.map(|path| crate::roots::file_name(&path.with_extension(""))).collect();
+            logs.map(|path| crate::paths::file_name(&path.with_extension(""))).collect();
         more.retain(|name| !names.contains(name));
         more.sort();
         names.extend(more);

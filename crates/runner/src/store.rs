@@ -3,6 +3,7 @@
 //! ```text
 //! .pipeline/
 //!   store/<kind>/<key>/      one artifact: complete and read-only, or absent; artifact.json is its manifest
+//!   manifests/<kind>/<key>.json  the manifest of an artifact that gc removed, while one that stays was made from it
 //!   partial/<kind>/<key>/    checkpoints of a stage that is not done
 //!   sources/<blake3>/        what the zip of that digest holds
 //!   memo/                    digests of files outside, by size, times and inode
@@ -30,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fs_err::File;
-use pipeline_stage::manifest::{MANIFEST_FILE, MANIFEST_FORMAT};
+use pipeline_stage::manifest::MANIFEST_FILE;
 use pipeline_stage::progress::Silent;
 use pipeline_stage::{Cancel, Digest, Manifest, Progress};
 use rayon::prelude::*;
@@ -40,14 +41,16 @@ use crate::clock;
 use crate::draft::Draft;
 use crate::error::Error;
 use crate::lock::{Claim, Exclusive, Shared};
+use crate::manifest::{read_file, read_manifest};
+use crate::paths::file_name;
 use crate::plan::Lookup;
-use crate::roots::file_name;
 
 /// Version of the store's layout. Raised when an older command would misread it.
 const FORMAT: u32 = 1;
 
 /// The folders of a store; `damaged`, `reports` and `sweeps` are made when they are needed.
-const FOLDERS: [&str; 9] = ["store", "partial", "sources", "memo", "trees", "tmp", "locks", "links", "runs"];
+const FOLDERS: [&str; 10] =
+    ["store", "manifests", "partial", "sources", "memo", "trees", "tmp", "locks", "links", "runs"];
 
 /// The first line is the signature that the specification asks for (bford.info/cachedir).
 const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
@@ -158,6 +161,20 @@ impl Store {
         Ok(None)
     }
 
+    /// The store that the folder of an artifact lies in; `None` for one outside, as a copy is.
+    pub fn around(artifact: &Path) -> Option<Store> {
+        let real = fs_err::canonicalize(artifact).ok()?;
+        // <store>/store/<kind>/<key>
+        let dir = real.ancestors().nth(2).filter(|kinds| kinds.ends_with("store"))?.parent()?;
+        dir.join("format").is_file().then(|| Store::at(dir).ok())?
+    }
+
+    /// Kind and key of the artifacts that links were noted to lead to, whether or not they still do; notes that cannot be
+    /// read are passed over.
+    pub fn noted(&self) -> Vec<(String, Digest)> {
+        crate::roots::noted(self)
+    }
+
     /// The store's folder.
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -166,6 +183,11 @@ impl Store {
     /// Where the artifact of `key` is or will be.
     pub fn artifact_dir(&self, kind: &str, key: &Digest) -> PathBuf {
         self.dir.join("store").join(kind).join(key.to_string())
+    }
+
+    /// Where the manifest of an artifact is that `gc` removed.
+    pub(crate) fn kept_manifest(&self, kind: &str, key: &Digest) -> PathBuf {
+        self.dir.join("manifests").join(kind).join(format!("{key}.json"))
     }
 
     /// Where a stage that is not done keeps its checkpoints.
@@ -208,16 +230,20 @@ impl Store {
         Ok(paths)
     }
 
-    /// Kind and key of everything that is where an artifact, or (`partial`) its checkpoints, would be, in order.
+    /// Kind and key of everything that is where an artifact, its checkpoints (`partial`), or its manifest without it
+    /// (`manifests`) would be, in order.
     pub(crate) fn keys_in(&self, folder: &str) -> Result<Vec<(String, Digest)>, Error> {
+        let ending = if folder == "manifests" { ".json" } else { "" };
         let mut found = vec![];
         for kind in self.listed(folder)?.iter().filter(|kind| kind.is_dir()) {
             let kind = file_name(kind);
-            let keys = self.listed(&format!("{folder}/{kind}"))?;
+            let names = self.listed(&format!("{folder}/{kind}"))?;
+            let names = names.iter().map(|path| file_name(path));
             // Anything else there is not ours.
-            let keys = keys.iter().map(|key| file_name(key));
-            let keys =
-                keys.filter_map(|name| name.parse().ok().filter(|key: &Digest| key.to_string() == name));
+            let keys = names.filter_map(|name| {
+                let name = name.strip_suffix(ending)?;
+                name.parse().ok().filter(|key: &Digest| key.to_string() == name)
+            });
             found.extend(keys.map(|key| (kind.clone(), key)));
         }
         Ok(found)
@@ -259,16 +285,42 @@ impl Store {
     }
 
     /// Looks an artifact up. It is a hit when its manifest is there and every file has its recorded size;
-    /// the content is not read.
+    /// the content is not read. Of one that is not there, `gc` may have kept the manifest.
     pub fn lookup(&self, kind: &str, key: &Digest) -> Lookup {
         let dir = self.artifact_dir(kind, key);
         // Not through a link: one here is not ours, wherever it leads.
         match fs_err::symlink_metadata(&dir) {
             Ok(found) if !found.is_dir() => Lookup::Damaged("it is not a folder".to_owned()),
             Ok(_) => check(&dir, key).map_or_else(|unfit| unfit, |manifest| Lookup::Hit(Arc::new(manifest))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Lookup::Absent,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.kept(kind, key),
             Err(error) => Lookup::Unreadable(error.to_string()),
         }
+    }
+
+    /// What is known of an artifact that is not there. A manifest that cannot be read is as none: it says nothing that
+    /// making the artifact again would not say.
+    fn kept(&self, kind: &str, key: &Digest) -> Lookup {
+        match read_file(&self.kept_manifest(kind, key)) {
+            Ok(manifest) if manifest.key == *key => Lookup::Collected(Arc::new(manifest)),
+            _ => Lookup::Absent,
+        }
+    }
+
+    /// The manifest of an artifact, whole or not, also where `gc` removed the rest of it.
+    pub fn manifest(&self, kind: &str, key: &Digest) -> Option<Arc<Manifest>> {
+        let found = read_manifest(&self.artifact_dir(kind, key));
+        found.or_else(|_| read_file(&self.kept_manifest(kind, key))).ok().map(Arc::new)
+    }
+
+    /// Writes down, before an artifact is removed, what it was.
+    pub(crate) fn keep_manifest(&self, manifest: &Manifest) -> Result<(), Error> {
+        let path = self.kept_manifest(&manifest.parts.kind, &manifest.key);
+        let write = || -> io::Result<()> {
+            fs_err::create_dir_all(folder_of(&path))?;
+            // To the disk: the artifact goes next.
+            write_durably(&path, &serde_json::to_vec_pretty(manifest)?)
+        };
+        write().map_err(Error::io("keep the manifest", &path))
     }
 
     /// Takes part in the store's lock, as every run does.
@@ -409,23 +461,10 @@ fn check(dir: &Path, key: &Digest) -> Result<Manifest, Lookup> {
         // No rights, a network that is away: the artifact itself may be in order.
         _ => Lookup::Unreadable(error.to_string()),
     };
-    let manifest = dir.join(MANIFEST_FILE);
-    if !fs_err::symlink_metadata(&manifest).map_err(|e| unfit(e, MANIFEST_FILE))?.is_file() {
-        // Reading a pipe would not end.
-        return damaged(format!("{MANIFEST_FILE} is not a file"));
-    }
-    let text = fs_err::read(manifest).map_err(|e| unfit(e, MANIFEST_FILE))?;
-    // The version first: a newer form may lack what this one has.
-    if let Ok(AnyFormat { format }) = serde_json::from_slice(&text)
-        && format != MANIFEST_FORMAT
-    {
-        let reason = format!("{MANIFEST_FILE} has format {format}, this command reads {MANIFEST_FORMAT}");
-        return Err(Lookup::Unreadable(reason));
-    }
-    let manifest: Manifest = match serde_json::from_slice(&text) {
-        Ok(manifest) => manifest,
-        Err(error) => return damaged(format!("{MANIFEST_FILE} cannot be read: {error}")),
-    };
+    let manifest = read_manifest(dir).map_err(|none| match none.is_whole() {
+        true => Lookup::Unreadable(none.to_string()),
+        false => Lookup::Damaged(none.to_string()),
+    })?;
     if manifest.key != *key {
         return damaged(format!("{MANIFEST_FILE} is of another artifact, {}", manifest.key.short()));
     }
@@ -439,12 +478,6 @@ fn check(dir: &Path, key: &Digest) -> Result<Manifest, Lookup> {
         }
     }
     Ok(manifest)
-}
-
-/// The version of a manifest of any version.
-#[derive(serde::Deserialize)]
-pub(crate) struct AnyFormat {
-    pub(crate) format: u32,
 }
 
 /// The first file, by path, of those in `dir` whose bytes are not the expected ones. `progress` counts files.

@@ -23,7 +23,10 @@ use crate::listing::{Listed, Listing, MOST_FILES};
 use crate::memo::{Fingerprint, Memo};
 
 /// What stands for the content of a file that may not be read.
-const DENIED: &[u8] = b"permission denied";
+pub(crate) const DENIED: &[u8] = b"permission denied";
+
+/// What stands for the content of a pipe, whose reading would not end, and of a link that leads nowhere.
+pub(crate) const NOT_A_FILE: &[u8] = b"not a file";
 
 const DOING: &str = "look at the files of a source";
 
@@ -142,8 +145,7 @@ impl Entry {
     /// Its digest, if that is known without reading it.
     fn known(&self, memo: &Memo) -> Option<Digest> {
         if !self.is_file {
-            // Reading a pipe would not end, and a link that leads nowhere cannot be read.
-            return Some(Digest::of(b"not a file"));
+            return Some(Digest::of(NOT_A_FILE));
         }
         memo.get(&self.relative, &self.fingerprint)
     }

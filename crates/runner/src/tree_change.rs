@@ -7,6 +7,7 @@ use pipeline_stage::words::count;
 use serde::Serialize;
 
 use crate::listing::{Listed, Listing};
+use crate::tree::{DENIED, NOT_A_FILE};
 
 /// The most files that are named.
 const MOST_NAMED: usize = 5;
@@ -33,6 +34,12 @@ pub struct FileChange {
     pub old_size_bytes: Option<u64>,
     /// Its size now; `None` for one that is gone.
     pub new_size_bytes: Option<u64>,
+    /// What it was, where that is nothing that can be read: `not a file`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old_odd: Option<&'static str>,
+    /// The same, now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_odd: Option<&'static str>,
 }
 
 impl TreeChange {
@@ -65,6 +72,8 @@ impl TreeChange {
                 path: String::from_utf8_lossy(&file.path).into_owned(),
                 old_size_bytes: before.map(|file| file.size_bytes),
                 new_size_bytes: now.map(|file| file.size_bytes),
+                old_odd: before.and_then(odd),
+                new_odd: now.and_then(odd),
             });
         }
     }
@@ -73,6 +82,12 @@ impl TreeChange {
     pub fn count(&self) -> u64 {
         self.added + self.removed + self.changed
     }
+}
+
+/// What a file is that could not be read.
+fn odd(file: &Listed) -> Option<&'static str> {
+    let odd = [(NOT_A_FILE, "not a file"), (DENIED, "not to be read")];
+    odd.into_iter().find(|(content, _)| file.is(content)).map(|(_, words)| words)
 }
 
 impl fmt::Display for TreeChange {
@@ -97,11 +112,19 @@ impl fmt::Display for FileChange {
     /// `train/cats/cat.12.jpg: other bytes, same size`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = &self.path;
-        match (self.old_size_bytes, self.new_size_bytes) {
-            (None, _) => write!(f, "{path}: added"),
-            (_, None) => write!(f, "{path}: removed"),
-            (Some(old), Some(new)) if old == new => write!(f, "{path}: other bytes, same size"),
-            (Some(old), Some(new)) => write!(f, "{path}: {} bytes, before {}", count(new), count(old)),
+        match (self.old_size_bytes, self.new_size_bytes, self.old_odd, self.new_odd) {
+            (None, _, _, None) => write!(f, "{path}: added"),
+            (None, _, _, Some(odd)) => write!(f, "{path}: added, {odd}"),
+            (_, None, _, _) => write!(f, "{path}: removed"),
+            (Some(old), Some(new), None, None) if old == new => {
+                write!(f, "{path}: other bytes, same size")
+            }
+            (Some(old), Some(new), None, None) => {
+                write!(f, "{path}: {} bytes, before {}", count(new), count(old))
+            }
+            (Some(old), _, None, Some(odd)) => write!(f, "{path}: {odd}, before {} bytes", count(old)),
+            (_, Some(new), Some(odd), None) => write!(f, "{path}: {} bytes, before {odd}", count(new)),
+            (_, _, Some(before), Some(now)) => write!(f, "{path}: {now}, before {before}"),
         }
     }
 }
@@ -130,6 +153,25 @@ mod tests {
         let named: Vec<String> = change.some.iter().map(ToString::to_string).collect();
         assert_eq!(named, ["b: added", "c: other bytes, same size", "d: removed", "e: 6 bytes, before 3"]);
         assert_eq!(between(&[("a", "one")], &[("a", "one")]), TreeChange::default());
+    }
+
+    #[test]
+    fn what_is_no_readable_file_is_said_to_be_none() {
+        let odd = ["not a file", "permission denied"];
+        let change = between(
+            &[("a", "12345"), ("b", odd[0]), ("d", odd[0])],
+            &[("a", odd[0]), ("b", "12345"), ("c", odd[1]), ("d", odd[1])],
+        );
+        let named: Vec<String> = change.some.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            named,
+            [
+                "a: not a file, before 5 bytes",
+                "b: 5 bytes, before not a file",
+                "c: added, not to be read",
+                "d: not to be read, before not a file"
+            ]
+        );
     }
 
     #[test]

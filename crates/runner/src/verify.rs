@@ -8,15 +8,16 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use fs_err::File;
-use pipeline_stage::manifest::{FileEntry, MANIFEST_FILE, MANIFEST_FORMAT};
+use pipeline_stage::manifest::{FileEntry, MANIFEST_FILE};
 use pipeline_stage::{Cancel, Digest, Manifest, Progress, Report};
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::manifest::{NoManifest, read_manifest};
 use crate::path_text;
 use crate::roots::Roots;
-use crate::store::{AnyFormat, Store};
+use crate::store::Store;
 
 /// Bytes that are hashed between two reports.
 const CHUNK: usize = 1 << 20;
@@ -108,7 +109,7 @@ pub fn current(link: &Path) -> Result<Option<Target>, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::io("look for the artifact", link)(error)),
     };
-    let name = |path: Option<&Path>| path.map(crate::roots::file_name).unwrap_or_default();
+    let name = |path: Option<&Path>| path.map(crate::paths::file_name).unwrap_or_default();
     let key = name(Some(&dir)).parse().ok();
     Ok(Some(Target { kind: name(dir.parent()), key, links: [link.to_owned()].into(), dir }))
 }
@@ -118,7 +119,7 @@ pub fn current(link: &Path) -> Result<Option<Target>, Error> {
 /// # Errors
 /// [`Error::Cancelled`]. What cannot be read is said of the artifact.
 pub fn verify(targets: Vec<Target>, report: &dyn Report, cancel: &Cancel) -> Result<Vec<Verified>, Error> {
-    let size = |target: &Target| manifest_of(&target.dir).map_or(0, |(manifest, _)| manifest.size_bytes());
+    let size = |target: &Target| read_manifest(&target.dir).map_or(0, |manifest| manifest.size_bytes());
     let total = targets.iter().map(size).sum();
     let progress = Progress::begin(report, cancel, "verify", Some(total), "bytes");
     let looked: Vec<Option<Verified>> = targets
@@ -126,7 +127,7 @@ pub fn verify(targets: Vec<Target>, report: &dyn Report, cancel: &Cancel) -> Res
         .map(|target| {
             let (verified, manifest) = look(&target, &progress)?;
             let is_whole = verified.faults.is_empty() && verified.unreadable.is_empty();
-            if is_whole || manifest_text(&target.dir) == manifest && target.dir.exists() {
+            if is_whole || read_manifest(&target.dir).ok() == manifest && target.dir.exists() {
                 return Ok(Some(verified));
             }
             // It was removed, or replaced, while it was looked at.
@@ -136,16 +137,16 @@ pub fn verify(targets: Vec<Target>, report: &dyn Report, cancel: &Cancel) -> Res
     Ok(looked.into_iter().flatten().collect())
 }
 
-/// Looks at one artifact. Also returns its manifest's text.
-fn look(target: &Target, progress: &Progress<'_>) -> Result<(Verified, Option<Vec<u8>>), Error> {
+/// Looks at one artifact. Also returns its manifest.
+fn look(target: &Target, progress: &Progress<'_>) -> Result<(Verified, Option<Manifest>), Error> {
     let Target { kind, key, dir, links } = target.clone();
     let mut verified =
         Verified { kind, key, path: dir, links, files: 0, size_bytes: 0, faults: vec![], unreadable: vec![] };
-    let (manifest, text) = match manifest_of(&target.dir) {
-        Ok(read) => read,
-        Err(bad) => {
-            verified.add(bad);
-            return Ok((verified, manifest_text(&target.dir)));
+    let manifest = match read_manifest(&target.dir) {
+        Ok(manifest) => manifest,
+        Err(none) => {
+            verified.add(bad_manifest(none));
+            return Ok((verified, None));
         }
     };
     if key != Some(manifest.key) || manifest.key != manifest.parts.key() {
@@ -174,7 +175,7 @@ fn look(target: &Target, progress: &Progress<'_>) -> Result<(Verified, Option<Ve
         }
         Err(error) => verified.add(Bad::Unreadable(error.to_string())),
     }
-    Ok((verified, Some(text)))
+    Ok((verified, Some(manifest)))
 }
 
 /// What is wrong with an artifact.
@@ -209,36 +210,16 @@ impl Verified {
     }
 }
 
-/// The text of the manifest in a folder, if it is a file: reading a pipe would not end.
-fn manifest_text(dir: &Path) -> Option<Vec<u8>> {
-    let path = dir.join(MANIFEST_FILE);
-    fs_err::symlink_metadata(&path).ok()?.is_file().then(|| fs_err::read(&path).ok())?
-}
-
-/// The manifest in a folder, and its text.
-fn manifest_of(dir: &Path) -> Result<(Manifest, Vec<u8>), Bad> {
-    let path = dir.join(MANIFEST_FILE);
-    let expected = || "a manifest".to_owned();
-    let unfit = |found: String| Err(Bad::fault(MANIFEST_FILE, found, expected(), WayOut::Run));
-    let kind = fs_err::symlink_metadata(&path).map_err(|e| Bad::read(MANIFEST_FILE, expected(), &e))?;
-    if !kind.is_file() {
-        // Reading a pipe would not end.
-        return unfit("what is not a file".to_owned());
-    }
-    let text = fs_err::read(&path).map_err(|e| Bad::read(MANIFEST_FILE, expected(), &e))?;
-    // The version first: a newer form may lack what this one has.
-    if let Ok(AnyFormat { format }) = serde_json::from_slice(&text)
-        && format != MANIFEST_FORMAT
-    {
-        let path = path.display();
-        return Err(Bad::Unreadable(format!(
-            "{path} has format {format}, this command reads {MANIFEST_FORMAT}"
-        )));
-    }
-    match serde_json::from_slice(&text) {
-        Ok(manifest) => Ok((manifest, text)),
-        Err(error) => unfit(format!("{} bytes that are none: {error}", text.len())),
-    }
+/// What is wrong with the manifest itself.
+fn bad_manifest(none: NoManifest) -> Bad {
+    let found = match none {
+        NoManifest::Missing => "nothing".to_owned(),
+        NoManifest::BelowFile => "a file above it".to_owned(),
+        NoManifest::NotAFile => "what is not a file".to_owned(),
+        NoManifest::Garbled { bytes, reason } => format!("{bytes} bytes that are none: {reason}"),
+        NoManifest::Unreadable(_) | NoManifest::Format(_) => return Bad::Unreadable(none.to_string()),
+    };
+    Bad::fault(MANIFEST_FILE, found, "a manifest".to_owned(), WayOut::Run)
 }
 
 /// Compares a file of the artifact in `dir` with its entry.

@@ -3,19 +3,16 @@
 use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::roots::entries;
-
-/// When something changed last, in seconds since 1970: the latest of its files.
-pub(crate) fn changed(path: &Path) -> u64 {
-    let times = Weight::of(path).0.into_iter().map(|file| file.changed);
-    let own = fs_err::symlink_metadata(path).map(|found| found.mtime()).unwrap_or_default();
-    u64::try_from(times.chain([own]).max().unwrap_or(own)).unwrap_or_default()
-}
+use crate::paths::entries;
 
 /// The files of something that goes.
-pub(crate) struct Weight(Vec<Weighed>);
+pub(crate) struct Weight {
+    files: Vec<Weighed>,
+    /// When what is there itself changed.
+    changed: i64,
+}
 
 struct Weighed {
     device: u64,
@@ -29,7 +26,7 @@ impl Weight {
     /// Looks at what is at `path`, or below; what cannot be looked at weighs nothing.
     pub(crate) fn of(path: &Path) -> Weight {
         let mut files = vec![];
-        let mut paths = vec![path.to_owned()];
+        let mut paths: Vec<PathBuf> = vec![path.to_owned()];
         while let Some(path) = paths.pop() {
             let Ok(found) = fs_err::symlink_metadata(&path) else { continue };
             if found.is_dir() {
@@ -38,12 +35,19 @@ impl Weight {
                 files.push(Weighed::new(&found));
             }
         }
-        Weight(files)
+        let changed = fs_err::symlink_metadata(path).map_or(0, |found| found.mtime());
+        Weight { files, changed }
     }
 
     /// Bytes of its files.
     pub(crate) fn size_bytes(&self) -> u64 {
-        self.0.iter().map(|file| file.size_bytes).sum()
+        self.files.iter().map(|file| file.size_bytes).sum()
+    }
+
+    /// When it changed last, in seconds since 1970: the latest of its files, or itself.
+    pub(crate) fn changed(&self) -> u64 {
+        let times = self.files.iter().map(|file| file.changed).chain([self.changed]);
+        u64::try_from(times.max().unwrap_or(self.changed)).unwrap_or_default()
     }
 }
 
@@ -60,9 +64,9 @@ impl Weighed {
 }
 
 /// Bytes of the files all of whose names are among these.
-pub(crate) fn freed(weights: &[Weight]) -> u64 {
+pub(crate) fn freed<'a>(weights: impl IntoIterator<Item = &'a Weight>) -> u64 {
     let mut names: BTreeMap<(u64, u64), (u64, &Weighed)> = BTreeMap::new();
-    for file in weights.iter().flat_map(|weight| &weight.0) {
+    for file in weights.into_iter().flat_map(|weight| &weight.files) {
         names.entry((file.device, file.inode)).or_insert((0, file)).0 += 1;
     }
     names.values().filter(|(seen, file)| *seen >= file.names).map(|(_, file)| file.size_bytes).sum()

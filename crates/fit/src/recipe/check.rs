@@ -7,6 +7,11 @@ use pipeline_stage::words::number;
 
 use super::{ClassWeights, Decays, MOST_EPOCHS, Rates, Recipe};
 
+/// The largest weight decay. The usual are below 1; a far larger one blows weights up or wipes them out in a step, and the
+/// loss that becomes NaN would be blamed on the rate.
+const MOST_DECAY: f64 = 1000.0;
+const DECAY: &str = "a number from 0 to 1000";
+
 /// The layer groups that train, and the problems so far.
 struct Check<'a> {
     groups: usize,
@@ -17,7 +22,7 @@ struct Check<'a> {
 pub(super) fn check(recipe: &Recipe, groups: usize, group_names: &str, problems: &mut Vec<Problem>) {
     let mut check = Check { groups, group_names, problems };
     let above_0 = |x: f64| x > 0.0 && x.is_finite();
-    let from_0 = |x: f64| x >= 0.0 && x.is_finite();
+    let is_decay = |x: f64| (0.0..=MOST_DECAY).contains(&x);
     let from_0_below_1 = |x: f64| (0.0..1.0).contains(&x);
 
     match &recipe.lr {
@@ -33,10 +38,10 @@ pub(super) fn check(recipe: &Recipe, groups: usize, group_names: &str, problems:
     check.is("accumulate", recipe.accumulate, "at least 1 batch per step", |batches| batches >= 1);
     check.is("momentum", recipe.momentum, "0 to below 1", from_0_below_1);
     match &recipe.weight_decay {
-        Decays::One(decay) => check.is("weight_decay", *decay, "a number from 0", from_0),
+        Decays::One(decay) => check.is("weight_decay", *decay, DECAY, is_decay),
         Decays::PerGroup(decays) => {
             check.per_group("weight_decay", "number", decays);
-            check.each("weight_decay", decays, "a number from 0", from_0);
+            check.each("weight_decay", decays, DECAY, is_decay);
         }
     }
     check.is_if_given("clip", recipe.clip, "a norm above 0", above_0);

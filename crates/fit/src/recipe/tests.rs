@@ -137,10 +137,14 @@ fn each_number_out_of_range_says_what_was_expected() {
     assert_eq!(problem(json!({"momentum": 1})), of("momentum", "expected 0 to below 1, found 1"));
     assert_eq!(
         problem(json!({"weight_decay": -1})),
-        of("weight_decay", "expected a number from 0, found -1")
+        of("weight_decay", "expected a number from 0 to 1000, found -1")
+    );
+    assert_eq!(
+        problem(json!({"weight_decay": 1e4})),
+        of("weight_decay", "expected a number from 0 to 1000, found 10000")
     );
     let decays = json!({"weight_decay": [0, 0, -1]});
-    assert_eq!(problem(decays), of("weight_decay.2", "expected a number from 0, found -1"));
+    assert_eq!(problem(decays), of("weight_decay.2", "expected a number from 0 to 1000, found -1"));
     assert_eq!(problem(json!({"clip": 0})), of("clip", "expected a norm above 0, found 0"));
     assert_eq!(
         problem(json!({"label_smoothing": 1})),

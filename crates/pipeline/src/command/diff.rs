@@ -6,6 +6,7 @@ use pipeline_stage::exit;
 use serde_json::Value;
 
 use super::interrupt::Interrupt;
+use super::runs::warn_of_damage;
 use super::store_folder::StoreFolder;
 use super::table::Table;
 use super::{Stop, stop};
@@ -32,11 +33,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
         let store = Store::existing(&arguments.store.dir())?;
         let details = |run: &str| Ok::<_, Error>(RunRecord::find(&store, Some(run))?.details());
         let (first, second) = (details(&arguments.first)?, details(&arguments.second)?);
-        for run in [&first, &second] {
-            if let Some(damage) = &run.damage {
-                screen.error(&format!("warning: the record of {} is not whole: {damage}", run.run));
-            }
-        }
+        [&first, &second].into_iter().for_each(|run| warn_of_damage(run, screen));
         Ok(diff(&store, [&first, &second]))
     };
     let found = compared().map_err(|error| stop(&error, &interrupt))?;

@@ -82,7 +82,7 @@ pub fn main() -> ExitCode {
                 return ExitCode::from(exit::USAGE);
             }
             screen.line(error.render().to_string().trim_end());
-            return ExitCode::from(exit::DONE);
+            return ended(exit::DONE, &screen);
         }
     };
     let outcome = match arguments.command {
@@ -106,6 +106,11 @@ pub fn main() -> ExitCode {
         Command::Man(arguments) => man::run(&arguments, &screen),
     };
     let code = outcome.unwrap_or_else(|stop| stop.show(&screen));
+    ended(code, &screen)
+}
+
+/// The exit code: nothing is done where what was to be printed was lost.
+fn ended(code: u8, screen: &Screen) -> ExitCode {
     ExitCode::from(if code == exit::DONE && screen.has_lost() { exit::STAGE_FAILED } else { code })
 }
 

@@ -85,8 +85,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
                     draw(evaluation, how, &options, screen)?;
                 }
             }
-            for (stage, state) in &asked.without {
-                screen.line(&format!("\n{stage}: nothing was evaluated yet ({state})"));
+            for without in &asked.without {
+                screen.line(&format!("\n{}", without.sentence()));
             }
         }
     }
@@ -110,7 +110,7 @@ impl Config<'_> {
         screen: &Screen,
     ) -> Result<Asked, Stop> {
         let plan = planned(self.job, self.options, false, interrupt, screen)?;
-        report_artifact::of_plan(self, &plan, stage)
+        report_artifact::of_plan(self, &plan, stage, interrupt)
     }
 
     /// The command that evaluates.

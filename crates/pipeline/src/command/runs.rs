@@ -207,7 +207,8 @@ fn logs(arguments: &Logs, screen: &Screen) -> Result<(), Error> {
     Ok(())
 }
 
-fn warn_of_damage(run: &RunDetails, screen: &Screen) {
+/// Says that a record is not whole, and why.
+pub(super) fn warn_of_damage(run: &RunDetails, screen: &Screen) {
     if let Some(damage) = &run.damage {
         screen.error(&format!("warning: the record of {} is not whole: {damage}", run.run));
     }

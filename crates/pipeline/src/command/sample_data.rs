@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use pipeline_runner::Observer;
 use pipeline_sample::{Options, draw_all};
-use pipeline_stage::{Event, Report, exit};
+use pipeline_stage::exit;
 
 use super::Stop;
 use super::interrupt::Interrupt;
-use crate::terminal::{Header, Screen, Style, watch, words};
+use crate::terminal::{Header, Screen, Style, Told, watch, words};
 
 /// Draw a folder of labelled cats and dogs to try the pipeline on
 #[derive(Debug, clap::Args)]
@@ -30,15 +29,6 @@ pub(super) struct Arguments {
     test: u32,
 }
 
-/// Shows the drawing as runs show their stages.
-struct Told<'a>(&'a dyn Observer);
-
-impl Report for Told<'_> {
-    fn emit(&self, event: Event) {
-        self.0.stage_event("pictures", &event);
-    }
-}
-
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     let options = Options {
         seed: arguments.seed,
@@ -49,7 +39,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     let interrupt = Interrupt::listen();
     let header = Header::default();
     let observer = watch(Style::choose(false, false, screen), &header, screen);
-    let written = draw_all(&arguments.dir, &options, &Told(observer.as_ref()), &interrupt.cancel);
+    let written = draw_all(&arguments.dir, &options, &Told("pictures", observer.as_ref()), &interrupt.cancel);
     drop(observer);
     let written = written.map_err(|error| {
         let code = match error {

@@ -22,7 +22,10 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     let folder = std::env::current_dir().unwrap_or_default();
-    let schema = config::schema(arguments.pipeline.as_deref(), &folder, STAGES)?;
+    let (schema, left_out) = config::schema(arguments.pipeline.as_deref(), &folder, STAGES)?;
+    for fault in left_out {
+        screen.error(&format!("warning: left out: {fault}"));
+    }
     screen.raw(&format!("{schema:#}"));
     Ok(exit::DONE)
 }

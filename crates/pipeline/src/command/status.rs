@@ -14,12 +14,13 @@ use crate::terminal::{Screen, words};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: pipeline status configs/dogscats.yaml --set head.lr=0.003\n\n\
     A stage is\n  \
-    fresh    its artifact is there\n  \
-    stale    its artifact was made from something else; the first difference is named\n  \
-    missing  it has no artifact yet\n  \
-    damaged  its artifact is not whole, or cannot be read\n  \
-    depends  on stages that must run first\n  \
-    unknown  a source of it is not there, or not fetched yet\n\n\
+    fresh      its artifact is there\n  \
+    stale      its artifact was made from something else; the first difference is named\n  \
+    missing    it has no artifact yet\n  \
+    collected  gc removed its artifact; it is made again where a stage that runs needs it, or none reads it\n  \
+    damaged    its artifact is not whole, or cannot be read\n  \
+    depends    on stages that must run first\n  \
+    unknown    a source of it is not there, or not fetched yet\n\n\
     pipeline explain says more about one stage. The form of --json is pipeline_runner::Announcement.")]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -50,6 +51,9 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
 
 fn show(plan: &Plan, screen: &Screen) {
     let width = plan.stages.iter().map(|stage| stage.name.len()).max().unwrap_or(0);
+    let words = plan.stages.iter().map(|stage| stage.state.word().len());
+    // As wide as is usual, so that columns stay where they are.
+    let word_width = words.max().unwrap_or(0).max("damaged ".len());
     for stage in &plan.stages {
         let detail = match &stage.state {
             State::Fresh { manifest, .. } => {
@@ -59,7 +63,7 @@ fn show(plan: &Plan, screen: &Screen) {
             State::Depends { on } => format!("on {}", on.join(", ")),
             other => other.reason(),
         };
-        let line = format!("  {:<width$}   {:<8} {detail}", stage.name, stage.state.word());
+        let line = format!("  {:<width$}   {:<word_width$} {detail}", stage.name, stage.state.word());
         screen.line(line.trim_end());
         if let Some(hint) = stage.state.hint() {
             screen.line(&format!("  {:<width$}   hint: {hint}", ""));

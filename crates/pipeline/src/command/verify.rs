@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use pipeline_runner::verify::{self, Verified, WayOut};
-use pipeline_runner::{Error, Observer, Store};
-use pipeline_stage::{Event, Report, exit};
+use pipeline_runner::{Error, Store};
+use pipeline_stage::exit;
 use serde_json::json;
 
 use super::interrupt::Interrupt;
@@ -14,7 +14,7 @@ use super::store_folder::{StoreFolder, shown};
 use super::{Stop, stop};
 use crate::config::{self, Job};
 use crate::stages::STAGES;
-use crate::terminal::{Header, Screen, Style, watch, words};
+use crate::terminal::{Header, Screen, Style, Told, watch, words};
 
 /// Check every byte of artifacts against their manifests; changes nothing
 #[derive(Debug, clap::Args)]
@@ -37,15 +37,6 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-/// Shows the work as runs show their stages.
-struct Told<'a>(&'a dyn Observer);
-
-impl Report for Told<'_> {
-    fn emit(&self, event: Event) {
-        self.0.stage_event("verify", &event);
-    }
-}
-
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     let interrupt = Interrupt::listen();
     let started = Instant::now();
@@ -60,7 +51,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
         };
         let header = Header { width: "verify".len(), ..Header::default() };
         let observer = watch(Style::choose(arguments.json, false, screen), &header, screen);
-        Ok((verify::verify(targets, &Told(observer.as_ref()), &interrupt.cancel)?, without))
+        Ok((verify::verify(targets, &Told("verify", observer.as_ref()), &interrupt.cancel)?, without))
     };
     let (verified, without) = verified().map_err(|error| stop(&error, &interrupt))?;
 
@@ -131,6 +122,15 @@ fn show(artifact: &Verified, config: Option<&Path>, store: &Path, screen: &Scree
     }
 }
 
+/// Where the config `job` usually is: in `configs/`, beside the folder of its links or beside the store.
+fn config_of(link: &Path, job: &str, store: &Path) -> String {
+    let roots = [link.ancestors().nth(3), store.parent()].into_iter().flatten();
+    let folders = roots.map(|root| root.join("configs"));
+    let files =
+        folders.flat_map(|folder| ["yaml", "yml"].map(|ending| folder.join(format!("{job}.{ending}"))));
+    files.into_iter().find(|file| file.is_file()).map_or(format!("configs/{job}.yaml"), |file| shown(&file))
+}
+
 /// The command that makes an artifact whole again.
 fn way_out(artifact: &Verified, config: Option<&Path>, store: &Path) -> String {
     let is = |way: WayOut| artifact.faults.iter().any(|fault| fault.way_out == way);
@@ -144,17 +144,57 @@ fn way_out(artifact: &Verified, config: Option<&Path>, store: &Path) -> String {
         path.and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned()
     };
     let (stage, job) = (name(Some(link)), name(link.parent()));
-    // Where configs usually are, beside the store.
-    let usual = store.with_file_name("configs").join(&job).with_extension("yaml");
-    let config = match config {
-        Some(config) => config.display().to_string(),
-        None if usual.is_file() => shown(&usual),
-        None => format!("{job}.yaml"),
-    };
+    if let Some((config, _)) = job.split_once('@') {
+        return format!("make it again: the sweep of {config} that made out/{job}");
+    }
+    let config = config.map_or_else(|| config_of(link, &job, store), |config| config.display().to_string());
     let mut command = vec!["pipeline".to_owned(), "run".to_owned(), config];
     // A run looks at sizes, and would take it for whole.
     if !is(WayOut::Run) {
         command.extend(["--force".to_owned(), stage]);
     }
     format!("make it again: {}", command_line(command.into_iter()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pipeline_runner::verify::Fault;
+
+    /// The way out of an artifact that is damaged so, with this link.
+    fn way(root: &Path, store: &Path, link: &str, way_out: WayOut) -> String {
+        let fault = Fault { file: String::new(), found: String::new(), expected: String::new(), way_out };
+        let artifact = Verified {
+            kind: "head".to_owned(),
+            key: None,
+            path: PathBuf::new(),
+            links: [root.join(link)].into(),
+            files: 1,
+            size_bytes: 1,
+            faults: vec![fault],
+            unreadable: vec![],
+        };
+        super::way_out(&artifact, None, store).replace(&format!("{}/", root.display()), "")
+    }
+
+    #[test]
+    fn the_way_out_names_the_config_in_its_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        let way = |link: &str, way_out| way(root, &root.join("disk/store"), link, way_out);
+        let again = "make it again: pipeline run";
+        assert_eq!(way("out/c/head", WayOut::Run), format!("{again} configs/c.yaml"));
+        fs_err::create_dir(root.join("configs")).unwrap();
+        fs_err::write(root.join("configs/c.yml"), "").unwrap();
+        assert_eq!(way("out/c/head", WayOut::Force), format!("{again} configs/c.yml --force head"));
+        // Where the links are elsewhere, the store may be in the project.
+        fs_err::create_dir_all(root.join("disk/configs")).unwrap();
+        fs_err::write(root.join("disk/configs/d.yaml"), "").unwrap();
+        assert_eq!(way("else/where/d/head", WayOut::Run), format!("{again} disk/configs/d.yaml"));
+        assert_eq!(
+            way("out/c@head.lr=0.1/head", WayOut::Run),
+            "make it again: the sweep of c that made out/c@head.lr=0.1"
+        );
+        assert_eq!(way("out/c/head", WayOut::MoveAway), "move away what does not belong there");
+    }
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::RESERVED;
 use super::error::{Located, Place};
-use super::pipeline_file::nearby;
+use super::pipeline_file::{named_at, nearby};
 use super::yaml::Yaml;
 
 /// The most files in one chain of `extends`. People lose track long before.
@@ -55,7 +55,7 @@ impl Layers {
                 let message = format!("`{EXTENDS}`: expected at most {MOST_FILES} files, found {}", chain());
                 return Err(fault(message, Some("write some of them into one".to_owned())));
             }
-            let file = Yaml::read(&path)?;
+            let file = Yaml::read(&path).map_err(|faults| named_at(&place, EXTENDS, faults))?;
             maps.push(sections(&file, top_level(&file)?)?);
             seen.push(real(&path));
             files.push(file);

@@ -99,6 +99,12 @@ fn job(
         let hint = Some("give it a name, such as configs/mine.yaml".to_owned());
         return Err(vec![Located::new(Place::File(path.to_owned()), message, hint)]);
     }
+    if let Some(twin) = twin(path) {
+        let (one, other) = (path.display(), twin.display());
+        let message = format!("{one} and {other} would share the links in out/{name}");
+        let hint = Some("rename one of them".to_owned());
+        return Err(vec![Located::new(Place::File(path.to_owned()), message, hint)]);
+    }
     let own = (!pipeline.built_in).then_some(pipeline.yaml.label.as_path());
     let files = config.labels().chain(own).map(Path::to_owned).collect();
     let pipeline = match pipeline.built_in {
@@ -110,6 +116,16 @@ fn job(
         }
     };
     Ok(Job { name, root: root.clone(), pipeline, files, seed, graph })
+}
+
+/// The config beside `config` whose name differs in nothing but its ending.
+fn twin(config: &Path) -> Option<PathBuf> {
+    let other = match config.extension()?.to_str()? {
+        "yaml" => "yml",
+        "yml" => "yaml",
+        _ => return None,
+    };
+    Some(config.with_extension(other)).filter(|other| other.is_file())
 }
 
 /// The nearest folder above the config that has `pipelines/`, else the config's own folder.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::RESERVED;
 use super::error::{Located, Place};
-use super::yaml::{KeyPath, not_finite};
+use super::yaml::{KeyPath, not_finite, unread};
 
 /// The parsed `--set` arguments.
 #[derive(Debug, Clone, Default)]
@@ -111,7 +111,7 @@ pub(crate) fn assignment(set: &str) -> Result<(KeyPath, Value), String> {
         return Err(format!("`{}` is no stage and has no parameters", key[0]));
     }
     let yaml: serde_yaml::Value =
-        serde_yaml::from_str(value).map_err(|e| format!("the value is not valid YAML: {e}"))?;
+        serde_yaml::from_str(value).map_err(|e| format!("the value: {}", unread(&e)))?;
     if let Some((number, _)) = not_finite(&yaml, vec![]) {
         return Err(format!("expected a finite number, found {number}"));
     }
@@ -174,6 +174,6 @@ mod tests {
         assert_eq!(fault("head.=1"), "--set head.=1: expected `stage.param=value`, found an empty name");
         assert_eq!(fault("seed.x=1"), "--set seed.x=1: `seed` is no stage and has no parameters");
         assert_eq!(fault("head.lr=.inf"), "--set head.lr=.inf: expected a finite number, found .inf");
-        assert!(fault("head.lr={").starts_with("--set head.lr={: the value is not valid YAML"));
+        assert!(fault("head.lr={").starts_with("--set head.lr={: the value: not valid YAML"));
     }
 }

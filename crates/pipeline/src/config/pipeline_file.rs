@@ -49,7 +49,7 @@ impl PipelineFile {
                 let hint = format!("paths in a config start at {}", root.display());
                 return Err(vec![Located::new(place.clone(), message, Some(hint))]);
             }
-            return Self::check(Yaml::read(&path)?);
+            return Self::check(Yaml::read(&path).map_err(|faults| named_at(place, "pipeline", faults))?);
         }
         let own = root.join("pipelines").join(format!("{name}.yaml"));
         if own.is_file() {
@@ -63,7 +63,7 @@ impl PipelineFile {
         let message = format!("no pipeline `{name}`: expected one of: {}", known.join(", "));
         let hint = match nearest(name, known.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
-            None if name.is_empty() => "name one of them".to_owned(),
+            None if !is_name(name) => "name one of them, or a file that ends in .yaml".to_owned(),
             None => format!("write it to {}", nearby(&own).display()),
         };
         Err(vec![Located::new(place.clone(), message, Some(hint))])
@@ -117,7 +117,20 @@ impl PipelineFile {
 /// `path` as people write it: relative to the current folder where it is below it.
 pub(crate) fn nearby(path: &Path) -> PathBuf {
     let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(here).unwrap_or(path).to_owned()
+    let below = path.strip_prefix(here).unwrap_or(path);
+    if below.as_os_str().is_empty() { PathBuf::from(".") } else { below.to_owned() }
+}
+
+/// Faults of a file that the value of `key` at `place` names: those of the file as a whole are told where it is named.
+pub(crate) fn named_at(place: &Place, key: &str, faults: Vec<Located>) -> Vec<Located> {
+    let told = |fault: Located| match &fault.place {
+        Place::File(path) => {
+            let message = format!("`{key}`: {}: {}", path.display(), fault.message);
+            Located::new(place.clone(), message, fault.hint)
+        }
+        _ => fault,
+    };
+    faults.into_iter().map(told).collect()
 }
 
 fn stage_entry(faults: &mut Faults<'_>, name: String, value: &Value) -> Option<StageEntry> {

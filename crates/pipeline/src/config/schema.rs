@@ -20,25 +20,25 @@ const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 /// other pipeline, whose stages are not known, a section must fit one of the kinds. What a stage requires is required
 /// unless the config `extends` another, which may have it.
 ///
+/// Also returns what is wrong with those of the project's own pipelines that were therefore left out.
+///
 /// # Errors
-/// A pipeline that is not found, or is wrong.
+/// The pipeline `name` is not found, or is wrong.
 pub fn schema(
     name: Option<&str>,
     folder: &Path,
     kinds: &[&'static dyn AnyStage],
-) -> Result<Value, Vec<Located>> {
+) -> Result<(Value, Vec<Located>), Vec<Located>> {
     let root = project_root(&folder.join("config.yaml"));
     let names = name.map_or_else(|| PipelineFile::known_names(&root), |name| vec![name.to_owned()]);
     let place = Place::Argument(format!("--pipeline {}", name.unwrap_or_default()));
-    let mut pipelines = Vec::new();
-    for name in names {
-        let file = PipelineFile::find(&name, &root, &place)?;
-        let unknown = file.stages.iter().filter(|stage| kind(stage, kinds).is_none());
-        let faults: Vec<Located> = unknown.map(|stage| unknown_kind(&file, stage, kinds)).collect();
-        if !faults.is_empty() {
-            return Err(faults);
+    let (mut pipelines, mut left_out) = (Vec::new(), Vec::new());
+    for known in names {
+        match stages_of(&known, &root, &place, kinds) {
+            Ok(stages) => pipelines.push((known, stages)),
+            Err(faults) if name.is_some() => return Err(faults),
+            Err(faults) => left_out.extend(faults),
         }
-        pipelines.push((name, file.stages));
     }
 
     let used: BTreeSet<&str> = match name {
@@ -79,7 +79,20 @@ pub fn schema(
             schema["allOf"] = pipelines.iter().map(branch).collect();
         }
     }
-    Ok(schema)
+    Ok((schema, left_out))
+}
+
+/// The stages of the pipeline `name`, all of known kinds.
+fn stages_of(
+    name: &str,
+    root: &Path,
+    place: &Place,
+    kinds: &[&'static dyn AnyStage],
+) -> Result<Vec<StageEntry>, Vec<Located>> {
+    let file = PipelineFile::find(name, root, place)?;
+    let unknown = file.stages.iter().filter(|stage| kind(stage, kinds).is_none());
+    let faults: Vec<Located> = unknown.map(|stage| unknown_kind(&file, stage, kinds)).collect();
+    if faults.is_empty() { Ok(file.stages) } else { Err(faults) }
 }
 
 /// The keys of a config that are no stages.
@@ -151,7 +164,9 @@ mod tests {
     use crate::stages::STAGES;
 
     fn of(name: Option<&str>) -> Value {
-        schema(name, Path::new("/nowhere"), STAGES).unwrap()
+        let (schema, left_out) = schema(name, Path::new("/nowhere"), STAGES).unwrap();
+        assert_eq!(left_out, []);
+        schema
     }
 
     #[test]
@@ -207,10 +222,25 @@ mod tests {
         let file = dir.path().join("pipelines/mine.yaml");
         fs_err::create_dir(dir.path().join("pipelines")).unwrap();
         fs_err::write(&file, "stages:\n  photos: { kind: ingets }\n").unwrap();
-        for name in [Some("mine"), None] {
-            let fault = schema(name, dir.path(), STAGES).unwrap_err().remove(0);
-            let start = format!("{}:2:19: unknown stage kind `ingets`", file.display());
-            assert!(fault.to_string().starts_with(&start), "{fault}");
-        }
+        let fault = schema(Some("mine"), dir.path(), STAGES).unwrap_err().remove(0);
+        let start = format!("{}:2:19: unknown stage kind `ingets`", file.display());
+        assert!(fault.to_string().starts_with(&start), "{fault}");
+
+        // Of all pipelines, one that is wrong is left out and told.
+        fs_err::write(dir.path().join("pipelines/broken.yaml"), "stages: [").unwrap();
+        fs_err::write(dir.path().join("pipelines/own.yaml"), "stages:\n  photos: { kind: ingest }\n")
+            .unwrap();
+        let (schema, left_out) = schema(None, dir.path(), STAGES).unwrap();
+        let names = &schema["properties"]["pipeline"]["examples"];
+        let of = |name: &str| schema["allOf"].to_string().contains(&format!("\"const\":\"{name}\""));
+        assert!(of("own") && of("quick") && !of("mine") && !of("broken"), "{names}");
+        assert_eq!(left_out.len(), 2, "{left_out:?}");
+        assert!(left_out[0].to_string().contains("broken.yaml:1:") && left_out[1] == fault, "{left_out:?}");
+    }
+
+    #[test]
+    fn a_path_is_not_taken_for_a_name_to_write_a_pipeline_to() {
+        let faults = schema(Some("/dev/zero"), Path::new("/nowhere"), STAGES).unwrap_err();
+        assert_eq!(faults[0].hint.as_deref(), Some("name one of them, or a file that ends in .yaml"));
     }
 }

@@ -291,3 +291,37 @@ fn a_config_that_is_no_map_or_no_file_is_named() {
     let missing = load(Path::new("nowhere/c.yaml"), &[], STAGES).err().unwrap();
     assert_eq!(missing[0].to_string(), "nowhere/c.yaml: no such file");
 }
+
+#[test]
+fn a_pipeline_that_is_a_folder_is_told_where_it_is_named() {
+    let project = Project::new(PIPELINE, "pipeline: own/deep.yaml\ningest: { root: photos }\n");
+    project.write("own/deep.yaml/x", "");
+    assert_eq!(
+        project.load(&[]).err().unwrap(),
+        ["configs/c.yaml:1:11: `pipeline`: own/deep.yaml: expected a YAML file, found a folder"]
+    );
+}
+
+#[test]
+fn two_configs_that_would_have_the_same_links_are_refused() {
+    let project = Project::new(PIPELINE, "pipeline: p\ningest: { root: photos }\n");
+    project.write("configs/c.yml", "");
+    assert_eq!(
+        project.load(&[]).err().unwrap(),
+        [
+            "configs/c.yaml: configs/c.yaml and configs/c.yml would share the links in out/c\nhint: rename one of them"
+        ]
+    );
+    fs_err::remove_file(project.0.path().join("configs/c.yml")).unwrap();
+    assert_eq!(project.load(&[]).unwrap().name, "c");
+}
+
+#[test]
+fn a_number_on_the_command_line_that_is_too_big_is_called_so() {
+    let project = Project::new(PIPELINE, "pipeline: p\ningest: { root: photos }\n");
+    assert_eq!(
+        project.load(&["seed=18446744073709551616"]).err().unwrap()[0],
+        "--set seed=18446744073709551616: the value: expected whole numbers from -9223372036854775808 to \
+         18446744073709551615, found 18446744073709551616\nhint: write it as --set head.lr=0.01"
+    );
+}

@@ -71,7 +71,7 @@ impl Yaml {
         let index = Indexer::index(text).map_err(|f| vec![at(f.at, f.message, f.hint)])?;
         let yaml: serde_yaml::Value = serde_yaml::from_str(text).map_err(|e| {
             let place = e.location().map_or((1, 1), |l| (l.line(), l.column()));
-            vec![at(place, format!("not valid YAML: {e}"), None)]
+            vec![at(place, unread(&e), None)]
         })?;
         if let Some((number, path)) = not_finite(&yaml, vec![]) {
             let place = index.get(&path).map_or((1, 1), |mark| mark.value);
@@ -117,6 +117,19 @@ impl Yaml {
             .collect();
         keys.sort_by_key(|(mark, _)| mark.key);
         keys.into_iter().map(|(_, k)| k.clone()).collect()
+    }
+}
+
+/// Why `serde_yaml` does not take a value. Whole numbers that no parameter could hold are valid YAML, but no value to it; what
+/// it says of them is serde's "invalid type: integer `N` as u128, ...".
+pub(crate) fn unread(error: &serde_yaml::Error) -> String {
+    let said = error.to_string();
+    let number = said.split_once("integer `").and_then(|(_, rest)| rest.split_once('`'));
+    match number {
+        Some((number, rest)) if rest.starts_with(" as u128") || rest.starts_with(" as i128") => {
+            format!("expected whole numbers from {} to {}, found {number}", i64::MIN, u64::MAX)
+        }
+        _ => format!("not valid YAML: {said}"),
     }
 }
 
@@ -323,6 +336,18 @@ mod tests {
     fn numbers_that_are_none_are_refused_where_they_stand() {
         assert_eq!(fault("head:\n  lr: .nan\n"), "c.yaml:2:7: expected a finite number, found .nan");
         assert_eq!(fault("tune: {lr: [1, -.inf]}\n"), "c.yaml:1:16: expected a finite number, found -.inf");
+    }
+
+    #[test]
+    fn whole_numbers_that_are_too_big_are_named_where_they_stand() {
+        let expected = "expected whole numbers from -9223372036854775808 to 18446744073709551615";
+        let big = "18446744073709551616";
+        assert_eq!(fault(&format!("seed: {big}\n")), format!("c.yaml:1:7: {expected}, found {big}"));
+        assert_eq!(
+            fault("head:\n  lr: [1, -9223372036854775809]\n"),
+            format!("c.yaml:2:11: {expected}, found -9223372036854775809")
+        );
+        assert_eq!(yaml("seed: 18446744073709551615\n").value["seed"], u64::MAX);
     }
 
     #[test]

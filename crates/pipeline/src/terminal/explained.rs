@@ -246,6 +246,8 @@ mod tests {
             path: path.to_owned(),
             old_size_bytes: old,
             new_size_bytes: new,
+            old_odd: None,
+            new_odd: None,
         };
         let mut photos = part(PartKind::Source, Some("photos"), json!("a".repeat(64)), json!("b".repeat(64)));
         photos.first = true;

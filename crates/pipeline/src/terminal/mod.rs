@@ -12,6 +12,7 @@ pub(crate) mod pictures;
 mod screen;
 pub(crate) mod summary;
 mod swept;
+mod told;
 mod watched;
 pub(crate) mod words;
 
@@ -23,6 +24,7 @@ use pipeline_runner::{Observer, Outcome, StageReport, Unobserved};
 pub(crate) use keys::{Keys, restore};
 pub(crate) use screen::Screen;
 pub(crate) use swept::Swept;
+pub(crate) use told::Told;
 pub(crate) use watched::{Heading, Watched};
 
 /// How a run is shown.
@@ -111,6 +113,7 @@ impl Header {
         };
         let said = match &report.outcome {
             Outcome::NotRun { because } => because.clone(),
+            Outcome::Collected => "gc removed its files, and nothing needs them".to_owned(),
             Outcome::Ran { .. } => report.summary.as_ref().map(|s| s.line.clone()).unwrap_or_default(),
             _ => String::new(),
         };

@@ -29,7 +29,7 @@ fn text(report: &RunReport, header: &Header) -> String {
         format!("\n  {:<width$}   {:<9} {:>9} {:>10}   artifact\n", "stage", "outcome", "time", "size");
     for stage in &shown {
         let seconds = match stage.outcome {
-            Outcome::Fresh | Outcome::NotRun { .. } => "-".to_owned(),
+            Outcome::Fresh | Outcome::Collected | Outcome::NotRun { .. } => "-".to_owned(),
             _ => words::duration(stage.wall_seconds),
         };
         let size = stage.size_bytes.map_or("-".to_owned(), words::size);

@@ -1,12 +1,15 @@
 //! What a plan announces, in words and in JSON, is what a run does, and what `explain` says is what the plan
-//! says: over random graphs, changes, damage, selections and numbers of jobs.
+//! says: over random graphs, changes, damage, selections and numbers of jobs, also after `gc`.
+//!
+//! A plan looks at sizes. So bytes that changed without the size are announced as fresh, and remain so in a run of which no
+//! stage reads them; one that does looks at their digests first, and fails. `verify` finds them at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use pipeline_runner::plan::Plan;
 use pipeline_runner::{
-    Action, Announcement, Graph, Node, Outcome, PartKind, RunOptions, RunReport, Selection, Standing, State,
-    Unobserved, explain, plan, run,
+    Action, Announcement, Graph, Node, Outcome, PartKind, RunOptions, RunReport, Selection, StageReport,
+    Standing, State, Unobserved, explain, plan, run,
 };
 use pipeline_stage::Cancel;
 use pipeline_stage::key;
@@ -14,6 +17,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::project::{Project, draw, graph, jobs, join, read};
+use crate::toys::TEXT;
 
 /// One of the stages that join: which of the stages before it are read, its text, how much it keeps.
 #[derive(Debug, Clone)]
@@ -38,6 +42,8 @@ enum Change {
     Truncate(prop::sample::Index),
     CutManifest(prop::sample::Index),
     Unlink(prop::sample::Index),
+    /// The links of these go, and what no link leads to any more.
+    Collect(Vec<prop::sample::Index>),
 }
 
 /// Which stages are given to `--only`, `--from`, `--until`, `--force` and `--force-downstream`.
@@ -67,6 +73,7 @@ fn change() -> impl Strategy<Value = Change> {
         1 => stage().prop_map(Change::Truncate),
         1 => stage().prop_map(Change::CutManifest),
         1 => stage().prop_map(Change::Unlink),
+        2 => prop::collection::vec(stage(), 0..4).prop_map(Change::Collect),
     ]
 }
 
@@ -158,10 +165,16 @@ fn apply(change: &Change, project: &Project, specs: &mut [Spec], source: &mut St
                 fs_err::write(dir.join("artifact.json"), &text[..text.len() / 2]).unwrap();
             }
         }
-        Change::Unlink(stage) => {
-            let _ = fs_err::remove_file(project.path("out/c").join(name(stage.index(count + 2), count)));
+        Change::Unlink(stage) => unlink(project, &name(stage.index(count + 2), count)),
+        Change::Collect(stages) => {
+            stages.iter().for_each(|stage| unlink(project, &name(stage.index(count + 2), count)));
+            project.collect();
         }
     }
+}
+
+fn unlink(project: &Project, stage: &str) {
+    let _ = fs_err::remove_file(project.path("out/c").join(stage));
 }
 
 /// What `run` did is what `planned`, also in its JSON form, announced.
@@ -172,6 +185,8 @@ fn assert_kept(planned: &Plan, options: &RunOptions, report: &RunReport) {
         assert_eq!(announced["stage"], done.name);
         let said = format!("announced {announced}, {done:?}");
         let possible: &[&str] = match announced["action"].as_str().unwrap() {
+            // Made after all for a twin that was not known to be one.
+            "use" if announced["state"] == "collected" => &["collected", "fresh"],
             "use" => &["fresh"],
             "run" | "rerun" => &["ran"],
             "decide" => &["fresh", "ran"],
@@ -285,7 +300,8 @@ proptest! {
             prop_assert!(report.succeeded(), "{:?}", report);
             assert_kept(&planned, &options, &report);
             let expected = expected(&specs, &source, seed);
-            for stage in report.stages.iter().filter(|stage| stage.outcome != Outcome::NotSelected) {
+            let has_artifact = |stage: &&StageReport| matches!(stage.outcome, Outcome::Fresh | Outcome::Ran { .. });
+            for stage in report.stages.iter().filter(has_artifact) {
                 prop_assert_eq!(&project.text(&stage.name), &expected[&stage.name], "{}", stage.name);
             }
             let unforced = Selection { force: vec![], force_downstream: vec![], ..options.selection.clone() };
@@ -294,6 +310,66 @@ proptest! {
             prop_assert_eq!(after.to_run(), 0, "{:?}", after);
         }
     }
+
+    #[test]
+    fn bytes_that_changed_without_the_size_are_seen_by_whoever_reads_them_and_by_verify(
+        mut specs in prop::collection::vec(spec(), 1..5),
+        flipped in any::<prop::sample::Index>(),
+        (stage, text) in (any::<prop::sample::Index>(), 0..3u8),
+        at_once in 1..4usize,
+    ) {
+        let project = Project::new();
+        project.run(nodes(&specs));
+        let flipped = name(flipped.index(specs.len() + 2), specs.len());
+        let dir = fs_err::canonicalize(project.path("out/c").join(&flipped)).unwrap();
+        project.flip(&dir);
+        let faults = |project: &Project| -> Vec<_> {
+            let verified = project.verify().into_iter().filter(|artifact| !artifact.faults.is_empty());
+            verified.map(|artifact| (fs_err::canonicalize(artifact.path).unwrap(), artifact.faults[0].file.clone())).collect()
+        };
+        prop_assert_eq!(faults(&project), [(dir.clone(), TEXT.to_owned())]);
+
+        let options = RunOptions { keep_going: true, ..jobs(at_once, 3, project.options()) };
+        let cancel = Cancel::default();
+        let announced = plan(&graph(nodes(&specs)), &options, &cancel, &Unobserved).unwrap();
+        prop_assert_eq!(announced.fresh(), specs.len() + 2);
+        let report = run(&graph(nodes(&specs)), &options, &cancel, &Unobserved).unwrap();
+        assert_kept(&announced, &options, &report);
+
+        // Whoever must read it says so, and makes nothing of it.
+        let changed = stage.index(specs.len());
+        specs[changed].text = text;
+        let graph = graph(nodes(&specs));
+        let report = run(&graph, &options, &cancel, &Unobserved).unwrap();
+        let expected = expected(&specs, "one ", 1);
+        let of = |name: &String| fs_err::canonicalize(project.path("out/c").join(name)).unwrap() == dir;
+        for stage in &report.stages {
+            let reads = graph.node(&stage.name).unwrap().inputs.values().flatten();
+            let damaged: Vec<&String> = reads.filter(|name| of(name)).collect();
+            match &stage.outcome {
+                Outcome::Ran { .. } => {
+                    prop_assert_eq!(&project.text(&stage.name), &expected[&stage.name], "{}", stage.name);
+                    prop_assert_eq!(damaged, [""; 0], "{:?}", stage);
+                }
+                Outcome::Failed { message, .. } => {
+                    let said = |name: &&String| format!("{TEXT} of `{name}` is damaged: it is not what its manifest says");
+                    prop_assert!(damaged.iter().any(|name| *message == said(name)), "{:?}", stage);
+                }
+                Outcome::Fresh | Outcome::NotRun { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
+
+        // The way out that the message and `verify` name. Its artifact may be that of no stage any more.
+        let selection = Selection { force: vec![flipped], ..Selection::default() };
+        let report = run(&graph, &RunOptions { selection, ..options }, &cancel, &Unobserved).unwrap();
+        if report.succeeded() {
+            for (name, text) in &expected {
+                prop_assert_eq!(&project.text(name), text, "{}", name);
+            }
+        }
+    }
+
     #[test]
     fn side_by_side_stages_make_what_they_make_one_after_another(
         specs in prop::collection::vec(spec(), 1..8),

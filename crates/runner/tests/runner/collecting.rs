@@ -5,7 +5,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use pipeline_runner::gc::{Rules, Survey, What};
-use pipeline_runner::{Error, Gc, Node, Store, Unobserved, run};
+use pipeline_runner::{Error, Gc, Node, Selection, Store, Unobserved, run};
 use pipeline_stage::{Cancel, Hint};
 use serde_json::json;
 
@@ -33,15 +33,15 @@ fn survey(project: &Project) -> Survey {
 }
 
 fn collect(project: &Project) -> Survey {
-    let store = Store::existing(&project.path(".pipeline")).unwrap();
-    gc(&store, &Cancel::default()).collect().unwrap()
+    project.collect()
 }
 
 /// What goes: `artifact join`, without keys.
 fn words(survey: &Survey) -> Vec<String> {
     let name = |name: &str| name.split(' ').next().unwrap_or_default().to_owned();
+    let word = |what: What| if what == What::Note { "note of" } else { what.word() };
     let mut words: Vec<String> =
-        survey.doomed.iter().map(|item| format!("{} {}", item.what.word(), name(&item.name))).collect();
+        survey.doomed.iter().map(|item| format!("{} {}", word(item.what), name(&item.name))).collect();
     words.sort();
     words
 }
@@ -438,4 +438,130 @@ fn digests_of_files_that_are_gone_go_and_the_others_stay() {
     project.write(&format!(".pipeline/memo/{}", project.in_store("memo")[0]), "not a memo");
     assert_eq!(collect(&project).doomed[0].why, "it cannot be read");
     fresh(&project, chain());
+}
+
+/// What each stage is, and what a run would do: `read collected use`.
+fn planned(project: &Project, nodes: Vec<Node>) -> Vec<String> {
+    let stages = project.plan(nodes).stages.into_iter();
+    stages.map(|stage| format!("{} {} {}", stage.name, stage.state.word(), stage.action.word())).collect()
+}
+
+fn unlink(project: &Project, stages: &[&str]) {
+    stages.iter().for_each(|stage| fs_err::remove_file(project.path("out/c").join(stage)).unwrap());
+}
+
+#[test]
+fn a_stage_stays_fresh_when_what_it_was_made_from_is_gone_and_that_is_made_again_when_it_is_needed() {
+    let project = Project::new();
+    let report = project.run(chain());
+    unlink(&project, &["read", "middle"]);
+    let done = collect(&project);
+    assert_eq!(words(&done), ["artifact join", "artifact read", "note of c/middle", "note of c/read"]);
+    let why = "no link leads to it; its manifest stays, as what stays was made from it";
+    assert!(
+        done.doomed.iter().filter(|item| item.what == What::Artifact).all(|item| item.why == why),
+        "{done:?}"
+    );
+    assert_eq!(
+        (project.in_store("store"), project.in_store("manifests").len()),
+        (vec!["join".to_owned()], 2)
+    );
+
+    assert_eq!(planned(&project, chain()), ["read collected use", "middle collected use", "last fresh use"]);
+    let again = project.run(chain());
+    assert_eq!(outcomes(&again), ["read collected", "middle collected", "last fresh"]);
+    assert!(again.succeeded() && again.stages.iter().zip(&report.stages).all(|(a, b)| a.key == b.key));
+    assert!(!project.path("out/c/middle").is_symlink(), "what is not there has no link");
+    // A second gc knows as much.
+    assert_eq!(words(&collect(&project)), [""; 0]);
+    let told = project.explain(chain(), "middle", None);
+    assert_eq!(
+        told.headline,
+        "middle was collected: gc removed its files, which nothing needs now, and kept its manifest"
+    );
+    let told = project.explain(chain(), "last", Some(&report.run));
+    assert_eq!((told.state, told.against.unwrap().key), ("fresh", report.stages[2].key.unwrap()));
+
+    // Another last stage reads it, and what it needs in turn is made first.
+    let mut nodes = chain();
+    nodes[2] = join("last", json!({"text": "z"}), &["middle"]);
+    assert_eq!(
+        planned(&project, nodes.clone()),
+        ["read collected run", "middle depends decide", "last depends decide"]
+    );
+    let told = project.explain(nodes.clone(), "read", None);
+    assert_eq!(told.headline, "read was collected: gc removed its files, and they are needed again");
+    assert_eq!(outcomes(&project.run(nodes.clone())), ["read ran", "middle ran", "last ran"]);
+    assert_eq!(project.text("last"), "one two xz");
+    // What is there again needs no manifest beside it.
+    assert_eq!(words(&collect(&project)), ["artifact join", "manifest join", "manifest read"]);
+    assert_eq!(project.in_store("manifests"), [""; 0]);
+    fresh(&project, nodes);
+}
+
+#[test]
+fn what_was_collected_is_made_again_where_it_is_asked_for() {
+    let project = Project::new();
+    project.run(chain());
+    unlink(&project, &["read", "middle"]);
+    collect(&project);
+    let select = |selection: Selection| pipeline_runner::RunOptions { selection, ..project.options() };
+    let middle = || vec!["middle".to_owned()];
+    let only = select(Selection { only: middle(), ..Selection::default() });
+    let error = project.try_run(chain(), &only).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "`middle` cannot run alone: it reads `read`, which is not fresh: collected (gc removed its files)"
+    );
+    let until = select(Selection { until: middle(), ..Selection::default() });
+    let report = project.try_run(chain(), &until).unwrap();
+    assert_eq!(outcomes(&report), ["read ran", "middle ran", "last not selected"]);
+    fresh(&project, chain());
+    unlink(&project, &["read", "middle"]);
+    collect(&project);
+    let force = select(Selection { force: middle(), ..Selection::default() });
+    assert_eq!(
+        outcomes(&project.try_run(chain(), &force).unwrap()),
+        ["read ran", "middle ran", "last fresh"]
+    );
+}
+
+#[test]
+fn the_manifest_of_what_was_collected_goes_with_the_last_that_was_made_from_it() {
+    let project = Project::new();
+    project.run(chain());
+    unlink(&project, &["read", "middle"]);
+    collect(&project);
+    unlink(&project, &["last"]);
+    let done = collect(&project);
+    let gone = words(&done).into_iter().filter(|word| !word.starts_with("list of files")).collect::<Vec<_>>();
+    assert_eq!(gone, ["artifact join", "manifest join", "manifest read", "note of c/last"]);
+    assert_eq!((project.in_store("store").len(), project.in_store("manifests").len()), (0, 0));
+    assert_eq!(planned(&project, chain())[0], "read missing run");
+}
+
+#[test]
+fn a_manifest_that_cannot_be_kept_keeps_its_artifact() {
+    let project = Project::new();
+    project.run(chain());
+    unlink(&project, &["middle"]);
+    fs_err::remove_dir_all(project.path(".pipeline/manifests")).unwrap();
+    project.write(".pipeline/manifests", "in the way");
+    let store = project.store();
+    let error = gc(&store, &Cancel::default()).collect().unwrap_err();
+    assert!(error.to_string().starts_with("cannot"), "{error}");
+    fs_err::remove_file(project.path(".pipeline/manifests")).unwrap();
+    fresh(&project, chain());
+}
+
+#[test]
+fn a_folder_to_forget_without_links_is_named() {
+    let project = Project::new();
+    project.run(chain());
+    let (store, cancel) = (project.store(), Cancel::default());
+    let strange = project.path("nowhere");
+    let done = Gc { forget: vec![strange.clone()], ..gc(&store, &cancel) }.collect().unwrap();
+    let expected =
+        format!("--forget {}: no link is noted there, so nothing was forgotten", strange.display());
+    assert_eq!((done.notes, done.doomed.len()), (vec![expected], 0));
 }

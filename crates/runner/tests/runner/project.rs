@@ -1,13 +1,19 @@
 //! A temporary project with a folder of text files, and its runs in a few words.
 
+use std::fs::Permissions;
+use std::io::Write;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use pipeline_runner::gc::{Rules, Survey};
+use pipeline_runner::verify::{self, Verified};
 use pipeline_runner::{
-    Error, Explanation, Graph, Node, Observer, Plan, RunOptions, RunReport, Selection, Unobserved, explain,
-    plan, run,
+    Error, Explanation, Gc, Graph, Node, Observer, Plan, RunOptions, RunReport, Selection, Store, Unobserved,
+    explain, plan, run,
 };
+use pipeline_stage::progress::Silent;
 use pipeline_stage::{AnyStage, Cancel, CheckpointEvery, Event};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -94,6 +100,48 @@ impl Project {
         }
         found.sort();
         found
+    }
+
+    /// What `gc` removes.
+    pub(crate) fn collect(&self) -> Survey {
+        let gc = Gc {
+            store: &self.store(),
+            rules: Rules::default(),
+            forget: vec![],
+            shown: ".pipeline".to_owned(),
+            command: "pipeline gc".to_owned(),
+            wait_lock: None,
+            cancel: &Cancel::default(),
+            observer: &Unobserved,
+        };
+        gc.collect().unwrap()
+    }
+
+    pub(crate) fn store(&self) -> Store {
+        Store::existing(&self.path(".pipeline")).unwrap()
+    }
+
+    /// What `verify` says of every artifact.
+    pub(crate) fn verify(&self) -> Vec<Verified> {
+        let targets = verify::all(&self.store()).unwrap();
+        verify::verify(targets, &Silent, &Cancel::default()).unwrap()
+    }
+
+    /// Changes a byte of the text in the folder of an artifact, and neither its size nor its time nor its inode.
+    pub(crate) fn flip(&self, artifact: &Path) {
+        let path = artifact.join(TEXT);
+        let before = fs_err::metadata(&path).unwrap();
+        let mut bytes = fs_err::read(&path).unwrap();
+        bytes[0] ^= 1;
+        // Files of artifacts are read-only.
+        fs_err::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        let mut file = fs_err::OpenOptions::new().write(true).open(&path).unwrap();
+        file.write_all(&bytes).unwrap();
+        file.file().set_modified(before.modified().unwrap()).unwrap();
+        drop(file);
+        fs_err::set_permissions(&path, before.permissions()).unwrap();
+        let stat = |found: &std::fs::Metadata| (found.len(), found.mtime_nsec(), found.ino());
+        assert_eq!(stat(&fs_err::metadata(&path).unwrap()), stat(&before));
     }
 
     /// What is in a folder of the store.

@@ -98,7 +98,7 @@ fn a_manifest_cut_short_anywhere_is_damage_and_one_of_other_parts_too() {
     // A newer form is not damage, but cannot be judged.
     put(&path, text.replacen(r#""format": 1"#, r#""format": 2"#, 1).as_bytes());
     let newer: Vec<_> = verified(&project).into_iter().flat_map(|artifact| artifact.unreadable).collect();
-    assert_eq!(newer, [format!("{} has format 2, this command reads 1", path.display())]);
+    assert_eq!(newer, ["artifact.json has format 2, this command reads 1"]);
 }
 
 #[test]

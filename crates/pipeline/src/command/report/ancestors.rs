@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use pipeline_report::comparison::{Comparison, Setting};
+use pipeline_runner::read_manifest;
 use pipeline_stage::key::{Change, InputPart};
-use pipeline_stage::manifest::MANIFEST_FILE;
 use pipeline_stage::{Digest, Manifest};
 use pipeline_table::images::IMAGES_FILE;
 
@@ -98,9 +98,7 @@ impl Lineage {
     pub(super) fn of(side: &ReportArtifact) -> Lineage {
         let mut beside: BTreeMap<Digest, (PathBuf, Manifest)> = BTreeMap::new();
         for dir in &side.beside {
-            let manifest = fs_err::read(dir.join(MANIFEST_FILE)).ok();
-            let manifest: Option<Manifest> = manifest.and_then(|text| serde_json::from_slice(&text).ok());
-            if let Some(manifest) = manifest {
+            if let Ok(manifest) = read_manifest(dir) {
                 beside.entry(manifest.key).or_insert((dir.clone(), manifest));
             }
         }
@@ -203,6 +201,8 @@ impl Lineage {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+
+    use pipeline_stage::manifest::MANIFEST_FILE;
 
     use super::super::report_artifact;
     use super::*;

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pipeline_runner::plan::{Lookup, Plan, State};
-use pipeline_runner::{Error, Graph, RunRecord, Store};
+use pipeline_runner::run_details::{RunDetails, StageRecord};
+use pipeline_runner::{Error, Graph, NoManifest, RunRecord, Store, read_manifest};
 use pipeline_stage::manifest::MANIFEST_FILE;
 use pipeline_stage::suggest::nearest;
 use pipeline_stage::{Digest, Manifest, exit};
@@ -42,8 +43,29 @@ pub(super) struct ReportArtifact {
 #[derive(Debug)]
 pub(super) struct Asked {
     found: Vec<ReportArtifact>,
-    /// Stages that have evaluated nothing yet, and what they are: `missing (no artifact yet)`.
-    pub(super) without: Vec<(String, String)>,
+    /// Stages without an evaluation that could be shown.
+    pub(super) without: Vec<Without>,
+}
+
+/// A stage without an evaluation that could be shown.
+#[derive(Debug)]
+pub(super) struct Without {
+    stage: String,
+    /// What it is: `is missing (no artifact yet)`.
+    state: String,
+    /// Whether it has evaluated something, which is not whole.
+    is_damaged: bool,
+}
+
+impl Without {
+    /// `evaluate: nothing was evaluated yet (is missing (no artifact yet))`.
+    pub(super) fn sentence(&self) -> String {
+        let Without { stage, state, is_damaged } = self;
+        match is_damaged {
+            true => format!("{stage}: what was evaluated {state}"),
+            false => format!("{stage}: nothing was evaluated yet ({state})"),
+        }
+    }
 }
 
 impl ReportArtifact {
@@ -88,10 +110,14 @@ impl Asked {
     /// All of them, at least one.
     pub(super) fn all(&self, config: &Config<'_>) -> Result<&[ReportArtifact], Stop> {
         if self.found.is_empty() {
-            let state = |(stage, state): &(String, String)| format!("{stage} {state}");
+            let state = |without: &Without| format!("{} {}", without.stage, without.state);
             let states: Vec<String> = self.without.iter().map(state).collect();
+            let has = match self.without.iter().any(|without| without.is_damaged) {
+                true => "has no evaluation that is whole",
+                false => "has evaluated nothing yet",
+            };
             return Err(wrong(
-                format!("{} has evaluated nothing yet: {}", config.path.display(), states.join("; ")),
+                format!("{} {has}: {}", config.path.display(), states.join("; ")),
                 Some(config.run_command()),
             ));
         }
@@ -120,12 +146,18 @@ impl Asked {
 }
 
 /// What the stages of a config have evaluated: the artifact that is fresh, or else the one that is linked.
-pub(super) fn of_plan(config: &Config<'_>, plan: &Plan, stage: Option<&str>) -> Result<Asked, Stop> {
+pub(super) fn of_plan(
+    config: &Config<'_>,
+    plan: &Plan,
+    stage: Option<&str>,
+    interrupt: &Interrupt,
+) -> Result<Asked, Stop> {
     let mut asked = Asked { found: vec![], without: vec![] };
     let sets = config.sets.join(" ");
     let name =
         if sets.is_empty() { config.job.name.clone() } else { format!("{} with {sets}", config.job.name) };
-    let beside = beside_in_plan(config, plan);
+    let store = Store::at(&config.options.store).map_err(|error| stop(&error, interrupt))?;
+    let beside = beside_in_plan(config, &store, plan);
     for stage in evaluating(&config.job.graph, config, stage)? {
         let Some(planned) = plan.stage(stage) else { continue };
         let evaluation = |dir: PathBuf, manifest: Arc<Manifest>, stale: Option<String>| ReportArtifact {
@@ -137,21 +169,23 @@ pub(super) fn of_plan(config: &Config<'_>, plan: &Plan, stage: Option<&str>) -> 
             beside: beside.clone(),
             stale,
         };
+        let without =
+            |is_damaged| Without { stage: stage.to_owned(), state: state_words(&planned.state), is_damaged };
         let link = config.options.link(stage);
         match &planned.state {
             State::Fresh { key, manifest } => {
-                let artifact = config.options.store.join("store").join(planned.kind).join(key.to_string());
+                let artifact = store.artifact_dir(planned.kind, key);
                 let is_linked = fs_err::canonicalize(&link).ok() == fs_err::canonicalize(&artifact).ok();
                 // By its plain name, where that is its name now.
                 let dir = if is_linked { link } else { artifact };
                 asked.found.push(evaluation(dir, manifest.clone(), None));
             }
-            State::Damaged { .. } => asked.without.push((stage.to_owned(), format!("is {}", planned.state))),
+            State::Damaged { .. } => asked.without.push(without(true)),
             state => match read_manifest(&link) {
                 Ok(manifest) if manifest.parts.kind == planned.kind => {
                     asked.found.push(evaluation(link, Arc::new(manifest), Some(state.to_string())));
                 }
-                _ => asked.without.push((stage.to_owned(), state_words(state))),
+                _ => asked.without.push(without(false)),
             },
         }
     }
@@ -159,11 +193,10 @@ pub(super) fn of_plan(config: &Config<'_>, plan: &Plan, stage: Option<&str>) -> 
 }
 
 /// The artifacts of a config's stages: what is fresh, and what is linked.
-fn beside_in_plan(config: &Config<'_>, plan: &Plan) -> Vec<PathBuf> {
-    let store = config.options.store.join("store");
+fn beside_in_plan(config: &Config<'_>, store: &Store, plan: &Plan) -> Vec<PathBuf> {
     let of_stage = |name: &str| {
         let fresh = plan.stage(name).and_then(|planned| match &planned.state {
-            State::Fresh { key, .. } => Some(store.join(planned.kind).join(key.to_string())),
+            State::Fresh { key, .. } => Some(store.artifact_dir(planned.kind, key)),
             _ => None,
         });
         fresh.into_iter().chain([config.options.link(name)])
@@ -174,23 +207,13 @@ fn beside_in_plan(config: &Config<'_>, plan: &Plan) -> Vec<PathBuf> {
 /// Where the artifacts that the one in `folder` was made from may be: the links beside it, as in `out/CONFIG`, or those that
 /// are noted in the store that it lies in.
 fn beside_folder(folder: &Path) -> Vec<PathBuf> {
-    let entries = |folder: &Path| -> Vec<PathBuf> {
-        fs_err::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
-    };
-    let mut links = folder.parent().map(entries).unwrap_or_default();
-    links.retain(|path| path.is_symlink());
-    // <store>/store/<kind>/<key>
-    let folder = fs_err::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
-    let kinds = folder.ancestors().nth(2).filter(|kinds| kinds.ends_with("store"));
-    let store = kinds.and_then(Path::parent).filter(|store| store.join("format").is_file());
-    let noted = store.into_iter().flat_map(|store| {
-        entries(&store.join("links")).into_iter().filter_map(|note| {
-            let note: serde_json::Value = serde_json::from_slice(&fs_err::read(note).ok()?).ok()?;
-            Some(store.join("store").join(note["kind"].as_str()?).join(note["key"].as_str()?))
-        })
-    });
-    links.extend(noted);
-    links
+    let entries = folder.parent().map(fs_err::read_dir).and_then(Result::ok).into_iter().flatten().flatten();
+    let links = entries.map(|entry| entry.path()).filter(|path| path.is_symlink());
+    let store = Store::around(folder);
+    let noted = store
+        .iter()
+        .flat_map(|store| store.noted().into_iter().map(|(kind, key)| store.artifact_dir(&kind, &key)));
+    links.chain(noted).collect()
 }
 
 /// `is missing (no artifact yet)`, `depends on head`.
@@ -241,7 +264,10 @@ pub(super) fn of_folder(folder: &Path) -> Result<ReportArtifact, Stop> {
             "name a run, a config, or the folder of an evaluation, such as out/CONFIG/evaluate".to_owned();
         wrong(format!("{} is no evaluation: {why}", folder.display()), Some(hint))
     };
-    let manifest = read_manifest(folder).map_err(&not_one)?;
+    let manifest = read_manifest(folder).map_err(|none| match none {
+        NoManifest::Missing => not_one(format!("found no {MANIFEST_FILE} in it")),
+        other => not_one(other.to_string()),
+    })?;
     let kind = &manifest.parts.kind;
     if !produces_report(kind) {
         return Err(not_one(format!("it is what a stage of kind `{kind}` made")));
@@ -264,7 +290,7 @@ pub(super) fn of_run(
     stage: &str,
     interrupt: &Interrupt,
 ) -> Result<ReportArtifact, Stop> {
-    let mut record = RunRecord::find(store, Some(run)).map_err(|error| match &error {
+    let record = RunRecord::find(store, Some(run)).map_err(|error| match &error {
         Error::UnknownRun { suggestion, newest, .. } => {
             let near = suggestion.as_ref().or(newest.first());
             let hint = near
@@ -273,28 +299,18 @@ pub(super) fn of_run(
         }
         _ => stop(&error, interrupt),
     })?;
-    let name = record.name();
-    let mut done: Vec<(String, String, Digest)> = Vec::new();
-    let mut beside = Vec::new();
-    let read = record.new_events(|event| {
-        let report = &event["report"];
-        let text = |field: &str| report[field].as_str().unwrap_or_default().to_owned();
-        let has_artifact = matches!(text("outcome").as_str(), "ran" | "fresh");
-        let key = serde_json::from_value(report["key"].clone());
-        if let (true, Ok(key)) = (has_artifact, key) {
-            let kind = text("kind");
-            beside.push(store.artifact_dir(&kind, &key));
-            if produces_report(&kind) {
-                done.push((text("name"), kind, key));
-            }
-        }
-    });
-    if let Err(error) = read {
-        return Err(wrong(format!("cannot read the events of the run {name}: {error}"), None));
+    let RunDetails { run: name, stages, damage, .. } = record.details();
+    let has_artifact = stages.into_iter().filter(StageRecord::has_artifact);
+    let made: Vec<(String, String, Digest)> =
+        has_artifact.filter_map(|stage| Some((stage.name, stage.kind, stage.key?))).collect();
+    let beside = made.iter().map(|(_, kind, key)| store.artifact_dir(kind, key)).collect();
+    let done: Vec<_> = made.iter().filter(|(_, kind, _)| produces_report(kind)).collect();
+    if let (true, Some(damage)) = (done.is_empty(), damage) {
+        return Err(wrong(format!("the record of the run {name} is not whole: {damage}"), None));
     }
     let same = done.iter().find(|(found, ..)| found == stage);
     let (stage, kind, key) = match (same, done.as_slice()) {
-        (Some(found), _) | (None, [found]) => found,
+        (Some(found), _) | (None, [found]) => *found,
         (None, []) => {
             let hint = format!("name a run that got so far; `pipeline watch {name}` shows what this one did");
             return Err(wrong(format!("the run {name} has evaluated nothing"), Some(hint)));
@@ -321,22 +337,13 @@ pub(super) fn of_run(
             stale: None,
         }),
         Lookup::Absent => Err(gone("it is no longer in the store")),
+        Lookup::Collected(_) => Err(gone("gc removed it from the store")),
         Lookup::Damaged(why) | Lookup::Unreadable(why) => Err(gone(&why)),
     }
 }
 
 fn produces_report(kind: &str) -> bool {
     STAGES.iter().any(|stage| stage.kind() == kind && stage.produces() == REPORT)
-}
-
-/// The manifest in `folder`, or why there is none.
-fn read_manifest(folder: &Path) -> Result<Manifest, String> {
-    let path = folder.join(MANIFEST_FILE);
-    if !path.is_file() {
-        return Err(format!("found no {MANIFEST_FILE} in it"));
-    }
-    let text = fs_err::read(path).map_err(|error| error.to_string())?;
-    serde_json::from_slice(&text).map_err(|error| format!("{MANIFEST_FILE} cannot be read: {error}"))
 }
 
 pub(super) fn wrong(message: String, hint: Option<String>) -> Stop {

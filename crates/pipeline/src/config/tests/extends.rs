@@ -128,3 +128,23 @@ fn a_chain_that_leads_back_or_nowhere_or_too_deep_is_refused() {
     project.write("configs/8.yaml", "pipeline: p\ningest: { root: a }\n");
     assert_eq!(project.load(&[]).unwrap().files.len(), 11, "ten configs and a pipeline");
 }
+
+#[test]
+fn a_base_that_is_no_config_file_is_told_where_it_is_named() {
+    for (base, shown) in [("configs", "configs"), (".", "."), ("pipelines/", "pipelines/")] {
+        let project = Project::new(PIPELINE, &format!("seed: 1\nextends: {base}\n"));
+        assert_eq!(
+            project.load(&[]).err().unwrap(),
+            [format!("configs/c.yaml:2:10: `extends`: {shown}: expected a YAML file, found a folder")]
+        );
+    }
+    // What is wrong within it has a place of its own.
+    let project = Project::new(PIPELINE, "extends: configs/base.yaml\n");
+    project.write("configs/base.yaml", "seed: 99999999999999999999\n");
+    assert_eq!(
+        project.load(&[]).err().unwrap(),
+        [
+            "configs/base.yaml:1:7: expected whole numbers from -9223372036854775808 to 18446744073709551615, found 99999999999999999999"
+        ]
+    );
+}
