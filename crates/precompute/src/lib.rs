@@ -108,6 +108,8 @@ impl Stage for Precompute {
             preprocessing: as_written(&preprocessing).map_err(Error::Preprocessing)?,
             dim,
             dtype: params.dtype.as_str().to_owned(),
+            pool: pipeline_table::features::USUAL_POOL.to_owned(),
+            logits: 0,
         };
 
         let views = cx.optional_input("augment").map(|augment| augment.path(VIEWS_FILE));
