@@ -74,10 +74,10 @@ fn find(reader: &FeaturesReader, photo: &str) -> Result<(usize, FeatureRow), Sto
     match (number, numbered, near) {
         (Some(number), Some(row), _) => Ok((number, row)),
         (Some(number), None, _) => {
-            let last = words::count(at as u64);
-            let hint = "`pipeline features head` shows rows with their numbers and ids";
+            let rows = words::count(at as u64);
+            let hint = format!("name an id, or a row from 0 to {}", at.saturating_sub(1));
             Err(wrong(
-                format!("there is no photo `{number}` and no row {number}: the table has {last} rows"),
+                format!("there is no photo `{number}` and no row {number}: the table has {rows} rows"),
                 hint,
             ))
         }
