@@ -193,13 +193,13 @@ impl Stage for Precompute {
         if to_do > 0 {
             line += &format!(", {rate:.0} {unit}/s");
         }
-        if missing.count > 0 {
-            let photos = if missing.count == 1 { "photo" } else { "photos" };
-            line += &format!(", {} {photos} left out", words::count(missing.count));
-        }
         let dead = stats.dead().len();
         if dead > 0 {
             line += &format!(", {} features dead (0 for every photo)", words::count(dead as u64));
+        }
+        if missing.count > 0 {
+            let photos = if missing.count == 1 { "photo" } else { "photos" };
+            line += &format!(", {} {photos} left out", words::count(missing.count));
         }
         let empty = params.splits.iter().filter(|split| !counts.photos.contains_key(split));
         let notes = empty.map(|split| format!("{split} has no usable photo, so there are no features of it"));

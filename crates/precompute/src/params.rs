@@ -129,7 +129,6 @@ mod tests {
     use pipeline_stage::AnyStage;
     use serde_json::json;
 
-    use super::*;
     use crate::Precompute;
 
     #[test]
