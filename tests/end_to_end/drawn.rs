@@ -70,8 +70,14 @@ fn the_config_on_the_page_makes_the_same_page() {
 
 #[test]
 fn a_model_that_is_copied_away_predicts_what_evaluate_has_written() {
+    for layers in ["precompute.layers=[max_avg]", "precompute.layers=[avg]"] {
+        copied_away_it_predicts_the_same(layers);
+    }
+}
+
+fn copied_away_it_predicts_the_same(layers: &str) {
     let project = small_project();
-    project.succeed(&["run", "configs/c.yaml", "--set", "precompute.dtype=f32"]);
+    project.succeed(&["run", "configs/c.yaml", "--set", "precompute.dtype=f32", "--set", layers]);
     let predictions: Vec<PredictionRow> =
         PredictionsReader::open(&project.path("out/c/evaluate/predictions.parquet"))
             .unwrap()

@@ -12,6 +12,7 @@
 //! - `storing`: what is in the store: `verify`, `gc`, `runs`, `diff`, `graph`.
 //! - `watching`: a run's record, shown.
 //! - `reporting`: what was evaluated, shown and compared.
+//! - `features`: a table of features, looked at, and with other layers than the usual ones.
 //! - `starting`: what is loaded when the command starts.
 //! - `schema`: the JSON schema of configs, with a validator in Python.
 //! - `sweeping`: every combination of some parameters' values, and the table of them.
@@ -24,6 +25,7 @@
 mod bad_input;
 mod caching;
 mod drawn;
+mod features;
 mod full_disk;
 mod interrupted;
 mod killed;

@@ -1,15 +1,15 @@
 //! The `backbone` stage: pretrained weights as an artifact, fetched, checked and converted once.
 //!
 //! In: a weight file (official, or one of the user's). Out: `trunk.safetensors`, the network up to its
-//! last feature map under its published tensor names, and `backbone.json`, what it is and how photos
-//! must be prepared for it. Every later stage takes the trunk from here; see `README.md`.
+//! last feature map under its published tensor names, `classifier.safetensors`, what comes after, where the
+//! file has it, and `backbone.json`, what it is and how photos must be prepared for it. Every later stage takes the trunk from here; see `README.md`.
 
 mod error;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use pipeline_nn::artifact::{BACKBONE_FILE, BackboneRecord, TRUNK_FILE};
+use pipeline_nn::artifact::{BACKBONE_FILE, BackboneRecord, CLASSIFIER_FILE, TRUNK_FILE};
 use pipeline_nn::backbones::{self, Backbone};
 use pipeline_nn::{Device, libtorch, weights};
 use pipeline_stage::params::{Parameters, Problem, SourcePath};
@@ -68,7 +68,7 @@ impl Parameters for Params {
 
 impl Stage for BackboneStage {
     const KIND: &'static str = "backbone";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const SUMMARY: &'static str = "pretrained weights, fetched, checked and converted once";
     const PRODUCES: &'static str = "backbone";
     const INPUTS: &'static [pipeline_stage::Input] = &[];
@@ -132,7 +132,14 @@ impl Stage for BackboneStage {
         let record = BackboneRecord::new(backbone, &sha256, is_official);
         record.write(&cx.out.join(BACKBONE_FILE))?;
 
-        let line = format!("{}, sha256 {}…", backbone.arch, &sha256[..8]);
+        let mut line = format!("{}, sha256 {}…", backbone.arch, &sha256[..8]);
+        match backbone.classifier(&file, Device::Cpu)? {
+            Some(classifier) => {
+                let path = cx.out.join(CLASSIFIER_FILE);
+                weights::write_safetensors(&path, &classifier.named_tensors(), &BTreeMap::new())?;
+            }
+            None => line += ", without its classifier: no logits",
+        }
         Ok(Summary { line, ..Summary::default() })
     }
 }

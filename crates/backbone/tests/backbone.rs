@@ -45,6 +45,38 @@ fn own_weights_become_a_trunk_with_its_record_and_the_same_file_the_same_bytes()
 }
 
 #[test]
+fn the_classifier_is_kept_beside_the_trunk_where_the_file_has_one_and_its_lack_is_said() {
+    let bench = StageBench::default();
+    let file = bench.dir().join("own.safetensors");
+    write_weights(&file);
+    let params = json!({"arch": ARCH, "weights": "own.safetensors"});
+    let without = bench.run(&BackboneStage, &params, &[], &[("weights", &file)]).unwrap();
+    assert!(
+        without.summary.line.ends_with(", without its classifier: no logits"),
+        "{}",
+        without.summary.line
+    );
+    assert!(!without.artifact.files.contains_key("classifier.safetensors"));
+
+    let trunk = backbones::find(ARCH).unwrap().load(&weights::read(&file).unwrap(), Device::Cpu).unwrap();
+    let mut tensors: BTreeMap<String, Tensor> =
+        trunk.named_tensors().iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect();
+    let numbers = |shape: &[i64]| {
+        let count = shape.iter().product::<i64>();
+        Tensor::arange(count, (Kind::Float, Device::Cpu)).view(shape)
+    };
+    tensors.insert("_fc.weight".to_owned(), numbers(&[3, 1280]));
+    tensors.insert("_fc.bias".to_owned(), numbers(&[3]));
+    weights::write_safetensors(&file, &tensors, &BTreeMap::new()).unwrap();
+    let with = bench.run(&BackboneStage, &params, &[], &[("weights", &file)]).unwrap();
+    assert!(with.summary.line.ends_with("…"), "{}", with.summary.line);
+    let kept = weights::read(&with.artifact.path("classifier.safetensors")).unwrap();
+    assert_eq!(kept.names().collect::<Vec<_>>(), ["_fc.bias", "_fc.weight"]);
+    assert!(kept.get("_fc.weight").unwrap().equal(&numbers(&[3, 1280])));
+    assert_eq!(with.artifact.files["trunk.safetensors"], without.artifact.files["trunk.safetensors"]);
+}
+
+#[test]
 fn another_file_in_the_place_of_the_official_one_is_refused() {
     let bench = StageBench::default();
     let file = bench.dir().join("efficientnet-lite0-57934424.pth");
@@ -92,7 +124,7 @@ fn the_official_file_is_looked_for_in_data_weights_and_has_an_address_where_ther
 
 /// Raise `BackboneStage::VERSION` when this fails: the same weights must give the same artifact.
 #[test]
-fn version_2_writes_these_bytes() {
+fn version_3_writes_these_bytes() {
     let bench = StageBench::default();
     let file = bench.dir().join("own.safetensors");
     let backbone = backbones::find(ARCH).unwrap();

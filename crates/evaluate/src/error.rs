@@ -95,6 +95,16 @@ pub enum Error {
         /// The features'.
         expected: Preprocessing,
     },
+    /// The model was trained on features that were pooled otherwise.
+    #[error("model `{model}` takes features pooled by {found}, but these are pooled by {expected}")]
+    OtherPool {
+        /// Stage that made the model.
+        model: String,
+        /// Its pooling.
+        found: &'static str,
+        /// The features'.
+        expected: String,
+    },
     /// The head answers for another number of classes than its record lists.
     #[error("model `{model}` has {found} outputs, but its record lists {expected} classes")]
     OtherOutputs {
@@ -172,7 +182,7 @@ impl Hint for Error {
             Error::TtaWithout { missing, .. } => {
                 format!("in the pipeline file, give evaluate {}, or set `tta: 0`", inputs(missing, " and "))
             }
-            Error::OtherTrunk { .. } | Error::OtherPreprocessing { .. } => {
+            Error::OtherTrunk { .. } | Error::OtherPreprocessing { .. } | Error::OtherPool { .. } => {
                 "in the pipeline file, give evaluate the `images`, so that the photos go through the model's own trunk, or the features that the model was trained on"
                     .to_owned()
             }
@@ -279,6 +289,11 @@ mod tests {
             (
                 Error::OtherTrunk { model: model(), trunk: "ab".into(), features: "cd".into() },
                 "model `head` has the trunk ab, but the features were made by cd",
+                "in the pipeline file, give evaluate the `images`, so that the photos go through the model's own trunk, or the features that the model was trained on",
+            ),
+            (
+                Error::OtherPool { model: model(), found: "avg", expected: "max_avg".into() },
+                "model `head` takes features pooled by avg, but these are pooled by max_avg",
                 "in the pipeline file, give evaluate the `images`, so that the photos go through the model's own trunk, or the features that the model was trained on",
             ),
             (

@@ -119,7 +119,7 @@ impl Exam {
             };
             for ((model, eye), views) in models.iter().zip(&eyes.of).zip(&mut views) {
                 if let Some(eye) = *eye {
-                    let dim = eyes.all[eye].trunk.backbone().feature_dim();
+                    let dim = eyes.all[eye].trunk.feature_dim();
                     views.extend(model.log_probs(features[eye], dim)?);
                 }
             }

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 
+use pipeline_nn::artifact::ModelRecord;
 use pipeline_nn::{Device, Dtype, FoldedTrunk, device};
 use pipeline_photo::{Loader, Policy, Preprocessing, TestViews};
 use pipeline_stage::{Cancel, Failure};
@@ -46,7 +47,7 @@ pub(crate) struct Eye {
 
 /// The eyes of models.
 pub(crate) struct Eyes {
-    /// One for all models that share a trunk and the preprocessing.
+    /// One for all models that share a trunk, its pooling and the preprocessing.
     pub(crate) all: Vec<Eye>,
     /// The place in `all` of each model's; `None` where features alone are enough.
     pub(crate) of: Vec<Option<usize>>,
@@ -68,9 +69,8 @@ impl Eyes {
                 continue;
             }
             let record = &model.record;
-            let is_shared = |owner: &&Model| {
-                (owner.record.trunk, owner.record.preprocessing) == (record.trunk, record.preprocessing)
-            };
+            let seen_by = |record: &ModelRecord| (record.trunk, record.preprocessing, record.pool);
+            let is_shared = |owner: &&Model| seen_by(&owner.record) == seen_by(record);
             let eye = owners.iter().position(is_shared).unwrap_or(owners.len());
             if eye == owners.len() {
                 let trunk = record.load_trunk(&model.dir, device)?.folded(dtype)?;
@@ -88,7 +88,7 @@ impl Eyes {
 pub(crate) struct Seen {
     /// Photos in order.
     pub(crate) photos: Vec<ImageRow>,
-    /// For each eye, row-major: `[photos, views from its first one on, 2·C]`.
+    /// For each eye, row-major: `[photos, views from its first one on, D]`.
     pub(crate) features: Vec<Vec<f32>>,
 }
 
@@ -198,7 +198,7 @@ impl Lens {
         Ok(())
     }
 
-    /// The features of what was loaded, a short batch's padding included: `[views, 2·C]`.
+    /// The features of what was loaded, a short batch's padding included: `[views, D]`.
     fn look(&self, eye: &Eye, cancel: &Cancel) -> Result<Vec<f32>, Failure> {
         let view_len = self.loader.view_len();
         let own = &self.pixels_nchw[(eye.first_view - self.first_view) * view_len..];

@@ -36,6 +36,10 @@ impl Table {
             let (trunk, features) = (record.trunk.to_string(), meta.weights.clone());
             return Some(Error::OtherTrunk { model, trunk, features });
         }
+        if record.pool.as_str() != meta.pool {
+            let (found, expected) = (record.pool.as_str(), meta.pool.clone());
+            return Some(Error::OtherPool { model, found, expected });
+        }
         if record.preprocessing != self.preprocessing {
             let (found, expected) = (record.preprocessing, self.preprocessing);
             return Some(Error::OtherPreprocessing { model, found, expected });

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pipeline_nn::{Error, Head, Mode, Tensor, Trunk, concat_pool, no_grad};
+use pipeline_nn::{Error, Head, Mode, Tensor, Trunk, no_grad};
 use pipeline_stage::random::Random;
 use pipeline_train::{LayerGroup, Learner};
 use schemars::JsonSchema;
@@ -96,13 +96,13 @@ impl Learner for Net {
             Freeze::Trunk => no_grad(|| self.trunk.forward(x, self.trunk_modes())),
             Freeze::None | Freeze::First => self.trunk.forward(x, self.trunk_modes()),
         }?; // [N, C, h, w]
-        self.head.forward_train(&concat_pool(&map)?, random) // [N, classes]
+        self.head.forward_train(&self.trunk.pool().of(&map)?, random) // [N, classes]
     }
 
     fn forward_eval(&self, x: &Tensor) -> Result<Tensor, Error> {
         no_grad(|| {
             let map = self.trunk.forward(x, [Mode::Eval; 2])?; // [N, C, h, w]
-            self.head.forward_eval(&concat_pool(&map)?) // [N, classes]
+            self.head.forward_eval(&self.trunk.pool().of(&map)?) // [N, classes]
         })
     }
 }

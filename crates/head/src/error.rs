@@ -32,6 +32,12 @@ pub enum Error {
         /// How many classes there are.
         classes: usize,
     },
+    /// The features were pooled in a way that is not known here.
+    #[error("the features were pooled by `{found}`, expected max_avg or avg")]
+    UnknownPool {
+        /// The way.
+        found: String,
+    },
     /// The feature table's preprocessing cannot be read.
     #[error("the feature table's preprocessing cannot be read: {0}")]
     Preprocessing(serde_json::Error),
@@ -43,9 +49,10 @@ pub enum Error {
 impl Hint for Error {
     fn hint(&self) -> Option<String> {
         match self {
-            Error::NoTrunk | Error::Preprocessing(_) | Error::UnknownClass { .. } => {
-                Some("make the artifact again with `--force STAGE`".to_owned())
-            }
+            Error::NoTrunk
+            | Error::Preprocessing(_)
+            | Error::UnknownClass { .. }
+            | Error::UnknownPool { .. } => Some("make the artifact again with `--force STAGE`".to_owned()),
             Error::OtherTrunk { .. } => {
                 Some("give precompute and head the same backbone in the pipeline file".to_owned())
             }
@@ -75,6 +82,11 @@ mod tests {
             (
                 Error::UnknownClass { id: "train/a.jpg".into(), label: 7, classes: 2 },
                 "photo `train/a.jpg` has the class number 7, expected one below 2",
+                "make the artifact again with `--force STAGE`",
+            ),
+            (
+                Error::UnknownPool { found: "max".into() },
+                "the features were pooled by `max`, expected max_avg or avg",
                 "make the artifact again with `--force STAGE`",
             ),
             (

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use pipeline_fit::{HasRecipe, Length, Rates, Recipe, Searched};
 use pipeline_nn::artifact::{BACKBONE_FILE, HEAD_FILE, MODEL_FILE, ModelRecord, TRUNK_FILE};
-use pipeline_nn::{Dtype, Head, Sizes, device, libtorch, weights};
+use pipeline_nn::{Dtype, Head, Pool, Sizes, device, libtorch, weights};
 use pipeline_stage::params::{Parameters, Problem};
 use pipeline_stage::{Context, Digest, Failure, Input, Source, Stage, Summary};
 use pipeline_table::{FeatureRow, FeaturesMeta, FeaturesReader, Split};
@@ -94,7 +94,7 @@ impl Stage for HeadStage {
     }
 
     fn run(params: &Params, cx: &Context<'_>) -> Result<Summary, Failure> {
-        let Job { meta, trunk, head, data } = Job::open(params, cx)?;
+        let Job { meta, pool, trunk, head, data } = Job::open(params, cx)?;
         let trained = fit(&params.recipe, &head, &data, cx)?;
 
         weights::write_safetensors(&cx.out.join(HEAD_FILE), &head.named_tensors(), &BTreeMap::new())?;
@@ -104,6 +104,7 @@ impl Stage for HeadStage {
         let mut record =
             ModelRecord::new(meta.arch, meta.classes, preprocessing, meta.dim, trunk, head_digest);
         record.views = data.train.views();
+        record.pool = pool;
         record.write(&cx.out.join(MODEL_FILE))?;
         outputs::write_history(&cx.out, &trained, &["head".to_owned()])?;
 
@@ -136,6 +137,8 @@ impl Stage for HeadLrFind {
 /// What is trained, and on what.
 struct Job {
     meta: FeaturesMeta,
+    /// How the features were pooled.
+    pool: Pool,
     /// Digest of the trunk that made the features.
     trunk: Digest,
     head: Head,
@@ -150,6 +153,8 @@ impl Job {
         if meta.weights != trunk.to_string() {
             return Err(Error::OtherTrunk { features: meta.weights, backbone: trunk }.into());
         }
+        let pool = serde_json::from_value(meta.pool.as_str().into());
+        let pool = pool.map_err(|_| Error::UnknownPool { found: meta.pool.clone() })?;
         libtorch::load()?;
         let device = device::pick();
         device::set_threads(cx.threads);
@@ -167,6 +172,6 @@ impl Job {
         };
         let sizes = Sizes { features: meta.dim, hidden: Sizes::HIDDEN, classes: data.classes };
         let head = Head::new(sizes, cx.seed, device)?.with_dtype(params.dtype);
-        Ok(Job { head, trunk, meta, data })
+        Ok(Job { head, pool, trunk, meta, data })
     }
 }

@@ -16,12 +16,15 @@ use crate::backbones::{self, Backbone};
 use crate::batch_norm::Mode;
 use crate::error::Error;
 use crate::head::Head;
-use crate::pool::concat_pool;
+use crate::pool::Pool;
 use crate::trunk::Trunk;
 use crate::weights::{self, Weights};
 
 /// The trunk's tensors, f32, under the architecture's published names.
 pub const TRUNK_FILE: &str = "trunk.safetensors";
+/// The tensors of the classifier that the trunk's weights came with, f32, under their published names; only in the artifact
+/// of weights that have one.
+pub const CLASSIFIER_FILE: &str = "classifier.safetensors";
 /// The head's tensors, f32.
 pub const HEAD_FILE: &str = "head.safetensors";
 /// A [`BackboneRecord`].
@@ -49,7 +52,7 @@ pub struct BackboneRecord {
     pub mean: [f32; 3],
     /// Standard deviation per channel, divided by after.
     pub std: [f32; 3],
-    /// Channels C of the final feature map; a pooled feature has 2·C numbers.
+    /// Channels C of the final feature map; [pooled](Pool) features have 2·C numbers, or C.
     pub channels: usize,
     /// What the trunk's layer groups hold, in words; the first is nearest to the photo. A head is a group more.
     #[serde(default)]
@@ -106,6 +109,9 @@ pub struct ModelRecord {
     pub classes: Vec<String>,
     /// How photos must be prepared.
     pub preprocessing: Preprocessing,
+    /// How the trunk's map becomes the head's input; not written where it is the usual one.
+    #[serde(default, skip_serializing_if = "Pool::is_usual")]
+    pub pool: Pool,
     /// Numbers per pooled feature: the head's input.
     pub feature_dim: usize,
     /// Digest of [`TRUNK_FILE`].
@@ -122,7 +128,7 @@ fn plain_view() -> u32 {
 }
 
 impl ModelRecord {
-    /// The record of a model with these parts, trained on plain views.
+    /// The record of a model with these parts, trained on plain views that were pooled as usual.
     pub fn new(
         arch: String,
         classes: Vec<String>,
@@ -136,6 +142,7 @@ impl ModelRecord {
             arch,
             classes,
             preprocessing,
+            pool: Pool::default(),
             feature_dim,
             trunk,
             head,
@@ -160,12 +167,13 @@ impl ModelRecord {
         write_json(path, self)
     }
 
-    /// Loads [`TRUNK_FILE`] of the model folder `dir`, of which this is the record.
+    /// Loads [`TRUNK_FILE`] of the model folder `dir`, of which this is the record, to be pooled as it says.
     ///
     /// # Errors
     /// When the file is missing or damaged, or not the one that the record names.
     pub fn load_trunk(&self, dir: &Path, device: Device) -> Result<Trunk, Error> {
-        backbones::find(&self.arch)?.load(&read_named(&dir.join(TRUNK_FILE), self.trunk)?, device)
+        let weights = read_named(&dir.join(TRUNK_FILE), self.trunk)?;
+        Ok(backbones::find(&self.arch)?.load(&weights, device)?.with_pool(self.pool))
     }
 
     /// Loads [`HEAD_FILE`] of the model folder `dir`, of which this is the record.
@@ -213,7 +221,7 @@ impl Model {
     pub fn log_probs(&self, photos_nchw: &Tensor) -> Result<Tensor, Error> {
         tch::no_grad(|| {
             let map = self.trunk.forward(photos_nchw, [Mode::Eval, Mode::Eval])?; // [N, C, h, w]
-            self.head.forward_eval(&concat_pool(&map)?) // [N, classes]
+            self.head.forward_eval(&self.record.pool.of(&map)?) // [N, classes]
         })
     }
 }

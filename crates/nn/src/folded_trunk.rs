@@ -6,10 +6,11 @@ use tch::{Device, Kind, TchError, Tensor, no_grad};
 
 use crate::backbones::{Backbone, Change, Network};
 use crate::batch_norm::Mode;
+use crate::classifier::Classifier;
 use crate::conv::channels_last;
 use crate::dtype::Dtype;
 use crate::error::Error;
-use crate::pool::concat_pool;
+use crate::pool::Pool;
 use crate::trunk::Trunk;
 
 /// A trunk in eval mode whose batch norms are folded into its convolutions. It cannot be trained.
@@ -19,6 +20,8 @@ pub struct FoldedTrunk {
     backbone: &'static Backbone,
     device: Device,
     dtype: Dtype,
+    pool: Pool,
+    classifier: Option<Classifier>,
     network: Box<dyn Network>,
 }
 
@@ -34,7 +37,14 @@ impl Trunk {
         let early: Change<'_> = &|layer| layer.folded(Kind::Float);
         let network = no_grad(|| self.network.map(early, &|layer| layer.folded(dtype.kind())));
         let network = network.map_err(Error::torch(format_args!("fold {}", backbone.arch)))?;
-        Ok(FoldedTrunk { backbone, device: self.device(), dtype, network })
+        Ok(FoldedTrunk {
+            backbone,
+            device: self.device(),
+            dtype,
+            pool: self.pool(),
+            classifier: None,
+            network,
+        })
     }
 }
 
@@ -47,7 +57,8 @@ impl FoldedTrunk {
         let share: Change<'_> = &|layer| Ok(layer.share());
         let network = self.network.map(share, share);
         let network = network.map_err(Error::torch(format_args!("share {}", self.backbone.arch)))?;
-        Ok(FoldedTrunk { network, ..*self })
+        let classifier = self.classifier.as_ref().map(Classifier::share);
+        Ok(FoldedTrunk { network, classifier, ..*self })
     }
 
     /// The record that it was built from.
@@ -55,8 +66,19 @@ impl FoldedTrunk {
         self.backbone
     }
 
-    /// Pooled features `[N, 2 C]` ([`concat_pool`]), float32, row-major, of the N views in `pixels_nchw`,
-    /// `[N, 3, side, side]`, normalised for this backbone.
+    /// The same trunk with this classifier behind it, which is on its device.
+    #[must_use]
+    pub fn with_classifier(self, classifier: Classifier) -> FoldedTrunk {
+        FoldedTrunk { classifier: Some(classifier), ..self }
+    }
+
+    /// Width D of the features.
+    pub fn feature_dim(&self) -> usize {
+        self.pool.width(self.backbone.channels)
+    }
+
+    /// Pooled features ([`Pool`]) and behind them the logits of the classifier, where there is one: `[N, D + L]`, float32,
+    /// row-major, of the N views in `pixels_nchw`, `[N, 3, side, side]`, normalised for this backbone.
     ///
     /// The last bits of a row may change with N and with the number of threads, not with what the other rows hold.
     ///
@@ -78,7 +100,10 @@ impl FoldedTrunk {
             let x = self.batch(pixels_nchw, shape).map_err(Error::torch("put a batch together"))?;
             let what = format_args!("run {} on a batch of shape {shape:?}", self.backbone.arch);
             let map = self.network.forward(&x, [Mode::Eval; 2]).and_then(|map| map.f_to_kind(Kind::Float));
-            let features = concat_pool(&map.map_err(Error::torch(what))?)?; // [N, 2 C]
+            let mut features = self.pool.of(&map.map_err(Error::torch(what))?)?; // [N, D]
+            if let Some(classifier) = &self.classifier {
+                features = behind(&features, classifier, self.backbone.channels)?; // [N, D + L]
+            }
             numbers(&features).map_err(Error::torch("read the features of a batch"))
         })
     }
@@ -94,6 +119,13 @@ impl fmt::Debug for FoldedTrunk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "FoldedTrunk({}, {:?}, {})", self.backbone.arch, self.device, self.dtype.as_str())
     }
+}
+
+/// Features `[N, D]`, whose last `channels` are the averages, and behind them the logits: `[N, D + L]`.
+fn behind(features: &Tensor, classifier: &Classifier, channels: usize) -> Result<Tensor, Error> {
+    let averages = features.f_narrow(1, -(channels as i64), channels as i64); // [N, C]
+    let logits = classifier.forward(&averages.map_err(Error::torch("take the averages of a batch"))?)?; // [N, L]
+    Tensor::f_cat(&[features, &logits], 1).map_err(Error::torch("put logits behind features"))
 }
 
 /// The numbers of a tensor in order, on the processor.

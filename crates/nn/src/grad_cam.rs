@@ -6,7 +6,6 @@ use crate::batch_norm::Mode;
 use crate::dtype::Dtype;
 use crate::error::Error;
 use crate::head::Head;
-use crate::pool::concat_pool;
 use crate::trunk::Trunk;
 
 /// Grad-CAM (Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization") of
@@ -46,7 +45,7 @@ pub fn grad_cam(
     // parameters are never computed.
     let cam = with_grad(|| {
         let map = map.f_set_requires_grad(true).map_err(Error::torch("record the way from a map"))?;
-        let scores = head.logits(&concat_pool(&map)?)?; // [N, classes]
+        let scores = head.logits(&trunk.pool().of(&map)?)?; // [N, classes]
         of_scores(&map, &scores, classes).map_err(Error::torch("compute Grad-CAM"))
     })?; // [N, h, w]
     let numbers = || Vec::try_from(&cam.f_to_device(Device::Cpu)?.f_contiguous()?.f_view(-1)?);

@@ -10,7 +10,7 @@
 //! | choose where to compute | [`device::pick`], [`device::set_threads`] |
 //! | read weights of any known format | [`weights::read`] |
 //! | get a trunk | [`backbones::find`], [`Backbone::load`](backbones::Backbone::load) |
-//! | turn photos into features | [`Trunk::folded`], [`FoldedTrunk::features`]; as tensors [`Trunk::forward`], [`concat_pool`] |
+//! | turn photos into features | [`Trunk::folded`], [`FoldedTrunk::features`]; as tensors [`Trunk::forward`], [`Pool::of`] |
 //! | train a head | [`Head::new`], [`Head::forward_train`], [`nll`], [`Optimizer`] |
 //! | see what an answer rests on | [`grad_cam()`] |
 //! | find near features, or a plane of them | [`similarity`] |
@@ -18,12 +18,13 @@
 //! | write weights | [`weights::write_safetensors`] |
 //! | read or write what a trunk or a model is | [`artifact`] |
 //!
-//! Batches are `[N, 3, H, W]` float32, normalised; features `[N, 2 C]`; log-probabilities `[N, classes]`.
+//! Batches are `[N, 3, H, W]` float32, normalised; features `[N, D]`, `D = 2 C` unless said otherwise; log-probabilities `[N, classes]`.
 //! On a processor the same inputs and the same thread count give the same bits.
 
 pub mod artifact;
 pub mod backbones;
 mod batch_norm;
+mod classifier;
 mod conv;
 mod conv_norm;
 pub mod device;
@@ -48,6 +49,7 @@ pub mod weights;
 
 pub use backbones::Backbone;
 pub use batch_norm::Mode;
+pub use classifier::Classifier;
 pub use dtype::Dtype;
 pub use ema::Ema;
 pub use error::Error;
@@ -56,7 +58,7 @@ pub use grad_cam::grad_cam;
 pub use head::{Head, Sizes};
 pub use loss::{LossOptions, loss_per_row, nll, nll_mixed};
 pub use optimizer::{Group, Optimizer, Rule};
-pub use pool::concat_pool;
+pub use pool::{Pool, concat_pool};
 pub use trunk::Trunk;
 pub use weights::Weights;
 

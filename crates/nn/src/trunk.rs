@@ -10,6 +10,7 @@ use crate::batch_norm::Mode;
 use crate::conv::channels_last;
 use crate::dtype::Dtype;
 use crate::error::Error;
+use crate::pool::Pool;
 use crate::weights::Weights;
 
 /// A backbone with its weights on a device.
@@ -19,6 +20,7 @@ pub struct Trunk {
     backbone: &'static Backbone,
     device: Device,
     dtype: Dtype,
+    pool: Pool,
     tensors: BTreeMap<String, Tensor>,
     pub(crate) network: Box<dyn Network>,
 }
@@ -63,7 +65,7 @@ impl Trunk {
                 others: 0,
             }),
         })?;
-        Ok(Trunk { backbone, device, dtype, tensors, network })
+        Ok(Trunk { backbone, device, dtype, pool: Pool::default(), tensors, network })
     }
 
     /// The same trunk for another thread: the tensors are shared, nothing is copied.
@@ -74,13 +76,24 @@ impl Trunk {
     /// None in practice: the tensors were checked when this trunk was built.
     pub fn share(&self) -> Result<Trunk, Error> {
         let tensors = self.tensors.iter().map(|(name, t)| (name.clone(), t.shallow_clone())).collect();
-        Trunk::assemble(self.backbone, self.device, self.dtype, tensors)
+        Ok(Trunk::assemble(self.backbone, self.device, self.dtype, tensors)?.with_pool(self.pool))
     }
 
     /// The same trunk computing in this format; [`Backbone::load`] gives one of float32.
     #[must_use]
     pub fn with_dtype(self, dtype: Dtype) -> Trunk {
         Trunk { dtype: dtype.settled(), ..self }
+    }
+
+    /// The same trunk whose map is pooled so; [`Backbone::load`] gives one with the usual pooling.
+    #[must_use]
+    pub fn with_pool(self, pool: Pool) -> Trunk {
+        Trunk { pool, ..self }
+    }
+
+    /// How its map becomes features: whoever calls [`Trunk::forward`] pools with it.
+    pub fn pool(&self) -> Pool {
+        self.pool
     }
 
     /// Whether the parameters of the layer group 0 or 1 are trained: whether gradients of them are recorded.

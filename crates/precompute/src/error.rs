@@ -43,6 +43,12 @@ pub enum Error {
         /// What is wrong.
         message: String,
     },
+    /// Logits are asked for, and the weights have no classifier.
+    #[error("`layers` has logits, but the weights of {arch} came without the classifier that computes them")]
+    NoClassifier {
+        /// The network.
+        arch: String,
+    },
     /// The trunk made something of a photo that is no number.
     #[error("the trunk makes {found} of photo `{id}`, expected finite numbers")]
     NotFinite {
@@ -71,6 +77,9 @@ impl Hint for Error {
             Error::Missing { .. } => Some(
                 "run again: ingest will look at the folder anew; or leave them out with `on_missing: skip`"
                     .to_owned(),
+            ),
+            Error::NoClassifier { .. } => Some(
+                "use weights with their classifier, as the official ones, in `backbone.weights`, or leave `logits` out".to_owned(),
             ),
             Error::NotFinite { .. } => Some(
                 "the weights may be damaged, or made for other photos: try others in `backbone.weights`"
@@ -116,6 +125,11 @@ mod tests {
                 Error::NotFinite { id: "train/cats/a.jpg".to_owned(), found: f32::NAN },
                 "the trunk makes NaN of photo `train/cats/a.jpg`, expected finite numbers",
                 "the weights may be damaged, or made for other photos: try others in `backbone.weights`",
+            ),
+            (
+                Error::NoClassifier { arch: "resnet18".to_owned() },
+                "`layers` has logits, but the weights of resnet18 came without the classifier that computes them",
+                "use weights with their classifier, as the official ones, in `backbone.weights`, or leave `logits` out",
             ),
             (
                 Error::NoPhotos { splits: vec!["test".to_owned()] },

@@ -35,7 +35,7 @@ impl Lane {
         Lane { trunk, loader, size, on_missing, cancel, pixels_nchw, batch_size }
     }
 
-    /// Makes the views of `shots` (at most the batch size) and runs the trunk on them: `[views, 2·C]`, row-major. Of a
+    /// Makes the views of `shots` (at most the batch size) and runs the trunk on them: `[views, D + L]`, features and logits, row-major. Of a
     /// photo that is left out they are [missing](is_missing).
     pub(crate) fn run(&mut self, shots: &[Shot]) -> Result<Vec<f32>, Failure> {
         let view_len = self.loader.view_len();
@@ -65,7 +65,7 @@ impl Lane {
         self.cancel.check()?;
         // A new thread inherits the last count set anywhere, so each lane sets its own, each time.
         device::set_threads(NonZeroUsize::MIN);
-        let mut features = self.trunk.features(&self.pixels_nchw, self.size)?; // [batch_size, 2·C]
+        let mut features = self.trunk.features(&self.pixels_nchw, self.size)?; // [batch_size, D + L]
         let dim = features.len() / self.batch_size;
         features.truncate(dim * shots.len());
         for (shot, features) in shots.iter().zip(features.chunks_exact_mut(dim)) {

@@ -1,7 +1,8 @@
 //! The `precompute` stage: every photo once through the trunk, its pooled features into Parquet.
 //!
 //! In: the photo table of `ingest`, the trunk of `backbone`, and the table of views of `augment`. Out:
-//! `features/part-*.parquet`, a row per view of a photo with concat(max, avg) of the last feature map; see `README.md`.
+//! `features/part-*.parquet`, a row per view of a photo with the pooled last feature map, and, where asked for, what the
+//! pretrained classifier says; see `README.md`.
 //!
 //! Views flow through lanes, one per thread: a lane decodes photos, makes a batch of views and runs the trunk on it,
 //! so that decoding overlaps with the trunk of the other lanes. Batches have one fixed size (the last is padded) and one
@@ -17,20 +18,22 @@ mod params;
 mod shards;
 mod shots;
 
-use pipeline_nn::artifact::{BACKBONE_FILE, BackboneRecord, TRUNK_FILE};
-use pipeline_nn::{backbones, device, libtorch, weights};
+use std::collections::BTreeMap;
+
+use pipeline_nn::artifact::{BACKBONE_FILE, BackboneRecord, CLASSIFIER_FILE, TRUNK_FILE};
+use pipeline_nn::{Backbone, Classifier, backbones, device, libtorch, weights};
 use pipeline_photo::{Loader, Preprocessing};
 use pipeline_stage::lanes;
-use pipeline_stage::{Context, Cost, Event, Failure, Input, Source, Stage, Summary, words};
+use pipeline_stage::{Artifact, Context, Cost, Event, Failure, Input, Source, Stage, Summary, words};
 use pipeline_table::classes::{self, CLASSES_FILE};
 use pipeline_table::images::{IMAGES_FILE, PHOTOS};
-use pipeline_table::{FeatureRow, FeaturesMeta, FeaturesWriter, VIEWS_FILE};
+use pipeline_table::{FeatureRow, FeatureStats, FeaturesMeta, FeaturesWriter, VIEWS_FILE};
 
 use counts::Counts;
 pub use error::Error;
 use lane::Lane;
 pub use missing::Missing;
-pub use params::{OnMissing, Params};
+pub use params::{Layer, OnMissing, Params};
 use shards::{Batch, Shards};
 use shots::{Shot, Shots, Views};
 
@@ -69,7 +72,7 @@ impl Stage for Precompute {
         Input {
             name: "backbone",
             accepts: "backbone",
-            reads: &[TRUNK_FILE, BACKBONE_FILE],
+            reads: &[TRUNK_FILE, BACKBONE_FILE, CLASSIFIER_FILE],
             many: false,
             optional: false,
             doc: "the network that looks at the photos",
@@ -81,6 +84,10 @@ impl Stage for Precompute {
 
     fn sources(_: &Params) -> Vec<Source> {
         vec![]
+    }
+
+    fn reads(params: &Params, _: &str, path: &str) -> bool {
+        path != CLASSIFIER_FILE || params.has_logits()
     }
 
     fn cost(params: &Params, _: u64) -> Cost {
@@ -103,15 +110,19 @@ impl Stage for Precompute {
             decode: params.decode,
             ..Preprocessing::new(params.size, record.mean, record.std)
         };
-        let dim = 2 * record.channels;
+        let classifier = params.has_logits().then(|| classifier(network, backbone)).transpose()?;
+        let pool = params.pool();
         let meta = FeaturesMeta {
             arch: record.arch.clone(),
             weights: backbone.files.get(TRUNK_FILE).map(ToString::to_string).unwrap_or_default(),
             classes: classes::read(&images.path(CLASSES_FILE))?,
             preprocessing: as_written(&preprocessing).map_err(Error::Preprocessing)?,
-            dim,
+            dim: pool.width(record.channels),
             dtype: params.dtype.as_str().to_owned(),
+            pool: pool.as_str().to_owned(),
+            logits: classifier.as_ref().map_or(0, Classifier::logits),
         };
+        let (dim, width) = (meta.dim, meta.width());
 
         let views = cx.optional_input("augment").map(|augment| augment.path(VIEWS_FILE));
         let views = Views::open(views.as_deref())?;
@@ -127,10 +138,13 @@ impl Stage for Precompute {
         let unit = counts.unit();
         libtorch::load()?;
         let trunk = weights::read(&backbone.path(TRUNK_FILE))?;
-        let trunk = network.load(&trunk, device::pick())?.folded(params.dtype)?;
+        let mut trunk = network.load(&trunk, device::pick())?.with_pool(pool).folded(params.dtype)?;
+        if let Some(classifier) = classifier {
+            trunk = trunk.with_classifier(classifier);
+        }
         // A batch is padded to its full size; more than there are views would be computed for nothing.
         let batch_size = params.batch_size.min(usize::try_from(counts.views).unwrap_or(usize::MAX));
-        let shards = Shards::new(&cx.partial, counts.views, dim, batch_size);
+        let shards = Shards::new(&cx.partial, counts.views, width, batch_size);
         let is_done: Vec<bool> = (0..shards.count()).map(|shard| shards.is_done(shard)).collect();
         let wanted = |shard: u64| !is_done[shard as usize];
         let to_do: u64 = (0..shards.count()).filter(|s| wanted(*s)).map(|shard| shards.views_in(shard)).sum();
@@ -152,19 +166,19 @@ impl Stage for Precompute {
         let look = |lane: &mut Lane, batch: Batch<Vec<Shot>>| {
             Ok(Batch { shard: batch.shard, of: lane.run(&batch.of)? })
         };
-        let mut of_shard: Vec<f32> = Vec::new(); // [views so far, D]
+        let mut of_shard: Vec<f32> = Vec::new(); // [views so far, D + L]
         lanes::in_order(lanes, WAITING, batches, look, |batch: Batch<Vec<f32>>| {
             of_shard.extend(&batch.of);
-            if (of_shard.len() / dim) as u64 == shards.views_in(batch.shard) {
+            if (of_shard.len() / width) as u64 == shards.views_in(batch.shard) {
                 shards.write(batch.shard, &of_shard).map_err(Error::Shard)?;
                 of_shard.clear();
             }
-            progress.add((batch.of.len() / dim) as u64)?;
+            progress.add((batch.of.len() / width) as u64)?;
             Ok(())
         })?;
         let rate = to_do as f64 / started.elapsed().as_secs_f64().max(1e-9);
 
-        let (rows, missing) = gather(&shards, views.shots(&table, &params.splits)?, meta, cx)?;
+        let Gathered { stats, missing } = gather(&shards, views.shots(&table, &params.splits)?, meta, cx)?;
         if missing.count == counts.all_photos() {
             return Err(Error::Missing { photos: missing, of: counts.all_photos() }.into());
         }
@@ -175,9 +189,16 @@ impl Stage for Precompute {
         });
 
         let dtype = params.dtype.as_str();
-        let mut line = format!("{}, {dtype}", counts.words(rows, missing.count, dim));
+        let mut line = format!("{}, {dtype}", counts.words(stats.rows(), missing.count, dim));
+        if width > dim {
+            line += &format!(", {} logits", words::count((width - dim) as u64));
+        }
         if to_do > 0 {
             line += &format!(", {rate:.0} {unit}/s");
+        }
+        let dead = stats.dead().len();
+        if dead > 0 {
+            line += &format!(", {} features dead (0 for every photo)", words::count(dead as u64));
         }
         if missing.count > 0 {
             let photos = if missing.count == 1 { "photo" } else { "photos" };
@@ -191,37 +212,70 @@ impl Stage for Precompute {
         Ok(Summary {
             line,
             notes,
-            metrics: (to_do > 0).then(|| ("views_per_second".to_owned(), rate)).into_iter().collect(),
+            metrics: metrics(&stats, (to_do > 0).then_some(rate)),
             ..Summary::default()
         })
     }
 }
 
-/// Makes the table of the finished shards of `shots`: how many views it has, and which photos it lacks.
+/// The classifier that the weights of the artifact `backbone` came with.
+fn classifier(network: &Backbone, backbone: &Artifact) -> Result<Classifier, Failure> {
+    let none = || Error::NoClassifier { arch: network.arch.to_owned() };
+    if !backbone.files.contains_key(CLASSIFIER_FILE) {
+        return Err(none().into());
+    }
+    libtorch::load()?;
+    let weights = weights::read(&backbone.path(CLASSIFIER_FILE))?;
+    Ok(network.classifier(&weights, device::pick())?.ok_or_else(none)?)
+}
+
+/// What is measured of the features, and how fast they were computed.
+fn metrics(stats: &FeatureStats, rate: Option<f64>) -> BTreeMap<String, f64> {
+    let norms = stats.norms();
+    let measured = [
+        ("dead_features", Some(stats.dead().len() as f64)),
+        ("norm_max", norms.map(|norms| norms.max)),
+        ("norm_mean", norms.map(|norms| norms.mean)),
+        ("norm_min", norms.map(|norms| norms.min)),
+        ("views_per_second", rate),
+    ];
+    measured.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+/// What is known of a table when it is made.
+struct Gathered {
+    /// Of the features, without logits.
+    stats: FeatureStats,
+    /// Photos that it lacks.
+    missing: Missing,
+}
+
+/// Makes the table of the finished shards of `shots`.
 fn gather(
     shards: &Shards,
     mut shots: Shots,
     meta: FeaturesMeta,
     cx: &Context<'_>,
-) -> Result<(u64, Missing), Failure> {
-    let dim = meta.dim;
+) -> Result<Gathered, Failure> {
+    let (dim, width) = (meta.dim, meta.width());
     let mut writer = FeaturesWriter::create(&cx.out.join(FEATURES_FOLDER), meta)?;
-    let (mut rows, mut missing) = (0, Missing::default());
+    let (mut stats, mut missing) = (FeatureStats::new(dim), Missing::default());
     for shard in 0..shards.count() {
         cx.cancel.check()?;
-        let features = shards.read(shard).map_err(Error::Shard)?; // [views, D]
-        for (features, shot) in features.chunks_exact(dim).zip(&mut shots) {
+        let features = shards.read(shard).map_err(Error::Shard)?; // [views, D + L]
+        for (features, shot) in features.chunks_exact(width).zip(&mut shots) {
             let shot = shot?;
             if !lane::is_missing(features) {
-                writer.write(&feature_row(&shot), features)?;
-                rows += 1;
+                let row = feature_row(&shot);
+                writer.write(&row, features)?;
+                stats.add(&row, &features[..dim]);
             } else if shot.view == 0 {
                 missing.add(&shot.row.id);
             }
         }
     }
     writer.finish()?;
-    Ok((rows, missing))
+    Ok(Gathered { stats, missing })
 }
 
 /// The preprocessing with its numbers as `model.json` has them: straight to a value, 0.498 in float32 would

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pipeline_nn::Dtype;
+use pipeline_nn::{Dtype, Pool};
 use pipeline_photo::Decode;
 use pipeline_stage::params::{Parameters, Problem};
 use pipeline_table::Split;
@@ -33,6 +33,11 @@ pub struct Params {
     /// less than 0.5 % (resnets) or 3 % (efficientnet_lite0) from those of `f32`; `auto` is `bf16` there, else `f32`.
     #[serde(default)]
     pub dtype: Dtype,
+    /// What is kept of each view: the features, pooled as `max_avg` (maximum and average of each channel, as in the lesson) or
+    /// as `avg` (the average alone), and, where `logits` is listed, what the pretrained classifier says of it, too.
+    #[serde(default = "default_layers", skip_serializing_if = "is_usual")]
+    #[schemars(extend("default" = ["max_avg"]))]
+    pub layers: BTreeSet<Layer>,
     /// What to do about photos that are gone, or have other content, since they were ingested: `fail`, or `skip` them, with
     /// a warning.
     #[serde(default)]
@@ -54,6 +59,27 @@ fn default_batch_size() -> usize {
     8
 }
 
+fn default_layers() -> BTreeSet<Layer> {
+    [Layer::MaxAvg].into()
+}
+
+/// What is usual is not written, so that keys are those of before there was a choice.
+fn is_usual(layers: &BTreeSet<Layer>) -> bool {
+    *layers == default_layers()
+}
+
+/// What is kept of a view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Layer {
+    /// Maximum, then average of each channel of the last map: 2·C numbers.
+    MaxAvg,
+    /// The average of each channel alone: C numbers.
+    Avg,
+    /// The logits of the classifier that the weights came with, of ImageNet's 1,000 classes as a rule.
+    Logits,
+}
+
 /// What to do about photos that are gone, or have other content, since they were ingested.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -63,6 +89,18 @@ pub enum OnMissing {
     Fail,
     /// Leave them out of the table, and warn.
     Skip,
+}
+
+impl Params {
+    /// How the features are pooled.
+    pub fn pool(&self) -> Pool {
+        if self.layers.contains(&Layer::Avg) { Pool::Avg } else { Pool::MaxAvg }
+    }
+
+    /// Whether logits are kept.
+    pub fn has_logits(&self) -> bool {
+        self.layers.contains(&Layer::Logits)
+    }
 }
 
 impl Parameters for Params {
@@ -78,8 +116,54 @@ impl Parameters for Params {
             problems
                 .push(Problem::new("batch_size", format!("expected 1 to 1024, found {}", self.batch_size)));
         }
+        let pools = [Layer::MaxAvg, Layer::Avg].into_iter().filter(|pool| self.layers.contains(pool)).count();
+        if pools != 1 {
+            let found = if pools == 0 { "neither" } else { "both" };
+            let message = format!("expected one of max_avg and avg, found {found}");
+            problems.push(Problem::new("layers", message).hint(
+                "the column emb has one kind of features, as in `[max_avg]` or `[avg, logits]`; for both, use two stages",
+            ));
+        }
         if self.splits.is_empty() {
             problems.push(Problem::new("splits", "expected at least one of train, valid, test"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pipeline_stage::AnyStage;
+    use serde_json::json;
+
+    use crate::Precompute;
+
+    #[test]
+    fn the_usual_layers_are_not_in_the_key_and_others_are_in_one_order() {
+        let layers = |given: serde_json::Value| {
+            let given = if given.is_null() { json!({}) } else { json!({"layers": given}) };
+            Precompute.resolve(&given).unwrap().get("layers").cloned()
+        };
+        assert_eq!(layers(json!(null)), None);
+        assert_eq!(layers(json!(["max_avg"])), None);
+        assert_eq!(layers(json!(["avg"])), Some(json!(["avg"])));
+        assert_eq!(layers(json!(["logits", "max_avg"])), Some(json!(["max_avg", "logits"])));
+        assert_eq!(Precompute.schema()["properties"]["layers"]["default"], json!(["max_avg"]));
+    }
+
+    #[test]
+    fn features_are_pooled_in_one_way() {
+        let problem = |layers: &[&str]| {
+            let problems = Precompute.resolve(&json!({"layers": layers})).unwrap_err();
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            (problems[0].path.clone(), problems[0].message.clone(), problems[0].hint.clone().unwrap())
+        };
+        for (layers, found) in
+            [(vec!["logits"], "neither"), (vec![], "neither"), (vec!["avg", "max_avg"], "both")]
+        {
+            let (path, message, hint) = problem(&layers);
+            assert_eq!(path, ["layers"]);
+            assert_eq!(message, format!("expected one of max_avg and avg, found {found}"));
+            assert!(hint.starts_with("the column emb has one kind of features"), "{hint}");
         }
     }
 }

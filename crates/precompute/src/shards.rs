@@ -39,7 +39,7 @@ pub(crate) struct Batch<T> {
 }
 
 impl Shards {
-    /// For `views` views of `dim` numbers each, computed in batches of `batch_size`; in the folder `dir`.
+    /// For `views` views of `dim` numbers each (features, and logits behind them), computed in batches of `batch_size`; in the folder `dir`.
     pub(crate) fn new(dir: &Path, views: u64, dim: usize, batch_size: usize) -> Self {
         Shards { dir: dir.to_owned(), dim, batch_size: batch_size as u64, views }
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use image::{Rgb, RgbImage};
 use pipeline_nn::artifact::BackboneRecord;
-use pipeline_nn::{Device, Mode, Tensor, backbones, no_grad, weights};
+use pipeline_nn::{Device, Kind, Mode, Tensor, backbones, no_grad, weights};
 use pipeline_photo::{Augmenter, Limits, Planes, Policy, Preprocessing, Resizer};
 use pipeline_precompute::Precompute;
 use pipeline_stage::{Artifact, Digest, Event, Failure};
@@ -373,6 +373,112 @@ fn a_run_that_was_stopped_goes_on_after_its_finished_shards_and_makes_the_same_b
     let again = bench.run(&Precompute, &params, &inputs, &[]).unwrap();
     assert_eq!(again.artifact.files, whole.artifact.files);
     assert_eq!(bench.events().last(), Some(&Event::Done(256)));
+}
+
+/// The artifact `backbone` with a classifier of 5 logits beside the trunk.
+fn with_classifier(mut backbone: Artifact) -> (Artifact, Tensor, Tensor) {
+    let file = backbone.path("classifier.safetensors");
+    let weight = (Tensor::arange(5 * 1280, (Kind::Float, Device::Cpu)) * 0.37).sin().view([5, 1280]);
+    let bias = Tensor::from_slice(&[0.5f32, -1.0, 0.0, 2.0, 7.0]);
+    let tensors = [("_fc.weight", &weight), ("_fc.bias", &bias)]
+        .map(|(name, tensor)| (name.to_owned(), tensor.shallow_clone()));
+    weights::write_safetensors(&file, &tensors.into(), &BTreeMap::new()).unwrap();
+    backbone.files.insert("classifier.safetensors".to_owned(), Digest::of(&fs_err::read(&file).unwrap()));
+    (backbone, weight, bias)
+}
+
+#[test]
+fn averages_alone_are_the_second_half_and_logits_are_those_of_the_classifier_on_them() {
+    let mut bench = StageBench::default();
+    let (images, plain) = (images(bench.dir(), 420), backbone(bench.dir()));
+    let usual = bench
+        .run(&Precompute, &json!({"size": 36}), &[("images", vec![&images]), ("backbone", vec![&plain])], &[])
+        .unwrap();
+    let (backbone, weight, bias) = with_classifier(plain);
+    let inputs = [("images", vec![&images]), ("backbone", vec![&backbone])];
+    let run = |bench: &StageBench, layers: &[&str]| {
+        bench.run(&Precompute, &json!({"size": 36, "layers": layers}), &inputs, &[]).unwrap()
+    };
+    let whole = run(&bench, &["max_avg"]);
+    assert_eq!(whole.artifact.files, usual.artifact.files, "the classifier is not read, and changes nothing");
+    let open = |made: &Made| FeaturesReader::open(&made.artifact.path("features")).unwrap();
+    let whole = open(&whole).load(|_| true).unwrap();
+
+    let averages = run(&bench, &["avg"]);
+    assert!(averages.summary.line.starts_with("279 × 1,280, "), "{}", averages.summary.line);
+    let reader = open(&averages);
+    assert_eq!((reader.meta().pool.as_str(), reader.meta().dim, reader.meta().logits), ("avg", 1280, 0));
+    let averages = reader.load(|_| true).unwrap();
+
+    // Stopped in between and gone on with, as any other.
+    bench.partial = Some(bench.dir().join("kept"));
+    bench.cancel_after_done(264);
+    let params = json!({"size": 36, "layers": ["logits", "avg"]});
+    assert!(matches!(bench.run(&Precompute, &params, &inputs, &[]), Err(Failure::Cancelled)));
+    bench.go_on();
+    let both = run(&bench, &["avg", "logits"]);
+    assert!(both.summary.line.starts_with("279 × 1,280, "), "{}", both.summary.line);
+    assert!(both.summary.line.contains(", 5 logits"), "{}", both.summary.line);
+    let reader = open(&both);
+    assert_eq!((reader.meta().pool.as_str(), reader.meta().dim, reader.meta().logits), ("avg", 1280, 5));
+    assert_eq!(reader.load(|_| true).unwrap(), averages);
+    let logits: Vec<f32> = reader.logits(100).flat_map(|batch| batch.unwrap().emb).collect();
+
+    assert_eq!((averages.rows.len(), logits.len()), (279, 279 * 5));
+    for at in 0..279 {
+        assert_eq!(averages.of(at), &whole.of(at)[1280..], "{}", averages.rows[at].id);
+        let expected = weight.matmul(&Tensor::from_slice(averages.of(at))) + &bias;
+        let off = (Tensor::from_slice(&logits[5 * at..5 * at + 5]) - &expected).abs().max().double_value(&[]);
+        assert!(off < 1e-4 * expected.abs().max().double_value(&[]), "off by {off} of {expected:?}");
+    }
+}
+
+#[test]
+fn logits_without_a_classifier_are_refused_before_a_photo_is_looked_at() {
+    let bench = StageBench::default();
+    let (images, backbone) = (images(bench.dir(), 3), backbone(bench.dir()));
+    fs_err::remove_dir_all(&images.sources["photos"]).unwrap();
+    let inputs = [("images", vec![&images]), ("backbone", vec![&backbone])];
+    let params = json!({"size": 36, "layers": ["max_avg", "logits"]});
+    let failure = bench.run(&Precompute, &params, &inputs, &[]).unwrap_err();
+    let Failure::Failed { message, hint, .. } = failure else { panic!("{failure}") };
+    assert_eq!(
+        message,
+        "`layers` has logits, but the weights of efficientnet_lite0 came without the classifier that computes them"
+    );
+    assert!(hint.unwrap().ends_with("or leave `logits` out"));
+}
+
+#[test]
+fn the_summary_measures_the_features_of_the_table() {
+    let bench = StageBench::default();
+    let (images, backbone) = (images(bench.dir(), 9), backbone(bench.dir()));
+    let inputs = [("images", vec![&images]), ("backbone", vec![&backbone])];
+    let made = bench.run(&Precompute, &json!({"size": 36}), &inputs, &[]).unwrap();
+    let features = FeaturesReader::open(&made.artifact.path("features")).unwrap().load(|_| true).unwrap();
+    let norms: Vec<f64> = features
+        .emb
+        .chunks_exact(features.dim)
+        .map(|emb| emb.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt())
+        .collect();
+    let is_dead = |place: &usize| (0..features.rows.len()).all(|row| features.of(row)[*place] == 0.0);
+    let dead = (0..features.dim).filter(is_dead).count();
+    let metrics = &made.summary.metrics;
+    let mean = norms.iter().sum::<f64>() / norms.len() as f64;
+    let expected = [
+        ("norm_min", norms.iter().copied().fold(f64::INFINITY, f64::min)),
+        ("norm_mean", mean),
+        ("norm_max", norms.iter().copied().fold(0.0, f64::max)),
+        ("dead_features", dead as f64),
+    ];
+    for (name, expected) in expected {
+        assert!(
+            (metrics[name] - expected).abs() < 1e-9 * expected.max(1.0),
+            "{name}: {metrics:?}, {expected}"
+        );
+    }
+    let said = made.summary.line.contains(" features dead (0 for every photo)");
+    assert_eq!(said, dead > 0, "{}", made.summary.line);
 }
 
 #[test]

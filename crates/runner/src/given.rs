@@ -32,7 +32,8 @@ impl Attempt<'_> {
         for spec in self.node.stage.inputs() {
             for artifact in self.inputs.get(spec.name).into_iter().flatten() {
                 // What this run has written or hashed already is not hashed for each stage that reads it.
-                let read = artifact.files.iter().filter(|(path, _)| spec.reads_file(path));
+                let is_read = |path: &str| self.node.stage.reads(&self.node.params, spec, path);
+                let read = artifact.files.iter().filter(|(path, _)| is_read(path));
                 let mut read: BTreeMap<String, Digest> = read.map(|(p, d)| (p.clone(), *d)).collect();
                 let sound = || self.sound.lock().unwrap_or_else(|e| e.into_inner());
                 let known = sound();

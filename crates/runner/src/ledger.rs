@@ -84,7 +84,10 @@ impl<'a> Ledger<'a> {
             let names = node.inputs.get(spec.name).into_iter().flatten();
             let manifests = names.filter_map(|name| self.settled[self.graph.place(name)?].as_ref());
             let files = manifests.flat_map(|manifest| &manifest.files);
-            files.filter(|file| spec.reads_file(&file.path)).map(|file| file.size_bytes).sum::<u64>()
+            files
+                .filter(|file| node.stage.reads(&node.params, spec, &file.path))
+                .map(|file| file.size_bytes)
+                .sum::<u64>()
         };
         node.stage.inputs().iter().map(of).sum()
     }

@@ -298,7 +298,8 @@ impl Planner<'_> {
             let Some(upstreams) = node.inputs.get(spec.name) else { continue };
             let read = |name: &String| {
                 let manifest = self.graph.place(name).and_then(|place| settled[place].as_ref())?;
-                let files = manifest.files.iter().filter(|f| spec.reads_file(&f.path));
+                let is_read = |path: &str| node.stage.reads(&node.params, spec, path);
+                let files = manifest.files.iter().filter(|f| is_read(&f.path));
                 Some(InputPart {
                     stage: spec.many.then(|| name.clone()),
                     files: files.map(|f| (f.path.clone(), f.blake3)).collect(),

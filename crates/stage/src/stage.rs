@@ -48,6 +48,13 @@ pub trait Stage: Send + Sync + 'static {
         vec![]
     }
 
+    /// Whether, with these parameters, it reads the file at `path` of the input `input`, which is one of [`Input::reads`]:
+    /// what a parameter asks for, and is read then only. What is not read is in no key.
+    fn reads(params: &Self::Params, input: &str, path: &str) -> bool {
+        let _ = (params, input, path);
+        true
+    }
+
     /// What it takes of the machine with these parameters, where the files that it reads of its inputs have `input_bytes`.
     fn cost(params: &Self::Params, input_bytes: u64) -> Cost {
         let _ = (params, input_bytes);
@@ -68,7 +75,8 @@ pub struct Input {
     pub name: &'static str,
     /// The artifact it accepts: a [`Stage::PRODUCES`].
     pub accepts: &'static str,
-    /// The files of the artifact that are read: a file, or a folder ending in `/`. Only their digests enter the key.
+    /// The files of the artifact that are read: a file, or a folder ending in `/`. Only their digests enter the key. Some
+    /// may be read with certain parameters only ([`Stage::reads`]).
     pub reads: &'static [&'static str],
     /// Whether it takes a list of stages (at least one). The names of the stages are then part of the key.
     pub many: bool,
@@ -120,6 +128,11 @@ pub trait AnyStage: Send + Sync {
         let _ = (resolved, inputs);
         vec![]
     }
+    /// Whether the file at `path` of `input` is read with resolved parameters: [`Input::reads_file`] and [`Stage::reads`].
+    fn reads(&self, resolved: &Value, input: &Input, path: &str) -> bool {
+        let _ = resolved;
+        input.reads_file(path)
+    }
     /// [`Stage::cost`] with resolved parameters.
     fn cost(&self, resolved: &Value, input_bytes: u64) -> Cost {
         let _ = (resolved, input_bytes);
@@ -170,6 +183,12 @@ impl<S: Stage> AnyStage for S {
     fn check_inputs(&self, resolved: &Value, inputs: &BTreeMap<String, Vec<String>>) -> Vec<Problem> {
         params::parse::<S::Params>(resolved)
             .map_or_else(|problems| problems, |typed| S::check_inputs(&typed, inputs))
+    }
+    fn reads(&self, resolved: &Value, input: &Input, path: &str) -> bool {
+        // Parameters that do not parse fail when it runs.
+        let is_read =
+            || params::parse::<S::Params>(resolved).map_or(true, |typed| S::reads(&typed, input.name, path));
+        input.reads_file(path) && is_read()
     }
     fn cost(&self, resolved: &Value, input_bytes: u64) -> Cost {
         // Parameters that do not parse fail when it runs.

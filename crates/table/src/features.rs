@@ -7,10 +7,14 @@
 //! | `label`, `label_id` | string, uint32 | class and its number; null where unlabelled |
 //! | `view` | uint32 | 0 is the plain view |
 //! | `emb` | `FixedSizeList<float32>[D]` | the features |
+//! | `logits` | `FixedSizeList<float32>[L]` | what the classifier says that the weights came with; only where that was asked for |
 //!
 //! The metadata of every part says what made them: [`pipeline.arch`](crate::metadata::ARCH),
 //! [`pipeline.weights`](crate::metadata::WEIGHTS), [`pipeline.preprocessing`](crate::metadata::PREPROCESSING),
-//! [`pipeline.dim`](crate::metadata::DIM), [`pipeline.dtype`](crate::metadata::DTYPE).
+//! [`pipeline.dim`](crate::metadata::DIM), [`pipeline.dtype`](crate::metadata::DTYPE), and, where they are not the usual, [`pipeline.pool`](crate::metadata::POOL) and
+//! [`pipeline.logits`](crate::metadata::LOGITS).
+
+mod batches;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -26,7 +30,7 @@ use rayon::prelude::*;
 
 use crate::columns::{Columns, number_at, text_at};
 use crate::order::Order;
-use crate::reader::{Batches, Slice, TableFile};
+use crate::reader::{Slice, TableFile};
 use crate::split::Split;
 use crate::writer::{
     BATCH_ROWS, PAGE_ROWS, ROW_GROUP_ROWS, TableWriter, check_label, check_vector, vector_element,
@@ -34,7 +38,18 @@ use crate::writer::{
 };
 use crate::{Error, Result, metadata};
 
+pub use batches::FeatureBatches;
+
 const TABLE: &str = "features";
+
+/// The column of the features.
+const EMB: &str = "emb";
+
+/// The column of the logits.
+const LOGITS: &str = "logits";
+
+/// The pooling of tables that do not name theirs, as in YAML.
+pub const USUAL_POOL: &str = "max_avg";
 
 /// Size of the floats in a part file, before compression.
 const PART_BYTES: usize = 256 << 20;
@@ -54,18 +69,47 @@ pub struct FeaturesMeta {
     pub dim: usize,
     /// Numeric format in which the trunk computed: `f32` or `bf16`, as in YAML.
     pub dtype: String,
+    /// How the trunk's last map was pooled, as in YAML: [`USUAL_POOL`] or `avg`.
+    pub pool: String,
+    /// Length L of a row's logits; 0 where the table has none.
+    pub logits: usize,
 }
 
+/// Keys in which all parts of a table must agree.
+const KEYS: [&str; 8] = [
+    metadata::ARCH,
+    metadata::WEIGHTS,
+    metadata::CLASSES,
+    metadata::PREPROCESSING,
+    metadata::DIM,
+    metadata::DTYPE,
+    metadata::POOL,
+    metadata::LOGITS,
+];
+
 impl FeaturesMeta {
-    fn pairs(&self) -> [(&'static str, String); 6] {
-        [
+    /// Numbers that a row has in all columns: D + L.
+    pub fn width(&self) -> usize {
+        self.dim + self.logits
+    }
+
+    fn pairs(&self) -> Vec<(&'static str, String)> {
+        let mut pairs = vec![
             (metadata::ARCH, self.arch.clone()),
             (metadata::WEIGHTS, self.weights.clone()),
             (metadata::CLASSES, serde_json::Value::from(self.classes.clone()).to_string()),
             (metadata::PREPROCESSING, canonical_json(&self.preprocessing)),
             (metadata::DIM, self.dim.to_string()),
             (metadata::DTYPE, self.dtype.clone()),
-        ]
+        ];
+        // The usual is not said: tables are the same bytes as those of before there was a choice.
+        if self.pool != USUAL_POOL {
+            pairs.push((metadata::POOL, self.pool.clone()));
+        }
+        if self.logits > 0 {
+            pairs.push((metadata::LOGITS, self.logits.to_string()));
+        }
+        pairs
     }
 
     fn read(file: &TableFile) -> Result<Self> {
@@ -82,6 +126,13 @@ impl FeaturesMeta {
                 .map_err(|_| file.unexpected(metadata::PREPROCESSING, "JSON".to_owned()))?,
             dim: dim.parse().map_err(|_| file.unexpected(metadata::DIM, "a number".to_owned()))?,
             dtype: text(metadata::DTYPE, "a numeric format")?,
+            pool: file.metadata(metadata::POOL).unwrap_or(USUAL_POOL).to_owned(),
+            logits: match file.metadata(metadata::LOGITS) {
+                None => 0,
+                Some(text) => {
+                    text.parse().map_err(|_| file.unexpected(metadata::LOGITS, "a number".to_owned()))?
+                }
+            },
         })
     }
 }
@@ -152,6 +203,7 @@ pub struct FeaturesWriter {
     order: Order,
     rows: Vec<FeatureRow>,
     emb: Vec<f32>,
+    logits: Vec<f32>,
     part: Option<TableWriter>,
     parts: usize,
     rows_in_part: usize,
@@ -169,7 +221,7 @@ impl FeaturesWriter {
 
     /// `rows_per_part` is a multiple of [`BATCH_ROWS`].
     fn with_rows_per_part(dir: &Path, meta: FeaturesMeta, rows_per_part: usize) -> Result<Self> {
-        let schema = schema(vector_type(dir, meta.dim)?);
+        let schema = schema(&meta, dir)?;
         fs_err::create_dir_all(dir)?;
         if let Some(found) = part_files(dir)?.into_iter().next() {
             return Err(Error::NotEmpty { dir: dir.to_owned(), found });
@@ -181,6 +233,7 @@ impl FeaturesWriter {
             order: Order::default(),
             rows: Vec::with_capacity(BATCH_ROWS),
             emb: Vec::with_capacity(BATCH_ROWS * meta.dim),
+            logits: Vec::with_capacity(BATCH_ROWS * meta.logits),
             meta,
             part: None,
             parts: 0,
@@ -188,17 +241,23 @@ impl FeaturesWriter {
         })
     }
 
-    /// Appends a row with its features, `[D]`.
+    /// Appends a row with its features and then its logits, `[D + L]`.
     ///
     /// # Errors
-    /// A row that is not greater, by (id, view), than the one before; features of another length than D; NaN
+    /// A row that is not greater, by (id, view), than the one before; other counts than D and L; NaN
     /// or an infinity; a label without number or the reverse; a full disk.
-    pub fn write(&mut self, row: &FeatureRow, emb: &[f32]) -> Result<()> {
-        check_vector(&self.dir, &row.id, "emb", emb, self.meta.dim)?;
+    pub fn write(&mut self, row: &FeatureRow, numbers: &[f32]) -> Result<()> {
+        let (emb, logits) = match self.meta.logits {
+            0 => (numbers, [].as_slice()),
+            _ => numbers.split_at(self.meta.dim.min(numbers.len())),
+        };
+        check_vector(&self.dir, &row.id, EMB, emb, self.meta.dim)?;
+        check_vector(&self.dir, &row.id, LOGITS, logits, self.meta.logits)?;
         check_label(&self.dir, &row.id, row.label.as_deref(), row.label_id)?;
         self.order.next(&self.dir, &row.id, row.view)?;
         self.rows.push(row.clone());
         self.emb.extend_from_slice(emb);
+        self.logits.extend_from_slice(logits);
         if self.rows.len() == BATCH_ROWS { self.flush() } else { Ok(()) }
     }
 
@@ -219,8 +278,16 @@ impl FeaturesWriter {
             Some(part) => part,
             None => self.next_part()?,
         };
-        let emb = std::mem::replace(&mut self.emb, Vec::with_capacity(BATCH_ROWS * self.meta.dim));
-        part.write(encode(&self.rows, emb, &self.dir, self.meta.dim)?)?;
+        let take = |numbers: &mut Vec<f32>| {
+            let capacity = numbers.capacity();
+            std::mem::replace(numbers, Vec::with_capacity(capacity))
+        };
+        let mut columns = encode(&self.rows);
+        columns.push(vectors(take(&mut self.emb), &self.dir, self.meta.dim)?);
+        if self.meta.logits > 0 {
+            columns.push(vectors(take(&mut self.logits), &self.dir, self.meta.logits)?);
+        }
+        part.write(columns)?;
         self.part = Some(part);
         self.rows_in_part += self.rows.len();
         self.rows.clear();
@@ -263,12 +330,10 @@ impl FeaturesReader {
             parts.push(TableFile::open(&dir.join(expected), TABLE)?);
         }
         let meta = FeaturesMeta::read(&parts[0])?;
-        let schema = schema(vector_type(&parts[0].path, meta.dim)?);
+        let schema = schema(&meta, &parts[0].path)?;
         for part in &parts {
-            for (key, value) in meta.pairs() {
-                if part.metadata(key) != Some(value.as_str()) {
-                    return Err(Error::PartsDiffer { path: part.path.clone(), key });
-                }
+            if let Some(key) = KEYS.into_iter().find(|key| part.metadata(key) != parts[0].metadata(key)) {
+                return Err(Error::PartsDiffer { path: part.path.clone(), key });
             }
             part.check_columns(&schema)?;
         }
@@ -292,7 +357,18 @@ impl FeaturesReader {
 
     /// All rows in order, at most `rows` (at least 1) at a time and in memory. A batch does not span parts.
     pub fn batches(&self, rows: usize) -> FeatureBatches<'_> {
-        FeatureBatches { table: self, rows: rows.max(1), next_part: 0, current: None }
+        FeatureBatches::new(self, Some(EMB), self.meta.dim, rows)
+    }
+
+    /// The same with the logits in place of the features: `dim` of a batch is L. Of a table without logits the first
+    /// batch is an error.
+    pub fn logits(&self, rows: usize) -> FeatureBatches<'_> {
+        FeatureBatches::new(self, Some(LOGITS), self.meta.logits, rows)
+    }
+
+    /// The same without features, which are not read: `dim` of a batch is 0.
+    pub fn keys(&self, rows: usize) -> FeatureBatches<'_> {
+        FeatureBatches::new(self, None, 0, rows)
     }
 
     /// Whose features the rows are, without the features, in order.
@@ -301,13 +377,35 @@ impl FeaturesReader {
     /// A part that cannot be read.
     pub fn rows(&self) -> Result<Vec<FeatureRow>> {
         let mut rows = Vec::with_capacity(self.len());
-        for part in &self.parts {
-            let mut batches = part.batches(&self.key_columns(), Slice::default(), ROW_GROUP_ROWS)?;
-            while let Some(batch) = batches.next(decode_rows) {
-                rows.append(&mut batch?);
-            }
+        for batch in self.keys(ROW_GROUP_ROWS) {
+            rows.append(&mut batch?.rows);
         }
         Ok(rows)
+    }
+
+    /// The features of the row `at`, `[D]`, whose page alone is read; `None` where there are not so many rows.
+    ///
+    /// # Errors
+    /// A part that cannot be read.
+    pub fn at(&self, at: usize) -> Result<Option<Vec<f32>>> {
+        let mut emb = vec![0.0; self.meta.dim];
+        let Some(piece) = self.pieces(|row| row == at).pop() else { return Ok(None) };
+        self.read_piece(piece, &mut emb)?;
+        Ok(Some(emb))
+    }
+
+    /// The part files, in order.
+    pub fn parts(&self) -> impl Iterator<Item = Part> + '_ {
+        self.parts.iter().map(|file| Part {
+            path: file.path.clone(),
+            rows: file.row_groups().sum(),
+            row_groups: file.row_groups().count(),
+        })
+    }
+
+    /// Names and types of all columns, in order.
+    pub fn columns(&self) -> Vec<(String, String)> {
+        self.parts[0].columns()
     }
 
     /// The rows that are wanted, in order, with their features, in memory; the others' features are not read. Uses the
@@ -358,7 +456,7 @@ impl FeaturesReader {
         let slice = Slice { row_group: Some(piece.row_group), rows: Some(piece.selection) };
         let mut batches = piece.part.batches(&self.emb_column(), slice, PAGE_ROWS)?;
         while let Some(copied) = batches.next(|columns| {
-            let values = emb_values(columns)?;
+            let values = vector_values(columns, EMB)?;
             let Some((own, others)) = std::mem::take(&mut emb).split_at_mut_checked(values.len()) else {
                 return Err(piece.part.miscounted());
             };
@@ -371,13 +469,27 @@ impl FeaturesReader {
         if emb.is_empty() { Ok(()) } else { Err(piece.part.miscounted()) }
     }
 
-    fn key_columns(&self) -> Schema {
-        Schema::new(self.schema.fields().iter().filter(|f| f.name() != "emb").cloned().collect::<Vec<_>>())
+    /// The columns that are no vectors, and the vectors named `vector`.
+    fn key_columns_and(&self, vector: Option<&str>) -> Schema {
+        let fields = self.schema.fields().iter();
+        let is_wanted = |name: &str| ![EMB, LOGITS].contains(&name) || Some(name) == vector;
+        Schema::new(fields.filter(|field| is_wanted(field.name())).cloned().collect::<Vec<_>>())
     }
 
     fn emb_column(&self) -> Schema {
-        Schema::new(self.schema.fields().iter().filter(|f| f.name() == "emb").cloned().collect::<Vec<_>>())
+        Schema::new(self.schema.fields().iter().filter(|f| f.name() == EMB).cloned().collect::<Vec<_>>())
     }
+}
+
+/// A part file of a features table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// The file.
+    pub path: PathBuf,
+    /// Its rows.
+    pub rows: usize,
+    /// Its row groups.
+    pub row_groups: usize,
 }
 
 /// Rows that one thread reads.
@@ -401,53 +513,6 @@ fn runs(numbers: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
     runs
 }
 
-/// The rows of a features table in order, one batch in memory at a time. After an error there are no more.
-pub struct FeatureBatches<'a> {
-    table: &'a FeaturesReader,
-    rows: usize,
-    next_part: usize,
-    current: Option<Batches>,
-}
-
-impl Iterator for FeatureBatches<'_> {
-    type Item = Result<Features>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let dim = self.table.meta.dim;
-        loop {
-            let decode = |columns: Columns<'_>| {
-                Ok(Features { dim, rows: decode_rows(columns)?, emb: emb_values(columns)?.to_vec() })
-            };
-            let next = match &mut self.current {
-                Some(batches) => batches.next(decode),
-                None => None,
-            };
-            if let Some(batch) = next {
-                if batch.is_err() {
-                    self.stop();
-                }
-                return Some(batch);
-            }
-            let part = self.table.parts.get(self.next_part)?;
-            self.next_part += 1;
-            match part.batches(&self.table.schema, Slice::default(), self.rows) {
-                Ok(batches) => self.current = Some(batches),
-                Err(error) => {
-                    self.stop();
-                    return Some(Err(error));
-                }
-            }
-        }
-    }
-}
-
-impl FeatureBatches<'_> {
-    fn stop(&mut self) {
-        self.next_part = self.table.parts.len();
-        self.current = None;
-    }
-}
-
 /// Names of the part files in a folder, sorted.
 fn part_files(dir: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
@@ -461,29 +526,39 @@ fn part_files(dir: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn schema(emb: DataType) -> SchemaRef {
-    Arc::new(Schema::new(vec![
+/// The columns of a table; an error names `path`.
+fn schema(meta: &FeaturesMeta, path: &Path) -> Result<SchemaRef> {
+    let mut fields = vec![
         Field::new("id", DataType::Utf8, false),
         Field::new("split", DataType::Utf8, false),
         Field::new("label", DataType::Utf8, true),
         Field::new("label_id", DataType::UInt32, true),
         Field::new("view", DataType::UInt32, false),
-        Field::new("emb", emb, false),
-    ]))
+        Field::new(EMB, vector_type(path, meta.dim)?, false),
+    ];
+    if meta.logits > 0 {
+        fields.push(Field::new(LOGITS, vector_type(path, meta.logits)?, false));
+    }
+    Ok(Arc::new(Schema::new(fields)))
 }
 
-fn encode(rows: &[FeatureRow], emb: Vec<f32>, dir: &Path, dim: usize) -> Result<Vec<ArrayRef>> {
-    let emb = Arc::new(Float32Array::from(emb));
-    let emb = FixedSizeListArray::try_new(vector_element(), dim as i32, emb, None)
-        .map_err(|source| Error::Layout { path: dir.to_owned(), source })?;
-    Ok(vec![
+/// The columns that are no vectors.
+fn encode(rows: &[FeatureRow]) -> Vec<ArrayRef> {
+    vec![
         Arc::new(StringArray::from_iter_values(rows.iter().map(|r| &r.id))),
         Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.split.as_str()))),
         Arc::new(StringArray::from_iter(rows.iter().map(|r| r.label.as_deref()))),
         Arc::new(UInt32Array::from_iter(rows.iter().map(|r| r.label_id))),
         Arc::new(UInt32Array::from_iter_values(rows.iter().map(|r| r.view))),
-        Arc::new(emb),
-    ])
+    ]
+}
+
+/// A column of vectors, of `[rows, length]`, row-major.
+fn vectors(numbers: Vec<f32>, dir: &Path, length: usize) -> Result<ArrayRef> {
+    let numbers = Arc::new(Float32Array::from(numbers));
+    let vectors = FixedSizeListArray::try_new(vector_element(), length as i32, numbers, None)
+        .map_err(|source| Error::Layout { path: dir.to_owned(), source })?;
+    Ok(Arc::new(vectors))
 }
 
 fn decode_rows(columns: Columns<'_>) -> Result<Vec<FeatureRow>> {
@@ -504,9 +579,9 @@ fn decode_rows(columns: Columns<'_>) -> Result<Vec<FeatureRow>> {
     (0..columns.rows()).map(row).collect()
 }
 
-/// `[rows, D]`, row-major.
-fn emb_values<'a>(columns: Columns<'a>) -> Result<&'a [f32]> {
-    Ok(columns.vectors("emb")?.values().as_primitive::<Float32Type>().values())
+/// The vectors of a column, `[rows, length]`, row-major.
+fn vector_values<'a>(columns: Columns<'a>, column: &str) -> Result<&'a [f32]> {
+    Ok(columns.vectors(column)?.values().as_primitive::<Float32Type>().values())
 }
 
 #[cfg(test)]
@@ -526,6 +601,8 @@ mod tests {
                 preprocessing: serde_json::json!({}),
                 dim: 3,
                 dtype: "f32".to_owned(),
+                pool: USUAL_POOL.to_owned(),
+                logits: 0,
             };
             let mut writer = FeaturesWriter::with_rows_per_part(&dir, meta, rows_per_part).unwrap();
             for row in 0..rows {

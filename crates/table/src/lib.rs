@@ -15,16 +15,18 @@
 //! All files: zstd level 1, rows in a checked order, row groups of 8,192 rows, and a function of the rows
 //! alone: no time, host, path or version of a library is in them. How a file is laid out is in one place,
 //! `writer`, and how it is checked when opened in another, `reader`. The key-value metadata is named in
-//! [`metadata`].
+//! [`metadata`]. What is computed of features in one pass over their table: [`feature_stats`], [`nearest`].
 
 pub mod classes;
 mod columns;
 pub mod curve;
 mod error;
+pub mod feature_stats;
 pub mod features;
 pub mod history;
 pub mod images;
 pub mod metadata;
+pub mod nearest;
 mod number;
 mod order;
 pub mod plain;
@@ -36,6 +38,7 @@ mod writer;
 
 pub use curve::{CURVE_FILE, CurveReader, CurveRow, CurveWriter};
 pub use error::Error;
+pub use feature_stats::FeatureStats;
 pub use features::{FeatureRow, Features, FeaturesMeta, FeaturesReader, FeaturesWriter};
 pub use history::{HISTORY_LINES_FILE, HistoryReader, HistoryRow, HistoryWriter};
 pub use images::{ImageRow, ImagesReader, ImagesWriter, Verdict};

@@ -34,6 +34,12 @@ pub const DIM: &str = "pipeline.dim";
 /// Features: numeric format in which the trunk computed, `f32` or `bf16`, as in YAML. `emb` is float32 always.
 pub const DTYPE: &str = "pipeline.dtype";
 
+/// Features: how the trunk's last map was pooled, where that is not `max_avg`: `avg`, as in YAML.
+pub const POOL: &str = "pipeline.pool";
+
+/// Features: length of `logits`, where the table has them.
+pub const LOGITS: &str = "pipeline.logits";
+
 /// Features and predictions: class names in order of their numbers (which is that of `probs`), as a JSON list.
 pub const CLASSES: &str = "pipeline.classes";
 

@@ -85,6 +85,12 @@ impl TableFile {
         self.footer.metadata().row_groups().iter().map(|group| group.num_rows() as usize)
     }
 
+    /// Names and types of the columns, in order.
+    pub(crate) fn columns(&self) -> Vec<(String, String)> {
+        let fields = self.footer.schema().fields().iter();
+        fields.map(|field| (field.name().clone(), type_name(field.data_type()))).collect()
+    }
+
     /// Whether there is a column of this name, for those that a table may lack.
     pub(crate) fn has_column(&self, name: &str) -> bool {
         self.footer.schema().field_with_name(name).is_ok()

@@ -256,6 +256,8 @@ mod tests {
             preprocessing,
             dim: 2,
             dtype: "f32".to_owned(),
+            pool: pipeline_table::features::USUAL_POOL.to_owned(),
+            logits: 0,
         };
         let mut writer = FeaturesWriter::create(&dir.join("features"), meta).unwrap();
         for (i, (split, cosine)) in photos.iter().enumerate() {

@@ -173,6 +173,8 @@ pub(crate) fn features(
         preprocessing: serde_json::from_str(&serde_json::to_string(&record.preprocessing).unwrap()).unwrap(),
         dim: DIM,
         dtype: "f32".to_owned(),
+        pool: pipeline_table::features::USUAL_POOL.to_owned(),
+        logits: 0,
     };
     let trunk = record.load_trunk(&model.dir, Device::Cpu).unwrap().folded(Dtype::F32).unwrap();
     let table = artifact("precompute", dir);

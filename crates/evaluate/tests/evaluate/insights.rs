@@ -46,6 +46,8 @@ fn write(table: &Artifact, model: &Artifact, photos: &[Photo]) {
         preprocessing: serde_json::to_value(preprocessing).unwrap(),
         dim,
         dtype: "f32".to_owned(),
+        pool: pipeline_table::features::USUAL_POOL.to_owned(),
+        logits: 0,
     };
     let mut writer = FeaturesWriter::create(&table.path("features"), meta).unwrap();
     let mut photos = photos.to_vec();

@@ -54,6 +54,8 @@ fn meta() -> FeaturesMeta {
         preprocessing: serde_json::to_value(preprocessing()).unwrap(),
         dim: DIM,
         dtype: "f32".to_owned(),
+        pool: pipeline_table::features::USUAL_POOL.to_owned(),
+        logits: 0,
     }
 }
 

@@ -58,6 +58,8 @@ fn labelled_features(
         preprocessing: serde_json::to_value(Preprocessing::new(64, [0.5; 3], [0.25; 3])).unwrap(),
         dim: DIM,
         dtype: "f32".to_owned(),
+        pool: pipeline_table::features::USUAL_POOL.to_owned(),
+        logits: 0,
     };
     let mut writer = FeaturesWriter::create(&folder, meta).unwrap();
     let mut random = Stream { seed: 1, purpose: "test", ..Stream::default() }.start();

@@ -30,6 +30,7 @@ pub(super) const EFFICIENTNET_LITE0: Backbone = Backbone {
     channels: 1280,
     groups: ["stem to block 4", "block 5 to the head convolution"],
     first_group: &["_conv_stem", "_bn0", "_blocks.0", "_blocks.1", "_blocks.2", "_blocks.3", "_blocks.4"],
+    classifier: "_fc",
     build: EfficientNetLite::build,
 };
 

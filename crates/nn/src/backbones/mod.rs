@@ -34,12 +34,14 @@ pub struct Backbone {
     pub mean: [f32; 3],
     /// Standard deviation of each colour, red first, which is divided by.
     pub std: [f32; 3],
-    /// Channels of the last map. [Pooled](crate::concat_pool) features are twice as wide.
+    /// Channels of the last map. [Pooled](crate::Pool) features are twice as wide, or as wide.
     pub channels: usize,
     /// What the two layer groups of the trunk hold, for people; the first is nearest to the photo.
     pub groups: [&'static str; 2],
     /// The parts whose tensors are in the first layer group, `layer1` for all of `layer1.*`; the rest are in the second.
     pub(crate) first_group: &'static [&'static str],
+    /// Name of the classifier's layer, which is no part of the trunk: `fc` for `fc.weight` and `fc.bias`.
+    pub(crate) classifier: &'static str,
     /// Builds the network of tensors that it asks for by name and shape.
     pub(crate) build: fn(&mut Provide<'_>) -> Result<Box<dyn Network>, Error>,
 }

@@ -74,6 +74,7 @@ const RESNET: Backbone = Backbone {
     channels: 0,
     groups: ["stem to layer2", "layer3 and layer4"],
     first_group: &["conv1", "bn1", "layer1", "layer2"],
+    classifier: "fc",
     build: |provide| ResNet::build(provide, Kind::Basic, [0; 4]),
 };
 

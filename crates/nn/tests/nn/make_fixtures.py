@@ -157,6 +157,20 @@ def trunk(make):
     return out
 
 
+def classifiers():
+    """Logits of whole networks, their averages by torchvision's own forward, or the published one, in eval mode."""
+    x = 10 * formula("input", INPUT)
+    whole = fill(torchvision.models.resnet18(weights=None)).eval()
+    net, early, late, _ = lite0()
+    net._fc = nn.Linear(1280, 1000)
+    fill(net)
+    with torch.no_grad():
+        averages = F.adaptive_avg_pool2d(late.eval()(early.eval()(x)), 1).flatten(1)
+        logits = {"resnet18": whole(x), "efficientnet_lite0": net._fc(averages)}
+        out = {f"{arch}.logits": y.flatten()[::KEEP].clone() for arch, y in logits.items()}
+        return out | {"efficientnet_lite0.averages": averages.flatten()[::KEEP].clone()}
+
+
 # Head
 
 FEATURES, HIDDEN, CLASSES, ROWS = 14, 9, 3, 5
@@ -364,7 +378,7 @@ def similarity():
 
 def write(folder):
     trunks = {name: (lambda make=make: trunk(make)) for name, make in TRUNKS.items()}
-    others = {"head": head, "training": training, "losses": losses, "fine_tuning": fine_tuning,
+    others = {"classifiers": classifiers, "head": head, "training": training, "losses": losses, "fine_tuning": fine_tuning,
               "grad_cam": grad_cam, "similarity": similarity}
     for name, make in (trunks | others).items():
         tensors = make()

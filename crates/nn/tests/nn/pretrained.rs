@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use pipeline_nn::backbones::find;
-use pipeline_nn::{Device, Dtype, Mode, no_grad, weights};
+use pipeline_nn::{Device, Dtype, Mode, Pool, no_grad, weights};
 
 /// The folder of shared weights, if it is there.
 fn shared_weights() -> Option<PathBuf> {
@@ -35,7 +35,7 @@ fn the_published_file_of_the_old_format_holds_what_its_conversion_does() {
 }
 
 #[test]
-fn pretrained_trunks_give_pytorchs_maps_of_a_cat_and_a_dog() {
+fn pretrained_trunks_give_pytorchs_maps_and_logits_of_a_cat_and_a_dog() {
     crate::one_thread();
     let Some(folder) = shared_weights() else { return };
     let vectors = weights::read(&folder.join("parity.safetensors")).unwrap();
@@ -48,6 +48,12 @@ fn pretrained_trunks_give_pytorchs_maps_of_a_cat_and_a_dog() {
         assert_eq!(map.size(), expected.size(), "{arch}");
         let error = (map - expected).abs().max().double_value(&[]);
         assert!(error < 1e-3, "{arch}: largest difference {error:.1e}");
+
+        let classifier = find(arch).unwrap().classifier(&file, Device::Cpu).unwrap().unwrap();
+        let logits = classifier.forward(&Pool::Avg.of(expected).unwrap()).unwrap(); // [2, 1000]
+        let expected = vectors.get(&format!("{arch}.logits")).unwrap();
+        let error = (&logits - expected).abs().max().double_value(&[]);
+        assert!(logits.size() == [2, 1000] && error < 1e-4, "{arch}: logits differ by {error:.1e}");
     }
 }
 

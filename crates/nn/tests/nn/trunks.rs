@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pipeline_nn::backbones::{BACKBONES, find};
-use pipeline_nn::{Backbone, Device, Dtype, Kind, Mode, Tensor, Trunk, Weights, no_grad};
+use pipeline_nn::{Backbone, Device, Dtype, Kind, Mode, Pool, Tensor, Trunk, Weights, no_grad};
 use pipeline_stage::Hint;
 
 use crate::{assert_close, formula, one_thread, read_fixture};
@@ -81,6 +81,92 @@ fn the_classifier_and_counters_are_left_out() {
     let trunk = backbone.load(&formula::weights(shapes), Device::Cpu).unwrap();
     assert!(trunk.named_tensors().keys().all(|name| !name.starts_with("fc") && !name.ends_with("tracked")));
     assert_eq!(trunk.named_tensors().len(), 100);
+}
+
+#[test]
+fn features_and_logits_are_those_of_pytorch_with_the_average_alone_and_behind_the_maximum() {
+    crate::one_thread();
+    let expected = read_fixture("classifiers.safetensors");
+    for arch in ["resnet18", "efficientnet_lite0"] {
+        let backbone = find(arch).unwrap();
+        let (channels, name) = match arch {
+            "resnet18" => (512, "fc"),
+            _ => (1280, "_fc"),
+        };
+        let mut shapes = backbone.tensors().unwrap();
+        shapes.push((format!("{name}.weight"), vec![1000, channels]));
+        shapes.push((format!("{name}.bias"), vec![1000]));
+        let weights = formula::weights(shapes);
+        let classifier = backbone.classifier(&weights, Device::Cpu).unwrap().unwrap();
+        assert_eq!(classifier.logits(), 1000);
+        // A square is what a folded trunk takes: the fixture's input is not one, so the averages go the other way.
+        let map = backbone.load(&weights, Device::Cpu).unwrap().forward(&input(), [Mode::Eval; 2]).unwrap();
+        let averages = Pool::Avg.of(&map).unwrap(); // [2, C]
+        let logits = classifier.share().forward(&averages).unwrap(); // [2, 1000]
+        let kept = |tensor: &Tensor| tensor.flatten(0, -1).slice(0, None, None, KEEP);
+        assert_close(arch, &kept(&logits), expected.get(&format!("{arch}.logits")).unwrap(), 1e-4);
+        if let Some(expected) = expected.get(&format!("{arch}.averages")) {
+            assert_close(arch, &kept(&averages), expected, 1e-4);
+        }
+    }
+}
+
+#[test]
+fn a_folded_trunk_puts_logits_behind_features_of_either_pooling() {
+    crate::one_thread();
+    let backbone = find("resnet18").unwrap();
+    let mut shapes = backbone.tensors().unwrap();
+    shapes.push(("fc.weight".to_owned(), vec![7, 512]));
+    shapes.push(("fc.bias".to_owned(), vec![7]));
+    let weights = formula::weights(shapes);
+    let pixels: Vec<f32> = formula::tensor("square", &[2, 3, 64, 64]).flatten(0, -1).try_into().unwrap();
+    let numbers = |pool: Pool, has_logits: bool| {
+        let trunk = backbone.load(&weights, Device::Cpu).unwrap().with_pool(pool);
+        // As threads have it.
+        let folded = trunk.share().unwrap().folded(Dtype::F32).unwrap();
+        assert_eq!(folded.feature_dim(), pool.width(512));
+        let folded = match has_logits {
+            true => folded.with_classifier(backbone.classifier(&weights, Device::Cpu).unwrap().unwrap()),
+            false => folded,
+        };
+        folded.share().unwrap().features(&pixels, 64).unwrap()
+    };
+    let (both, averages) = (numbers(Pool::MaxAvg, false), numbers(Pool::Avg, false));
+    let (both_and, averages_and) = (numbers(Pool::MaxAvg, true), numbers(Pool::Avg, true));
+    assert_eq!([both.len(), averages.len(), both_and.len(), averages_and.len()], [2048, 1024, 2062, 1038]);
+    let weight: Vec<f32> = weights.get("fc.weight").unwrap().flatten(0, -1).try_into().unwrap();
+    let bias: Vec<f32> = weights.get("fc.bias").unwrap().try_into().unwrap();
+    for view in 0..2 {
+        let row = |all: &[f32], width: usize| all[view * width..(view + 1) * width].to_vec();
+        let average = row(&averages, 512);
+        assert_eq!(row(&both, 1024)[512..], average);
+        assert_eq!(row(&both_and, 1031)[..1024], row(&both, 1024));
+        assert_eq!(row(&averages_and, 519)[..512], average);
+        let logits = row(&averages_and, 519)[512..].to_vec();
+        assert_eq!(row(&both_and, 1031)[1024..], logits);
+        for (place, logit) in logits.iter().enumerate() {
+            let products = average.iter().zip(&weight[place * 512..]).map(|(x, w)| f64::from(x * w));
+            let expected = products.sum::<f64>() + f64::from(bias[place]);
+            assert!((f64::from(*logit) - expected).abs() < 1e-4, "{logit}, expected {expected}");
+        }
+    }
+}
+
+#[test]
+fn weights_without_a_classifier_that_fits_have_none() {
+    crate::one_thread();
+    let backbone = find("resnet18").unwrap();
+    let found = |parts: &[(&str, &[i64])]| {
+        let shapes = parts.iter().map(|(name, shape)| ((*name).to_owned(), shape.to_vec())).collect();
+        backbone.classifier(&formula::weights(shapes), Device::Cpu).unwrap().map(|c| c.logits())
+    };
+    assert_eq!(found(&[("fc.weight", &[3, 512]), ("fc.bias", &[3])]), Some(3));
+    assert_eq!(found(&[]), None);
+    assert_eq!(found(&[("fc.weight", &[3, 512])]), None);
+    assert_eq!(found(&[("_fc.weight", &[3, 512]), ("_fc.bias", &[3])]), None);
+    assert_eq!(found(&[("fc.weight", &[3, 1024]), ("fc.bias", &[3])]), None);
+    assert_eq!(found(&[("fc.weight", &[3, 512]), ("fc.bias", &[4])]), None);
+    assert_eq!(found(&[("fc.weight", &[0, 512]), ("fc.bias", &[0])]), None);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod completions;
 mod diff;
 mod explain;
+mod features;
 mod gc;
 mod graph;
 mod how;
@@ -55,6 +56,7 @@ enum Command {
     Watch(watch::Arguments),
     LrFind(lr_find::Arguments),
     Report(report::Arguments),
+    Features(features::Arguments),
     Validate(validate::Arguments),
     Stages(stages::Arguments),
     Schema(schema::Arguments),
@@ -92,6 +94,7 @@ pub fn main() -> ExitCode {
         Command::LrFind(arguments) => lr_find::run(&arguments, &screen),
         Command::Explain(arguments) => explain::run(&arguments, &screen),
         Command::Report(arguments) => report::run(&arguments, &screen),
+        Command::Features(arguments) => features::run(&arguments, &screen),
         Command::Status(arguments) => status::run(&arguments, &screen),
         Command::Validate(arguments) => validate::run(&arguments, &screen),
         Command::Stages(arguments) => stages::run(&arguments, &screen),

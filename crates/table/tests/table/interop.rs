@@ -5,7 +5,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pipeline_table::{Column, Features, Mode, PredictionRow, Split, Verdict, plain};
+use pipeline_table::{
+    Column, Features, FeaturesMeta, FeaturesWriter, Mode, PredictionRow, Split, Verdict, plain,
+};
 use serde_json::{Value, json};
 
 use crate::rows::*;
@@ -70,6 +72,22 @@ fn features_in_two_parts_open_in_other_tools() {
 
     assert_eq!(read_features(&store.join("features"), 64).unwrap(), all);
     check("features.py", &store, feature_values(&all));
+}
+
+#[test]
+fn features_with_logits_open_in_other_tools() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("precompute");
+    let (emb, logits) = (features(30, 5), features(30, 3));
+    let meta = FeaturesMeta { logits: 3, pool: "avg".to_owned(), ..meta(5) };
+    let mut writer = FeaturesWriter::create(&store.join("features"), meta).unwrap();
+    for (at, row) in emb.rows.iter().enumerate() {
+        writer.write(row, &[emb.of(at), logits.of(at)].concat()).unwrap();
+    }
+    writer.finish().unwrap();
+    let mut rows = feature_values(&emb);
+    rows.iter_mut().enumerate().for_each(|(at, row)| row["logits"] = json!(logits.of(at)));
+    check("features.py", &store, rows);
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod damage;
 mod form;
 mod interop;
 mod lines;
+mod looking;
 mod refused;
 mod round_trip;
 mod rows;

@@ -16,6 +16,8 @@ pub(crate) fn meta(dim: usize) -> FeaturesMeta {
         preprocessing: serde_json::json!({"size": 224, "crop": "center", "mean": [0.485, 0.456, 0.406]}),
         dim,
         dtype: "f32".to_owned(),
+        pool: pipeline_table::features::USUAL_POOL.to_owned(),
+        logits: 0,
     }
 }
 
