@@ -258,6 +258,10 @@ impl<'a> Conductor<'a> {
                 self.finish(place, report, outcome, manifest)
             }
             Ok(Ended::MadeElsewhere(manifest)) => self.finish(place, report, Outcome::Fresh, manifest),
+            Ok(Ended::Worked { shard, summary }) => {
+                let outcome = Outcome::Shard { shard: shard.to_string() };
+                StageReport { outcome, summary: Some(summary), ..report }
+            }
             Ok(Ended::Failed { message, hint: _, may_pass: true }) if self.may_retry(place) => {
                 match self.prepare_again(place, &message, &mut report) {
                     Ok(()) => return,

@@ -24,6 +24,7 @@ use crate::plan::{Lookup, Lookups, Plan, Planner};
 use crate::record::Recorder;
 use crate::report::RunReport;
 use crate::scheduler::Scheduler;
+use crate::shard;
 use crate::source::{Finder, Found};
 use crate::store::Store;
 
@@ -50,13 +51,14 @@ pub(crate) fn look<T>(
     take: impl FnOnce(&Finder<'_>, &Found, &Planner<'_>, Plan) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let chosen = options.selection.resolve(graph)?;
+    shard::check(graph, options, &chosen)?;
     let store = Store::at(&options.store)?;
     let finder = Finder { options, store: &store, cancel, observer, may_fetch: &|_| false };
     let found = finder.find_all(graph)?;
     let lookups = Known { store: &store, options };
     let planner = Planner { graph, sources: &found.states, lookups: &lookups, seed: options.seed };
     let plan = planner.plan(&chosen);
-    refuse_blocked(&plan, graph)?;
+    refuse_blocked(&plan, graph, options)?;
     take(&finder, &found, &planner, plan)
 }
 
@@ -73,6 +75,7 @@ pub fn run(
 ) -> Result<RunReport, Error> {
     let started = Instant::now();
     let chosen = options.selection.resolve(graph)?;
+    shard::check(graph, options, &chosen)?;
     let store = Store::open(&options.store)?;
     let claim = Claim { command: &options.command, wait: options.wait_lock, cancel, observer };
     let _shared = store.lock_shared(&options.shown(&options.store), &claim)?;
@@ -87,7 +90,7 @@ pub fn run(
     let lookups = Known { store: &store, options };
     let planner = Planner { graph, sources: &found.states, lookups: &lookups, seed: options.seed };
     let plan = planner.plan(&chosen);
-    refuse_blocked(&plan, graph)?;
+    refuse_blocked(&plan, graph, options)?;
 
     let recorder = Recorder::begin(&store.runs_dir(), graph, options, observer);
     recorder.planned(&plan);
@@ -139,10 +142,13 @@ fn find(finder: &Finder<'_>, graph: &Graph) -> Result<(Found, Vec<String>), Erro
 }
 
 /// With `--only`, what a stage reads must be fresh.
-fn refuse_blocked(plan: &Plan, graph: &Graph) -> Result<(), Error> {
-    match plan.blocked(graph) {
-        None => Ok(()),
-        Some((stage, upstream)) => Err(Error::UpstreamNotFresh {
+fn refuse_blocked(plan: &Plan, graph: &Graph, options: &RunOptions) -> Result<(), Error> {
+    match (plan.blocked(graph), options.shard) {
+        (None, _) => Ok(()),
+        (Some((stage, upstream)), Some(shard)) => {
+            Err(shard::not_fresh(shard, plan, graph, &stage.name, &upstream.name))
+        }
+        (Some((stage, upstream)), None) => Err(Error::UpstreamNotFresh {
             stage: stage.name.clone(),
             upstream: upstream.name.clone(),
             state: upstream.state.to_string(),

@@ -67,6 +67,11 @@ pub enum Outcome {
         /// Why: `lr 0.01 → 0.003`.
         reason: String,
     },
+    /// It ran as one of several workers: its part of the pieces is there, and no artifact of it.
+    Shard {
+        /// The part: `2/4`.
+        shard: String,
+    },
     /// It ran and did not succeed, or its artifact could not be published.
     Failed {
         /// What happened.
@@ -93,11 +98,12 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// One word for tables: `fresh`, `ran`, `failed`, `locked`, `cancelled`, `not run`, `not selected`.
+    /// One word for tables: `fresh`, `ran`, `shard`, `failed`, `locked`, `cancelled`, `not run`, `not selected`.
     pub fn word(&self) -> &'static str {
         match self {
             Outcome::Fresh => "fresh",
             Outcome::Ran { .. } => "ran",
+            Outcome::Shard { .. } => "shard",
             Outcome::Failed { .. } => "failed",
             Outcome::Locked { .. } => "locked",
             Outcome::Cancelled => "cancelled",
@@ -133,11 +139,15 @@ impl RunReport {
         self.stages.iter().find(|s| s.name == name)
     }
 
-    /// Whether every selected stage has its artifact now.
+    /// Whether every selected stage has its artifact now, or, of a worker, its part of it.
     pub fn succeeded(&self) -> bool {
-        self.stages
-            .iter()
-            .all(|s| matches!(s.outcome, Outcome::Fresh | Outcome::Ran { .. } | Outcome::NotSelected))
+        let is_good = |outcome: &Outcome| {
+            matches!(
+                outcome,
+                Outcome::Fresh | Outcome::Ran { .. } | Outcome::Shard { .. } | Outcome::NotSelected
+            )
+        };
+        self.stages.iter().all(|stage| is_good(&stage.outcome))
     }
 
     /// Whether the run was stopped on request.

@@ -17,6 +17,7 @@ use crate::terminal::{Screen, words};
     fresh    its artifact is there\n  \
     stale    its artifact was made from something else; the first difference is named\n  \
     missing  it has no artifact yet\n  \
+    incomplete  photos were missing when its artifact was made, and are there again\n  \
     damaged  its artifact is not whole, or cannot be read\n  \
     depends  on stages that must run first\n  \
     unknown  a source of it is not there, or not fetched yet\n\n\

@@ -101,14 +101,16 @@ impl Header {
             return None;
         }
         let seconds = match report.outcome {
-            Outcome::Ran { .. } | Outcome::Failed { .. } | Outcome::Cancelled => {
+            Outcome::Ran { .. } | Outcome::Shard { .. } | Outcome::Failed { .. } | Outcome::Cancelled => {
                 words::duration(report.wall_seconds)
             }
             _ => String::new(),
         };
         let said = match &report.outcome {
             Outcome::NotRun { because } => because.clone(),
-            Outcome::Ran { .. } => report.summary.as_ref().map(|s| s.line.clone()).unwrap_or_default(),
+            Outcome::Ran { .. } | Outcome::Shard { .. } => {
+                report.summary.as_ref().map(|s| s.line.clone()).unwrap_or_default()
+            }
             _ => String::new(),
         };
         let path = match (&report.outcome, &report.path) {
