@@ -211,6 +211,16 @@ impl Error {
     }
 }
 
+impl Error {
+    /// libtorch's message, where it says that there is too little memory, of the processor or of a GPU.
+    pub fn out_of_memory(&self) -> Option<&str> {
+        match self {
+            Error::Torch { message, .. } if is_out_of_memory(message) => Some(message),
+            _ => None,
+        }
+    }
+}
+
 impl Hint for Error {
     fn hint(&self) -> Option<String> {
         match self {
@@ -235,7 +245,7 @@ impl Hint for Error {
                 Some(format!("give weights of {network}, complete and under their published names"))
             }
             Error::OtherFile { .. } => Some("copy the whole folder of the model again".to_owned()),
-            Error::Torch { message, .. } if is_out_of_memory(message) => {
+            error if error.out_of_memory().is_some() => {
                 Some("lower `batch_size`, or free some memory".to_owned())
             }
             Error::WrongState { .. } => {
@@ -253,7 +263,16 @@ impl Hint for Error {
 
 /// Whether libtorch had no memory, on a processor or on a GPU.
 fn is_out_of_memory(message: &str) -> bool {
-    ["not enough memory", "out of memory", "alloc_cpu"].iter().any(|words| message.contains(words))
+    // The allocators of c10 for the processor and for CUDA, the library of C++, the system, cuBLAS and cuDNN.
+    let said = [
+        "not enough memory",
+        "out of memory",
+        "alloc_cpu",
+        "bad_alloc",
+        "Cannot allocate memory",
+        "ALLOC_FAILED",
+    ];
+    said.iter().any(|words| message.contains(words))
 }
 
 fn and_others(count: usize) -> String {

@@ -8,6 +8,7 @@ pub(crate) mod explained;
 mod json;
 mod keys;
 mod lines;
+mod pace;
 pub(crate) mod pictures;
 mod screen;
 pub(crate) mod summary;
