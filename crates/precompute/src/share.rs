@@ -15,7 +15,7 @@ pub(crate) fn summary(part: Shard, shards: &Shards, rate: Option<f64>, unit: &st
     let rate = rate.map_or(String::new(), |rate| format!(", {rate:.0} {unit}/s"));
     let line = format!("{own} of {all} shards done by this worker{rate}");
     let next = match is_all {
-        true => format!("all {all} shards are there: run without --shard to make the table"),
+        true => format!("{there} of {all} shards are there: run without --shard to make the table"),
         false => format!("{there} of {all} shards are there: run without --shard when all are"),
     };
     Summary { line, notes: vec![next], ..Summary::default() }
