@@ -293,6 +293,27 @@ mod tests {
         assert_eq!(error.hint().as_deref(), hint);
     }
 
+    /// The texts are those of PyTorch 2.13 (`c10/core/impl/alloc_cpu.cpp`, `c10/cuda/CUDACachingAllocator.cpp`, cuBLAS, cuDNN) and of
+    /// the library of C++.
+    #[test]
+    fn too_little_memory_is_known_on_a_processor_and_a_gpu_and_told_from_other_refusals() {
+        let texts = [
+            "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes. Error code 12 (Cannot allocate memory)",
+            "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 7.75 GiB",
+            "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+            "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+            "std::bad_alloc",
+        ];
+        let torch = |message: &str| Error::Torch { doing: "run".into(), message: message.into() };
+        for text in texts {
+            assert_eq!(torch(text).out_of_memory(), Some(text));
+        }
+        let other =
+            "The size of tensor a (3) must match the size of tensor b (4) at non-singleton dimension 1";
+        assert_eq!(torch(other).out_of_memory(), None);
+        assert_eq!(Error::BatchOfOne.out_of_memory(), None);
+    }
+
     #[test]
     fn each_error_says_what_where_and_the_way_out() {
         assert_text(
