@@ -173,8 +173,10 @@ impl Stage for Precompute {
             Ok(())
         })?;
         let rate = (to_do > 0).then(|| to_do as f64 / started.elapsed().as_secs_f64().max(1e-9));
+        let mut pace = rate.map_or(String::new(), |rate| format!(", {rate:.0} {unit}/s"));
+        pace.extend(spent.words().map(|bound| format!(", {bound}")));
         if let Some(part) = cx.shard {
-            return Ok(share::summary(part, &shards, rate, unit));
+            return Ok(share::summary(part, &shards, &pace));
         }
 
         let (rows, missing) = gather(&shards, views.shots(&table, &params.splits)?, meta, cx)?;
@@ -188,13 +190,7 @@ impl Stage for Precompute {
         });
 
         let dtype = params.dtype.as_str();
-        let mut line = format!("{}, {dtype}", counts.words(rows, missing.count, dim));
-        if let Some(rate) = rate {
-            line += &format!(", {rate:.0} {unit}/s");
-        }
-        if let Some(bound) = spent.words() {
-            line += &format!(", {bound}");
-        }
+        let mut line = format!("{}, {dtype}{pace}", counts.words(rows, missing.count, dim));
         if missing.count > 0 {
             let photos = if missing.count == 1 { "photo" } else { "photos" };
             line += &format!(", {} {photos} left out", words::count(missing.count));
