@@ -5,6 +5,9 @@
 //! - `bad_input`: one clear message for each kind of wrong input, the exit code, nothing half-published.
 //! - `interrupted`: Ctrl-C, SIGTERM, SIGKILL, a closed pipe, a held lock.
 //! - `killed`: trainings, killed at random moments.
+//! - `sharded`: workers that do parts of precompute, and precompute killed.
+//! - `missing`: photos that go away and come back.
+//! - `memory`: too little of it.
 //! - `side_by_side`: independent stages at one time.
 //! - `killed_anywhere`: the whole lesson and `gc`, killed at random moments.
 //! - `full_disk`: disks that fill in any stage.
@@ -31,10 +34,13 @@ mod interrupted;
 mod killed;
 mod killed_anywhere;
 mod lesson;
+mod memory;
+mod missing;
 mod photos;
 mod read_only;
 mod reporting;
 mod schema;
+mod sharded;
 mod side_by_side;
 mod starting;
 mod storing;

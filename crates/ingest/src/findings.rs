@@ -152,6 +152,6 @@ impl Findings {
             notes.push(format!("not part of the data, since they are no split: {}{more}", names.join(", ")));
         }
         let metrics = [("photos".to_owned(), all as f64), ("set_aside".to_owned(), bad as f64)].into();
-        Summary { line, metrics, notes, text: None }
+        Summary { line, metrics, notes, ..Summary::default() }
     }
 }

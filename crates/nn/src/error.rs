@@ -211,6 +211,16 @@ impl Error {
     }
 }
 
+impl Error {
+    /// libtorch's message, where it says that there is too little memory, of the processor or of a GPU.
+    pub fn out_of_memory(&self) -> Option<&str> {
+        match self {
+            Error::Torch { message, .. } if is_out_of_memory(message) => Some(message),
+            _ => None,
+        }
+    }
+}
+
 impl Hint for Error {
     fn hint(&self) -> Option<String> {
         match self {
@@ -235,7 +245,7 @@ impl Hint for Error {
                 Some(format!("give weights of {network}, complete and under their published names"))
             }
             Error::OtherFile { .. } => Some("copy the whole folder of the model again".to_owned()),
-            Error::Torch { message, .. } if is_out_of_memory(message) => {
+            error if error.out_of_memory().is_some() => {
                 Some("lower `batch_size`, or free some memory".to_owned())
             }
             Error::WrongState { .. } => {
@@ -253,7 +263,16 @@ impl Hint for Error {
 
 /// Whether libtorch had no memory, on a processor or on a GPU.
 fn is_out_of_memory(message: &str) -> bool {
-    ["not enough memory", "out of memory", "alloc_cpu"].iter().any(|words| message.contains(words))
+    // The allocators of c10 for the processor and for CUDA, the library of C++, the system, cuBLAS and cuDNN.
+    let said = [
+        "not enough memory",
+        "out of memory",
+        "alloc_cpu",
+        "bad_alloc",
+        "Cannot allocate memory",
+        "ALLOC_FAILED",
+    ];
+    said.iter().any(|words| message.contains(words))
 }
 
 fn and_others(count: usize) -> String {
@@ -272,6 +291,27 @@ mod tests {
     fn assert_text(error: Error, message: &str, hint: Option<&str>) {
         assert_eq!(error.to_string(), message);
         assert_eq!(error.hint().as_deref(), hint);
+    }
+
+    /// The texts are those of PyTorch 2.13 (`c10/core/impl/alloc_cpu.cpp`, `c10/cuda/CUDACachingAllocator.cpp`, cuBLAS, cuDNN) and of
+    /// the library of C++.
+    #[test]
+    fn too_little_memory_is_known_on_a_processor_and_a_gpu_and_told_from_other_refusals() {
+        let texts = [
+            "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes. Error code 12 (Cannot allocate memory)",
+            "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 7.75 GiB",
+            "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+            "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+            "std::bad_alloc",
+        ];
+        let torch = |message: &str| Error::Torch { doing: "run".into(), message: message.into() };
+        for text in texts {
+            assert_eq!(torch(text).out_of_memory(), Some(text));
+        }
+        let other =
+            "The size of tensor a (3) must match the size of tensor b (4) at non-singleton dimension 1";
+        assert_eq!(torch(other).out_of_memory(), None);
+        assert_eq!(Error::BatchOfOne.out_of_memory(), None);
     }
 
     #[test]

@@ -57,6 +57,16 @@ pub enum Error {
         /// NaN or an infinity.
         found: f32,
     },
+    /// There is too little memory, of the processor or the device, for a batch.
+    #[error("out of memory on a batch of {} of {size} pixels: {reason}", batch(*batch_size))]
+    OutOfMemory {
+        /// Views in a batch.
+        batch_size: usize,
+        /// Side of a view.
+        size: u32,
+        /// What could not be had.
+        reason: String,
+    },
     /// A shard cannot be written, or was damaged since.
     #[error("cannot keep the features that are computed so far: {0}")]
     Shard(#[source] std::io::Error),
@@ -85,10 +95,22 @@ impl Hint for Error {
                 "the weights may be damaged, or made for other photos: try others in `backbone.weights`"
                     .to_owned(),
             ),
+            Error::OutOfMemory { batch_size: 0 | 1, .. } => Some(
+                "run with fewer --threads, each of which has a batch, or set a smaller `size`".to_owned(),
+            ),
+            Error::OutOfMemory { batch_size, .. } => Some(format!(
+                "set `batch_size: {}`, or run with fewer --threads, each of which has a batch",
+                batch_size / 2
+            )),
             Error::NoPhotos { .. } => Some("name splits that have photos in `splits`".to_owned()),
             Error::Shard(_) | Error::Preprocessing(_) => None,
         }
     }
+}
+
+/// `1 view`, `64 views`.
+fn batch(views: usize) -> String {
+    if views == 1 { "1 view".to_owned() } else { format!("{} views", words::count(views as u64)) }
 }
 
 #[cfg(test)]
@@ -105,6 +127,16 @@ mod tests {
                 },
                 "gone or changed since they were ingested: 1,204 (a.jpg, b.jpg, …) of 25,000 photos",
                 "run again: ingest will look at the folder anew; or leave them out with `on_missing: skip`",
+            ),
+            (
+                Error::OutOfMemory { batch_size: 65, size: 512, reason: "no 9 bytes".to_owned() },
+                "out of memory on a batch of 65 views of 512 pixels: no 9 bytes",
+                "set `batch_size: 32`, or run with fewer --threads, each of which has a batch",
+            ),
+            (
+                Error::OutOfMemory { batch_size: 1, size: 512, reason: "no 9 bytes".to_owned() },
+                "out of memory on a batch of 1 view of 512 pixels: no 9 bytes",
+                "run with fewer --threads, each of which has a batch, or set a smaller `size`",
             ),
             (
                 Error::NoViews { id: "train/cats/a.jpg".to_owned() },

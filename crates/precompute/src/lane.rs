@@ -1,13 +1,15 @@
 //! One lane: a batch of views in, their features out.
 
 use std::num::NonZeroUsize;
+use std::time::Instant;
 
 use pipeline_nn::{FoldedTrunk, device};
 use pipeline_photo::{Loader, ReadError};
-use pipeline_stage::{Cancel, Failure};
+use pipeline_stage::{Cancel, Failure, words};
 
 use crate::error::Error;
 use crate::shots::Shot;
+use crate::spent::Spent;
 use crate::{OnMissing, Params};
 
 /// A copy of the trunk (sharing its weights) with buffers of its own.
@@ -29,15 +31,23 @@ impl Lane {
         params: &Params,
         batch_size: usize,
         cancel: Cancel,
-    ) -> Self {
-        let pixels_nchw = vec![0.0; batch_size * loader.view_len()];
+    ) -> Result<Self, Error> {
         let Params { size, on_missing, .. } = *params;
-        Lane { trunk, loader, size, on_missing, cancel, pixels_nchw, batch_size }
+        let numbers = batch_size * loader.view_len();
+        let mut pixels_nchw = Vec::new();
+        pixels_nchw.try_reserve_exact(numbers).map_err(|_| Error::OutOfMemory {
+            batch_size,
+            size,
+            reason: format!("there are no {} bytes for its pixels", words::count(4 * numbers as u64)),
+        })?;
+        pixels_nchw.resize(numbers, 0.0);
+        Ok(Lane { trunk, loader, size, on_missing, cancel, pixels_nchw, batch_size })
     }
 
-    /// Makes the views of `shots` (at most the batch size) and runs the trunk on them: `[views, D + L]`, features and logits, row-major. Of a
-    /// photo that is left out they are [missing](is_missing).
-    pub(crate) fn run(&mut self, shots: &[Shot]) -> Result<Vec<f32>, Failure> {
+    /// Makes the views of `shots` (at most the batch size) and runs the trunk on them. The features of a photo that is left
+    /// out are [missing](is_missing).
+    pub(crate) fn run(&mut self, shots: &[Shot]) -> Result<Looked, Failure> {
+        let started = Instant::now();
         let view_len = self.loader.view_len();
         let mut missing: Vec<&str> = vec![];
         let mut rest = self.pixels_nchw.as_mut_slice();
@@ -62,10 +72,13 @@ impl Lane {
         // What a short batch leaves over is computed and dropped: batches of one size give equal bits.
         self.pixels_nchw[shots.len() * view_len..].fill(0.0);
 
+        let decode = started.elapsed();
+
         self.cancel.check()?;
         // A new thread inherits the last count set anywhere, so each lane sets its own, each time.
         device::set_threads(NonZeroUsize::MIN);
-        let mut features = self.trunk.features(&self.pixels_nchw, self.size)?; // [batch_size, D + L]
+        let features = self.trunk.features(&self.pixels_nchw, self.size); // [batch_size, D + L]
+        let mut features = features.map_err(|error| self.why(error))?;
         let dim = features.len() / self.batch_size;
         features.truncate(dim * shots.len());
         for (shot, features) in shots.iter().zip(features.chunks_exact_mut(dim)) {
@@ -75,8 +88,25 @@ impl Lane {
                 return Err(Error::NotFinite { id: shot.row.id.clone(), found: *found }.into());
             }
         }
-        Ok(features)
+        Ok(Looked { features, spent: Spent { decode, trunk: started.elapsed() - decode } })
     }
+
+    /// An error of the trunk; where memory is to blame, with what a batch has to do with it.
+    fn why(&self, error: pipeline_nn::Error) -> Failure {
+        let Lane { batch_size, size, .. } = *self;
+        match error.out_of_memory() {
+            Some(reason) => Error::OutOfMemory { batch_size, size, reason: reason.to_owned() }.into(),
+            None => error.into(),
+        }
+    }
+}
+
+/// What a lane makes of a batch.
+#[derive(Debug)]
+pub(crate) struct Looked {
+    /// `[views, D + L]`, features and logits, row-major.
+    pub(crate) features: Vec<f32>,
+    pub(crate) spent: Spent,
 }
 
 /// Whether these features stand for a photo that was left out: a trunk's are finite.
@@ -103,7 +133,7 @@ mod tests {
         let preprocessing = Preprocessing::new(32, [0.5; 3], [0.5; 3]);
         let params: Params = serde_json::from_str(r#"{"size": 32}"#).unwrap();
         let loader = Loader::new("nowhere".into(), preprocessing, None);
-        let mut lane = Lane::new(trunk, loader, &params, 4, cancel.clone());
+        let mut lane = Lane::new(trunk, loader, &params, 4, cancel.clone()).unwrap();
         let row = Arc::new(ImageRow {
             id: "train/cats/a.jpg".to_owned(),
             split: Split::Train,

@@ -7,7 +7,8 @@
 //! Views flow through lanes, one per thread: a lane decodes photos, makes a batch of views and runs the trunk on it,
 //! so that decoding overlaps with the trunk of the other lanes. Batches have one fixed size (the last is padded) and one
 //! libtorch thread each, so the table's bytes do not depend on the number of threads. Their features go to disk in shards
-//! and from there, when all are done, into the table: what a killed run has finished, the next does not do again. Memory
+//! and from there, when all are done, into the table: what a killed run or a worker (`--shard`) has finished, the next does not do
+//! again. Memory
 //! holds a few batches per lane and two shards, whatever the number of photos.
 
 mod counts;
@@ -16,7 +17,9 @@ mod lane;
 mod missing;
 mod params;
 mod shards;
+mod share;
 mod shots;
+mod spent;
 
 use std::collections::BTreeMap;
 
@@ -31,11 +34,12 @@ use pipeline_table::{FeatureRow, FeatureStats, FeaturesMeta, FeaturesWriter, VIE
 
 use counts::Counts;
 pub use error::Error;
-use lane::Lane;
+use lane::{Lane, Looked};
 pub use missing::Missing;
 pub use params::{Layer, OnMissing, Params};
 use shards::{Batch, Shards};
 use shots::{Shot, Shots, Views};
+use spent::Spent;
 
 /// The stage kind `precompute`.
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +84,7 @@ impl Stage for Precompute {
     ];
     const USES_SEED: bool = false;
     const LOCATORS: &'static [&'static str] = &[];
+    const SHARED: bool = true;
     type Params = Params;
 
     fn sources(_: &Params) -> Vec<Source> {
@@ -145,13 +150,17 @@ impl Stage for Precompute {
         // A batch is padded to its full size; more than there are views would be computed for nothing.
         let batch_size = params.batch_size.min(usize::try_from(counts.views).unwrap_or(usize::MAX));
         let shards = Shards::new(&cx.partial, counts.views, width, batch_size);
-        let is_done: Vec<bool> = (0..shards.count()).map(|shard| shards.is_done(shard)).collect();
-        let wanted = |shard: u64| !is_done[shard as usize];
-        let to_do: u64 = (0..shards.count()).filter(|s| wanted(*s)).map(|shard| shards.views_in(shard)).sum();
+        let is_own = |shard: u64| cx.shard.is_none_or(|part| part.has(shard));
+        let is_open = |shard: u64| is_own(shard) && !shards.is_done(shard);
+        let is_open: Vec<bool> = (0..shards.count()).map(is_open).collect();
+        let wanted = |shard: u64| is_open[shard as usize];
+        let views_in = |is_in: &dyn Fn(u64) -> bool| -> u64 {
+            (0..shards.count()).filter(|shard| is_in(*shard)).map(|shard| shards.views_in(shard)).sum()
+        };
+        let (own, to_do) = (views_in(&is_own), views_in(&wanted));
         let progress = cx.progress("photos through the trunk", Some(to_do), unit);
-        if to_do < counts.views {
-            let done = words::count(counts.views - to_do);
-            let line = format!("goes on after {done} of {} {unit}", words::count(counts.views));
+        if to_do < own {
+            let line = format!("goes on after {} of {} {unit}", words::count(own - to_do), words::count(own));
             cx.report.emit(Event::Note(line));
         }
         let started = std::time::Instant::now();
@@ -160,23 +169,30 @@ impl Stage for Precompute {
         for _ in 0..cx.threads.get() {
             let loader = Loader::new(photos.to_owned(), preprocessing, views.policy.clone());
             let cancel = cx.cancel.clone();
-            lanes.push(Lane::new(trunk.share()?, loader, params, batch_size, cancel));
+            lanes.push(Lane::new(trunk.share()?, loader, params, batch_size, cancel)?);
         }
         let batches = shards.batches(views.shots(&table, &params.splits)?, wanted);
         let look = |lane: &mut Lane, batch: Batch<Vec<Shot>>| {
             Ok(Batch { shard: batch.shard, of: lane.run(&batch.of)? })
         };
         let mut of_shard: Vec<f32> = Vec::new(); // [views so far, D + L]
-        lanes::in_order(lanes, WAITING, batches, look, |batch: Batch<Vec<f32>>| {
-            of_shard.extend(&batch.of);
+        let mut spent = Spent::default();
+        lanes::in_order(lanes, WAITING, batches, look, |batch: Batch<Looked>| {
+            of_shard.extend(&batch.of.features);
+            spent += batch.of.spent;
             if (of_shard.len() / width) as u64 == shards.views_in(batch.shard) {
                 shards.write(batch.shard, &of_shard).map_err(Error::Shard)?;
                 of_shard.clear();
             }
-            progress.add((batch.of.len() / width) as u64)?;
+            progress.add((batch.of.features.len() / width) as u64)?;
             Ok(())
         })?;
-        let rate = to_do as f64 / started.elapsed().as_secs_f64().max(1e-9);
+        let rate = (to_do > 0).then(|| to_do as f64 / started.elapsed().as_secs_f64().max(1e-9));
+        let mut pace = rate.map_or(String::new(), |rate| format!(", {rate:.0} {unit}/s"));
+        pace.extend(spent.words().map(|bound| format!(", {bound}")));
+        if let Some(part) = cx.shard {
+            return Ok(share::summary(part, &shards, &pace));
+        }
 
         let Gathered { stats, missing } = gather(&shards, views.shots(&table, &params.splits)?, meta, cx)?;
         if missing.count == counts.all_photos() {
@@ -189,12 +205,9 @@ impl Stage for Precompute {
         });
 
         let dtype = params.dtype.as_str();
-        let mut line = format!("{}, {dtype}", counts.words(stats.rows(), missing.count, dim));
+        let mut line = format!("{}, {dtype}{pace}", counts.words(stats.rows(), missing.count, dim));
         if width > dim {
             line += &format!(", {} logits", words::count((width - dim) as u64));
-        }
-        if to_do > 0 {
-            line += &format!(", {rate:.0} {unit}/s");
         }
         let dead = stats.dead().len();
         if dead > 0 {
@@ -206,13 +219,18 @@ impl Stage for Precompute {
         }
         let empty = params.splits.iter().filter(|split| !counts.photos.contains_key(split));
         let notes = empty.map(|split| format!("{split} has no usable photo, so there are no features of it"));
-        // A note is said again whenever the artifact is used: whoever has the photos back must force the stage.
-        let way = |left_out| format!("{left_out}; when they are back, --force {}", cx.stage);
-        let notes = notes.chain(left_out.map(way)).collect();
+        let notes = notes
+            .chain(left_out.map(|left_out| format!("{left_out}; a run makes up for it when they are back")));
+        let mut metrics = metrics(&stats);
+        if let Some(rate) = rate {
+            metrics.extend(spent.metrics());
+            metrics.insert("views_per_second".to_owned(), rate);
+        }
         Ok(Summary {
             line,
-            notes,
-            metrics: metrics(&stats, (to_do > 0).then_some(rate)),
+            notes: notes.collect(),
+            metrics,
+            incomplete: missing.words_when_made(),
             ..Summary::default()
         })
     }
@@ -229,15 +247,14 @@ fn classifier(network: &Backbone, backbone: &Artifact) -> Result<Classifier, Fai
     Ok(network.classifier(&weights, device::pick())?.ok_or_else(none)?)
 }
 
-/// What is measured of the features, and how fast they were computed.
-fn metrics(stats: &FeatureStats, rate: Option<f64>) -> BTreeMap<String, f64> {
+/// What is measured of the features.
+fn metrics(stats: &FeatureStats) -> BTreeMap<String, f64> {
     let norms = stats.norms();
     let measured = [
         ("dead_features", Some(stats.dead().len() as f64)),
         ("norm_max", norms.map(|norms| norms.max)),
         ("norm_mean", norms.map(|norms| norms.mean)),
         ("norm_min", norms.map(|norms| norms.min)),
-        ("views_per_second", rate),
     ];
     measured.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }

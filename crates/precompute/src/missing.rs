@@ -26,6 +26,17 @@ impl Missing {
     }
 }
 
+impl Missing {
+    /// Why a table that lacks them is incomplete: `1 photo was missing when it was made`; `None` where it lacks none.
+    pub(crate) fn words_when_made(&self) -> Option<String> {
+        match self.count {
+            0 => None,
+            1 => Some("1 photo was missing when it was made".to_owned()),
+            n => Some(format!("{} photos were missing when it was made", words::count(n))),
+        }
+    }
+}
+
 /// `2 (a.jpg, b.jpg)`, `5 (a.jpg, b.jpg, c.jpg, …)`
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

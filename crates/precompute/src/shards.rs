@@ -4,11 +4,14 @@
 //! partial/precompute/<key>/shard-00000.f32     the features of the first views, row after row, and their BLAKE3
 //!                          shard-00001.f32     …
 //! ```
-//! How views are cut into shards depends on parameters and inputs alone, so any run with the same key can use them.
+//! How views are cut into shards depends on parameters and inputs alone, so any run with the same key can use them, and
+//! several workers can make them: shard s is of part s mod n + 1 of n. Each photo's digest was checked when it was read.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
+use fs_err::OpenOptions;
 use pipeline_stage::{Digest, Failure};
 
 use crate::lane::is_missing;
@@ -64,6 +67,11 @@ impl Shards {
         self.read(shard).is_ok_and(|features| !features.chunks(self.dim).any(is_missing))
     }
 
+    /// Whether the shard is on disk: some worker has finished it, and nobody has looked at what it holds.
+    pub(crate) fn is_there(&self, shard: u64) -> bool {
+        self.path(shard).exists()
+    }
+
     /// The views of the shards for which `wanted` holds, in batches; none spans two shards.
     pub(crate) fn batches(
         &self,
@@ -85,7 +93,8 @@ impl Shards {
         })
     }
 
-    /// Puts a shard on disk: `features` is `[views, D]`, row-major. It is there whole or not at all.
+    /// Puts a shard on disk: `features` is `[views, D]`, row-major. It is there whole or not at all, also where two workers
+    /// were given the same part by mistake.
     ///
     /// # Errors
     /// A full disk.
@@ -94,8 +103,11 @@ impl Shards {
         let digest = Digest::of(&bytes);
         bytes.extend(digest.as_bytes());
         let path = self.path(shard);
-        let unfinished = path.with_extension("unfinished");
-        let mut file = fs_err::File::create(&unfinished)?;
+        // Of no other process, on this host or another.
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let unfinished = format!("{}-{}.unfinished", std::process::id(), now.as_nanos());
+        let unfinished = path.with_extension(unfinished);
+        let mut file = OpenOptions::new().write(true).create_new(true).open(&unfinished)?;
         file.write_all(&bytes)?;
         file.sync_all()?;
         fs_err::rename(&unfinished, &path)

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use pipeline_stage::failure::Cause;
 use pipeline_stage::manifest::{MANIFEST_FORMAT, Made};
-use pipeline_stage::{Artifact, Cancel, Context, Digest, Event, Failure, KeyParts, Manifest, Step, Summary};
+use pipeline_stage::{
+    Artifact, Cancel, Context, Digest, Event, Failure, KeyParts, Manifest, Shard, Step, Summary,
+};
 
 use crate::clock;
 use crate::draft::Draft;
@@ -54,6 +56,8 @@ pub(crate) struct Attempt<'a> {
 pub(crate) enum Ended {
     /// The stage ran, and this is its artifact.
     Made(Arc<Manifest>),
+    /// The stage did its part of the pieces.
+    Worked { shard: Shard, summary: Summary },
     /// Another process made the artifact while we waited for the lock.
     MadeElsewhere(Arc<Manifest>),
     /// The stage stopped on request.
@@ -76,21 +80,17 @@ impl Attempt<'_> {
     /// When the lock is held, or the disk says no around the stage.
     pub(crate) fn make(&self, report: &mut StageReport) -> Result<Ended, Error> {
         clock::pause(self.pause, self.cancel)?;
+        if let Some(shard) = self.options.shard {
+            return self.work(shard, report);
+        }
         let kind = self.node.stage.kind();
         let key = self.parts.key();
-        let claim = Claim {
-            command: &self.options.command,
-            wait: self.options.wait_lock,
-            cancel: self.cancel,
-            observer: self.observer,
-        };
-        let lock = self.store.lock_stage(&self.node.name, kind, &key, &claim)?;
+        let lock = self.store.lock_stage(&self.node.name, kind, &key, &self.claim())?;
         match self.store.lookup(kind, &key) {
-            Lookup::Hit(manifest) if !self.forced => return Ok(Ended::MadeElsewhere(manifest)),
-            Lookup::Unreadable(reason) => {
-                let path = self.options.shown(&self.store.artifact_dir(kind, &key));
-                return Err(Error::ArtifactUnreadable { path, reason });
+            Lookup::Hit(manifest) if !self.forced && manifest.summary.incomplete.is_none() => {
+                return Ok(Ended::MadeElsewhere(manifest));
             }
+            Lookup::Unreadable(reason) => return Err(self.unreadable(&key, reason)),
             Lookup::Damaged(reason) => {
                 let place = self.store.move_aside(kind, &key)?;
                 let place = self.options.shown(&place);
@@ -146,13 +146,36 @@ impl Attempt<'_> {
             pipeline_version: self.options.pipeline_version.clone(),
         };
         let manifest = self.publish(draft, summary, made, &lock, report)?;
-        // What is left of it is removed by gc; the artifact is there.
-        let _ = fs_err::remove_dir_all(&partial);
+        // What is left of it is removed by gc; the artifact is there. One that is incomplete is made again, of the same pieces.
+        if manifest.summary.incomplete.is_none() {
+            let _ = fs_err::remove_dir_all(&partial);
+        }
         Ok(Ended::Made(manifest))
     }
 
+    /// How it asks for locks.
+    pub(crate) fn claim(&self) -> Claim<'_> {
+        Claim {
+            command: &self.options.command,
+            wait: self.options.wait_lock,
+            cancel: self.cancel,
+            observer: self.observer,
+        }
+    }
+
+    /// The error of an artifact under `key` that cannot be looked at.
+    pub(crate) fn unreadable(&self, key: &Digest, reason: String) -> Error {
+        let path = self.options.shown(&self.store.artifact_dir(self.node.stage.kind(), key));
+        Error::ArtifactUnreadable { path, reason }
+    }
+
     /// Calls the stage. A panic in it is a failure like any other.
-    fn run(&self, draft: &Draft, partial: &Path, report: &mut StageReport) -> Result<Summary, Ended> {
+    pub(crate) fn run(
+        &self,
+        draft: &Draft,
+        partial: &Path,
+        report: &mut StageReport,
+    ) -> Result<Summary, Ended> {
         let teller = Teller::new(&self.node.name, self.observer);
         let context = Context {
             stage: self.node.name.clone(),
@@ -164,6 +187,7 @@ impl Attempt<'_> {
             seed: self.options.seed,
             threads: self.threads,
             checkpoint_every: self.options.checkpoint_every,
+            shard: self.options.shard,
             report: &teller,
             cancel: self.cancel,
         };
@@ -204,8 +228,14 @@ impl Attempt<'_> {
         let key = self.parts.key();
         let manifest =
             Manifest { format: MANIFEST_FORMAT, key, parts: self.parts.clone(), files, summary, made };
+        // Then it is no wonder that the new one differs.
+        let was_incomplete = matches!(
+            self.store.lookup(self.node.stage.kind(), &key),
+            Lookup::Hit(old) if old.summary.incomplete.is_some()
+        );
         match self.store.publish(draft, &manifest, self.node.stage.records(), lock, self.cancel)? {
             Published::New => Ok(Arc::new(manifest)),
+            Published::Replaced(_) if was_incomplete => Ok(Arc::new(manifest)),
             Published::Replaced(file) => {
                 self.warn(
                     report,

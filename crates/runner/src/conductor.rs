@@ -281,6 +281,10 @@ impl<'a> Conductor<'a> {
                 self.finish(place, report, outcome, manifest)
             }
             (Ok(Ended::MadeElsewhere(manifest)), _) => self.finish(place, report, Outcome::Fresh, manifest),
+            (Ok(Ended::Worked { shard, summary }), _) => {
+                let outcome = Outcome::Shard { shard: shard.to_string() };
+                StageReport { outcome, summary: Some(summary), ..report }
+            }
             (Ok(Ended::Cancelled) | Err(Error::Cancelled), _) => {
                 StageReport { outcome: Outcome::Cancelled, ..report }
             }

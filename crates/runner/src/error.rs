@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use pipeline_stage::failure::{Cause, DISK_FULL_HINT, is_disk_full};
-use pipeline_stage::{Hint, Problem};
+use pipeline_stage::{Hint, Problem, Shard};
 
 /// Why a graph could not be planned or run. Nothing was published.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +47,52 @@ pub enum Error {
         state: String,
         /// The way out, where running more would not be one: a source is away.
         way_out: Option<String>,
+    },
+    /// A worker's part is of one stage.
+    #[error(
+        "`--shard {shard}` is a part of one stage, found {} selected: {}", selected.len(), selected.join(", ")
+    )]
+    ShardOfSeveral {
+        /// The part.
+        shard: Shard,
+        /// The stages that may run.
+        selected: Vec<String>,
+        /// Those of the pipeline that can be shared.
+        shared: Vec<String>,
+    },
+    /// A stage that several workers cannot do together.
+    #[error("`{stage}` cannot be done in parts, found `--shard {shard}`")]
+    NotShared {
+        /// The part.
+        shard: Shard,
+        /// The stage.
+        stage: String,
+        /// Those of the pipeline that can be shared.
+        shared: Vec<String>,
+    },
+    /// A worker would begin anew what others have done.
+    #[error(
+        "`--force` and `--shard {shard}` do not go together: what is there of `{stage}` is of all workers"
+    )]
+    ShardForced {
+        /// The part.
+        shard: Shard,
+        /// The stage.
+        stage: String,
+    },
+    /// What a worker's stage reads is not fresh.
+    #[error("part {shard} of `{stage}` cannot begin: it reads `{upstream}`, which is not fresh: {state}")]
+    ShardTooEarly {
+        /// The part.
+        shard: Shard,
+        /// The stage.
+        stage: String,
+        /// The stage that it reads.
+        upstream: String,
+        /// What that one is.
+        state: String,
+        /// All that it reads.
+        needed: Vec<String>,
     },
     /// Parameters that do not parse, although they were resolved.
     #[error("stage `{stage}`: {}", problems.iter().map(|p| p.message.as_str()).collect::<Vec<_>>().join("; "))]
@@ -306,6 +352,17 @@ impl Hint for Error {
             Error::UpstreamNotFresh { stage, .. } => {
                 Some(format!("run it with what it reads: `--until {stage}` instead of `--only {stage}`"))
             }
+            Error::ShardOfSeveral { shared, .. } | Error::NotShared { shared, .. } => Some(match shared.as_slice() {
+                [] => "run it without `--shard`: no stage of this pipeline can be done in parts".to_owned(),
+                _ => format!("stages that can be done in parts: {}; select one with `--only`", shared.join(", ")),
+            }),
+            Error::ShardForced { stage, .. } => {
+                Some(format!("run `--only {stage} --force {stage}` without `--shard`, or leave `--force` out"))
+            }
+            Error::ShardTooEarly { stage, needed, .. } => Some(format!(
+                "make what it reads first, once: `--until {}` instead of `--only {stage}` and `--shard`",
+                needed.join(",")
+            )),
             Error::Parameters { problems, .. } => problems.iter().find_map(|p| p.hint.clone()),
             Error::SourceMissing { hint, .. }
             | Error::SourceShape { hint, .. }
@@ -393,7 +450,43 @@ mod tests {
     #[test]
     fn messages_say_what_where_and_what_was_expected_and_hints_the_way_out() {
         let hint = text("put the file at data/weights/r.pth");
-        let cases: [(Error, &str, &str); 31] = [
+        let shard = || "2/4".parse().unwrap();
+        let cases: [(Error, &str, &str); 36] = [
+            (
+                Error::ShardOfSeveral {
+                    shard: shard(),
+                    selected: vec![text("ingest"), text("precompute")],
+                    shared: vec![text("precompute")],
+                },
+                "`--shard 2/4` is a part of one stage, found 2 selected: ingest, precompute",
+                "stages that can be done in parts: precompute; select one with `--only`",
+            ),
+            (
+                Error::NotShared { shard: shard(), stage: text("head"), shared: vec![text("a"), text("b")] },
+                "`head` cannot be done in parts, found `--shard 2/4`",
+                "stages that can be done in parts: a, b; select one with `--only`",
+            ),
+            (
+                Error::NotShared { shard: shard(), stage: text("head"), shared: vec![] },
+                "`head` cannot be done in parts, found `--shard 2/4`",
+                "run it without `--shard`: no stage of this pipeline can be done in parts",
+            ),
+            (
+                Error::ShardForced { shard: shard(), stage: text("precompute") },
+                "`--force` and `--shard 2/4` do not go together: what is there of `precompute` is of all workers",
+                "run `--only precompute --force precompute` without `--shard`, or leave `--force` out",
+            ),
+            (
+                Error::ShardTooEarly {
+                    shard: shard(),
+                    stage: text("precompute"),
+                    upstream: text("ingest"),
+                    state: text("missing (no artifact yet)"),
+                    needed: vec![text("ingest"), text("backbone")],
+                },
+                "part 2/4 of `precompute` cannot begin: it reads `ingest`, which is not fresh: missing (no artifact yet)",
+                "make what it reads first, once: `--until ingest,backbone` instead of `--only precompute` and `--shard`",
+            ),
             (
                 Error::NoStore { path: "p/.pipeline".into() },
                 "no store at p/.pipeline",

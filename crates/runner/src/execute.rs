@@ -26,6 +26,7 @@ use crate::plan::{Lookup, Lookups, Plan, Planner, State, Unready};
 use crate::record::Recorder;
 use crate::report::RunReport;
 use crate::retry::PAUSE;
+use crate::shard;
 use crate::source::{Finder, Found};
 use crate::store::Store;
 
@@ -52,13 +53,14 @@ pub(crate) fn look<T>(
     take: impl FnOnce(&Finder<'_>, &Found, &Planner<'_>, Plan) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let chosen = options.selection.resolve(graph)?;
+    shard::check(graph, options, &chosen)?;
     let store = Store::at(&options.store)?;
     let finder = Finder { options, store: &store, cancel, observer, may_fetch: &|_| false };
     let found = finder.find_all(graph)?;
     let lookups = Known { store: &store, options };
     let planner = Planner { graph, sources: &found.states, lookups: &lookups, seed: options.seed };
     let plan = planner.plan(&chosen);
-    refuse_blocked(&plan, graph)?;
+    refuse_blocked(&plan, graph, options)?;
     take(&finder, &found, &planner, plan)
 }
 
@@ -90,6 +92,7 @@ pub fn run_on(
 ) -> Result<RunReport, Error> {
     let started = Instant::now();
     let chosen = options.selection.resolve(graph)?;
+    shard::check(graph, options, &chosen)?;
     let store = Store::open(&options.store)?;
     let claim = Claim { command: &options.command, wait: options.wait_lock, cancel, observer };
     let _shared = store.lock_shared(&options.shown(&options.store), &claim)?;
@@ -104,7 +107,7 @@ pub fn run_on(
     let lookups = Known { store: &store, options };
     let planner = Planner { graph, sources: &found.states, lookups: &lookups, seed: options.seed };
     let plan = planner.plan(&chosen);
-    refuse_blocked(&plan, graph)?;
+    refuse_blocked(&plan, graph, options)?;
 
     let recorder = Recorder::begin(&store.runs_dir(), graph, options, observer);
     recorder.planned(&plan);
@@ -155,8 +158,11 @@ fn find(finder: &Finder<'_>, graph: &Graph) -> Result<(Found, Vec<String>), Erro
 }
 
 /// With `--only`, what a stage reads must be fresh.
-fn refuse_blocked(plan: &Plan, graph: &Graph) -> Result<(), Error> {
+fn refuse_blocked(plan: &Plan, graph: &Graph, options: &RunOptions) -> Result<(), Error> {
     let Some((stage, upstream)) = plan.blocked(graph) else { return Ok(()) };
+    if let Some(shard) = options.shard {
+        return Err(shard::not_fresh(shard, plan, graph, &stage.name, &upstream.name));
+    }
     let places: BTreeSet<usize> = graph.place(&upstream.name).into_iter().collect();
     let mut above = graph.ancestors(&places).into_iter().map(|place| &plan.stages[place].state);
     // Where a source is away, running more stages would not help.

@@ -196,6 +196,7 @@ impl Explainer<'_> {
                 format!("{name} was collected: gc removed its files, and they are needed again")
             }
             State::Missing { .. } => format!("{name} is missing: it has no artifact yet"),
+            State::Incomplete { reason, .. } => format!("{name} is incomplete: {reason}"),
             State::Damaged { reason, .. } => format!("{name} is damaged: {reason}"),
             State::Depends { on } => match self.twin(place, on) {
                 Some(twin) => format!("{name} depends on {twin}, which has the same key and runs first"),

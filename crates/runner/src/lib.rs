@@ -64,6 +64,7 @@ pub mod run_log;
 pub mod runs;
 mod scheduler;
 pub mod selection;
+mod shard;
 pub mod source;
 pub mod store;
 mod survey;

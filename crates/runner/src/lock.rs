@@ -3,7 +3,7 @@
 //! | lock | file | shared by |
 //! |---|---|---|
 //! | the store | `store.lock` | all runs; exclusive for what deletes |
-//! | a stage key | `<kind>-<key>.lock` | nobody |
+//! | a stage key | `<kind>-<key>.lock` | workers that make pieces of its artifact; exclusive for what publishes it |
 //! | an unpacking into the store | `unpack-<digest>.lock` | nobody |
 //!
 //! A download is locked beside the file itself, whatever the store.

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pipeline_stage::CheckpointEvery;
+use pipeline_stage::{CheckpointEvery, Shard};
 
 use crate::selection::Selection;
 
@@ -43,6 +43,9 @@ pub struct RunOptions {
     pub pipeline_version: String,
     /// Which stages.
     pub selection: Selection,
+    /// The part of the one selected stage that this process does as one of several workers, publishing nothing; `None` does
+    /// the stages.
+    pub shard: Option<Shard>,
     /// How long to wait for a lock that another process holds; `None` fails at once.
     pub wait_lock: Option<Duration>,
     /// The command line, for the record and for whoever meets our locks.

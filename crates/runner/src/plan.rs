@@ -3,7 +3,7 @@
 //!
 //! Planning is a pure function of the graph, the digests of the sources, what the store says about a key
 //! ([`Lookups`]), and the selection. A stage whose inputs are all there has a key, and is [`Fresh`](State::Fresh)
-//! exactly if the store has a whole artifact of that key. A stage that reads one which must run first has no
+//! exactly if the store has a whole artifact of that key, which does not call itself incomplete. A stage that reads one which must run first has no
 //! key yet, and is said to depend on it: whether it runs shows when that one is done.
 //!
 //! Of an artifact that `gc` removed the manifest may be there, which is all that the keys of its readers need. Such a
@@ -88,6 +88,13 @@ pub enum State {
     Missing {
         /// The key that it should have.
         key: Digest,
+    },
+    /// The artifact is there and says itself that it lacks something, which has passed: its key is what is asked for.
+    Incomplete {
+        /// The key.
+        key: Digest,
+        /// Why: `3 photos were missing when it was made`.
+        reason: String,
     },
     /// The artifact is there, but not whole.
     Damaged {
@@ -227,6 +234,7 @@ impl Planner<'_> {
                 State::Stale { .. }
                 | State::Missing { .. }
                 | State::Collected { .. }
+                | State::Incomplete { .. }
                 | State::Damaged { .. } => Action::Run,
             };
             settled[place] = settle(&state, action);
@@ -261,7 +269,10 @@ impl Planner<'_> {
         let parts = self.parts(place, settled);
         let key = parts.key();
         match self.lookups.lookup(node.stage.kind(), &key) {
-            Lookup::Hit(manifest) => State::Fresh { key, manifest },
+            Lookup::Hit(manifest) => match &manifest.summary.incomplete {
+                Some(reason) => State::Incomplete { key, reason: reason.clone() },
+                None => State::Fresh { key, manifest },
+            },
             Lookup::Damaged(reason) | Lookup::Unreadable(reason) => State::Damaged { key, reason },
             Lookup::Collected(manifest) => State::Collected { key, manifest },
             Lookup::Absent => {
@@ -404,13 +415,14 @@ impl PlannedStage {
 }
 
 impl State {
-    /// One word: `fresh`, `stale`, `collected`, `missing`, `damaged`, `depends`, `unknown`.
+    /// One word: `fresh`, `stale`, `collected`, `missing`, `incomplete`, `damaged`, `depends`, `unknown`.
     pub fn word(&self) -> &'static str {
         match self {
             State::Fresh { .. } => "fresh",
             State::Stale { .. } => "stale",
             State::Collected { .. } => "collected",
             State::Missing { .. } => "missing",
+            State::Incomplete { .. } => "incomplete",
             State::Damaged { .. } => "damaged",
             State::Depends { .. } => "depends",
             State::Unknown { .. } => "unknown",
@@ -424,7 +436,7 @@ impl State {
             State::Stale { changes, .. } => changes.first().map_or_else(String::new, ToString::to_string),
             State::Collected { .. } => "gc removed its files".to_owned(),
             State::Missing { .. } => "no artifact yet".to_owned(),
-            State::Damaged { reason, .. } => reason.clone(),
+            State::Incomplete { reason, .. } | State::Damaged { reason, .. } => reason.clone(),
             State::Depends { on } => format!("depends on {}", on.join(", ")),
             State::Unknown { source, why: Unready::NotFetched } => {
                 format!("source {source} is not fetched yet")
@@ -451,6 +463,7 @@ impl State {
             | State::Stale { key, .. }
             | State::Collected { key, .. }
             | State::Missing { key }
+            | State::Incomplete { key, .. }
             | State::Damaged { key, .. } => Some(*key),
             State::Depends { .. } | State::Unknown { .. } => None,
         }

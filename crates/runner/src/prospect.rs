@@ -151,6 +151,7 @@ mod tests {
                 until: until.iter().map(|name| (*name).to_owned()).collect(),
                 ..Default::default()
             },
+            shard: None,
             wait_lock: None,
             command: String::new(),
         }

@@ -74,6 +74,11 @@ pub enum Outcome {
         /// Why: `lr 0.01 → 0.003`.
         reason: String,
     },
+    /// It ran as one of several workers: its part of the pieces is there, and no artifact of it.
+    Shard {
+        /// The part: `2/4`.
+        shard: String,
+    },
     /// It ran and did not succeed, or its artifact could not be published.
     Failed {
         /// What happened.
@@ -100,12 +105,13 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// One word for tables: `fresh`, `collected`, `ran`, `failed`, `locked`, `cancelled`, `not run`, `not selected`.
+    /// One word for tables: `fresh`, `collected`, `ran`, `shard`, `failed`, `locked`, `cancelled`, `not run`, `not selected`.
     pub fn word(&self) -> &'static str {
         match self {
             Outcome::Fresh => "fresh",
             Outcome::Collected => "collected",
             Outcome::Ran { .. } => "ran",
+            Outcome::Shard { .. } => "shard",
             Outcome::Failed { .. } => "failed",
             Outcome::Locked { .. } => "locked",
             Outcome::Cancelled => "cancelled",
@@ -153,10 +159,14 @@ impl RunReport {
         self.stages.iter().find(|s| s.name == name)
     }
 
-    /// Whether every selected stage has its artifact now, or needs none.
+    /// Whether every selected stage has its artifact now, or, of a worker, its part of it; or needs none.
     pub fn succeeded(&self) -> bool {
         let is_well = |outcome: &Outcome| match outcome {
-            Outcome::Fresh | Outcome::Collected | Outcome::Ran { .. } | Outcome::NotSelected => true,
+            Outcome::Fresh
+            | Outcome::Collected
+            | Outcome::Ran { .. }
+            | Outcome::Shard { .. }
+            | Outcome::NotSelected => true,
             Outcome::Failed { .. } | Outcome::Locked { .. } | Outcome::Cancelled | Outcome::NotRun { .. } => {
                 false
             }

@@ -349,6 +349,18 @@ impl Store {
         self.lock_named(&format!("{kind}-{key}"), &format!("stage `{name}`"), claim)
     }
 
+    /// Takes part in the lock of one stage key, as workers do that make pieces of one artifact.
+    pub(crate) fn share_stage(
+        &self,
+        name: &str,
+        kind: &str,
+        key: &Digest,
+        claim: &Claim<'_>,
+    ) -> Result<Shared, Error> {
+        let path = self.dir.join("locks").join(format!("{kind}-{key}.lock"));
+        Shared::acquire(&path, &format!("stage `{name}`"), claim)
+    }
+
     /// A lock of this name; `what` is for the message.
     pub(crate) fn lock_named(&self, name: &str, what: &str, claim: &Claim<'_>) -> Result<Exclusive, Error> {
         Exclusive::acquire(&self.dir.join("locks").join(format!("{name}.lock")), what, claim)

@@ -8,6 +8,7 @@ use crate::checkpoint::CheckpointEvery;
 use crate::digest::Digest;
 use crate::failure::Hint;
 use crate::progress::{Cancel, Progress, Report};
+use crate::shard::Shard;
 
 /// Everything a stage may look at while it runs. Made by the runner (or by a test).
 pub struct Context<'a> {
@@ -30,6 +31,10 @@ pub struct Context<'a> {
     pub threads: NonZeroUsize,
     /// How often a training writes a checkpoint into `partial`; it must not change the result.
     pub checkpoint_every: CheckpointEvery,
+    /// The part of the work that is this worker's, where several do it: it leaves its pieces in `partial` and nothing in
+    /// `out`. `None` does all that is not there yet and makes the artifact. Only for stages with
+    /// [`Stage::SHARED`](crate::Stage::SHARED).
+    pub shard: Option<Shard>,
     /// Receives progress and notes.
     pub report: &'a dyn Report,
     /// Set when the stage should stop.

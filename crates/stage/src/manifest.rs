@@ -75,6 +75,10 @@ pub struct Summary {
     /// A block of text to print at the end of a run, for example a confusion matrix.
     #[serde(default)]
     pub text: Option<String>,
+    /// Why the result is less than its key stands for, of something that passes: `3 photos were missing when it was made`. It
+    /// serves the run that made it; the next makes it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incomplete: Option<String>,
 }
 
 impl Manifest {

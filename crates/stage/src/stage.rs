@@ -34,6 +34,10 @@ pub trait Stage: Send + Sync + 'static {
     /// Files that record how the run went (times, rates) and so differ from run to run. No input may
     /// read them, and they are left out when two results are compared.
     const RECORDS: &'static [&'static str] = &[];
+    /// Whether several workers can do the stage together, each a part of it ([`Context::shard`]). Such a stage cuts its work
+    /// into pieces by parameters and inputs alone, writes each into [`Context::partial`] whole or not at all, and has
+    /// checked what a piece is made of: nobody looks at the sources again before the pieces are put together.
+    const SHARED: bool = false;
 
     /// The stage's parameters.
     type Params: Parameters;
@@ -111,6 +115,10 @@ pub trait AnyStage: Send + Sync {
     fn locators(&self) -> &'static [&'static str];
     /// [`Stage::RECORDS`].
     fn records(&self) -> &'static [&'static str];
+    /// [`Stage::SHARED`].
+    fn is_shared(&self) -> bool {
+        false
+    }
     /// JSON schema of the parameters: `properties` with `description` and `default`.
     fn schema(&self) -> Value;
     /// Checks parameters as written and fills in every default.
@@ -169,6 +177,9 @@ impl<S: Stage> AnyStage for S {
     }
     fn records(&self) -> &'static [&'static str] {
         S::RECORDS
+    }
+    fn is_shared(&self) -> bool {
+        S::SHARED
     }
     fn schema(&self) -> Value {
         params::schema::<S::Params>()

@@ -589,6 +589,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_full_part_holds_128_to_512_mib_of_floats_for_any_usual_dim() {
+        // 1,024, 2,560 and 4,096 are those of the backbones; 1,000 are the classes of ImageNet.
+        for dim in [1, 3, 512, 1_000, 1_024, 2_560, 4_096, 16_384] {
+            let mib = (rows_per_part(dim) * dim * size_of::<f32>()) as f64 / f64::from(1 << 20);
+            assert!((128.0..=512.0).contains(&mib), "dim {dim}: {mib} MiB");
+            assert_eq!(rows_per_part(dim) % ROW_GROUP_ROWS, 0, "dim {dim}");
+        }
+    }
+
+    #[test]
     fn a_part_that_is_full_is_closed_and_the_next_begins_and_they_read_as_one_table() {
         let dir = tempfile::tempdir().unwrap();
         let rows_per_part = 2 * BATCH_ROWS;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use pipeline_stage::{
-    AnyStage, Artifact, Cancel, CheckpointEvery, Context, Digest, Event, Failure, Report, Summary,
+    AnyStage, Artifact, Cancel, CheckpointEvery, Context, Digest, Event, Failure, Report, Shard, Summary,
 };
 use serde_json::Value;
 
@@ -22,6 +22,8 @@ pub struct StageBench {
     /// The folder for checkpoints, kept from one run to the next: set it to see a stage go on where it stopped. `None`
     /// gives each run an empty one. Made when it is not there.
     pub partial: Option<PathBuf>,
+    /// The part of the work that a worker does; `None` for all of it.
+    pub shard: Option<Shard>,
     /// Set it to see what a stage does when it is told to stop.
     pub cancel: Cancel,
     /// Called with each event, on the thread that emits it: set it to stop a stage at a certain step.
@@ -65,6 +67,7 @@ impl Default for StageBench {
             threads: 2,
             checkpoint_every: CheckpointEvery::default(),
             partial: None,
+            shard: None,
             cancel: Cancel::default(),
             on_event: None,
             events: Mutex::default(),
@@ -117,6 +120,7 @@ impl StageBench {
             seed: self.seed,
             threads: NonZeroUsize::new(self.threads).unwrap(),
             checkpoint_every: self.checkpoint_every,
+            shard: self.shard,
             report: &teller,
             cancel: &self.cancel,
         };

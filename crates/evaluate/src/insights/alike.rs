@@ -290,6 +290,7 @@ mod tests {
             seed: 1,
             threads: NonZeroUsize::MIN,
             checkpoint_every: CheckpointEvery::default(),
+            shard: None,
             report: &Silent,
             cancel: &Cancel::default(),
         };

@@ -139,6 +139,7 @@ impl Bench {
             seed: 7,
             threads: NonZeroUsize::new(threads).unwrap(),
             checkpoint_every: Default::default(),
+            shard: None,
             report: &events,
             cancel: &cancel,
         };

@@ -31,11 +31,12 @@ enum Format {
 
 /// The states in words, with the colours of their boxes and borders. The text in them is black, which is readable on each; the
 /// hues are those that most colour-blind people tell apart (Okabe and Ito, jfly.uni-koeln.de/color), lightened.
-const COLOURS: [(&str, &str, &str); 7] = [
+const COLOURS: [(&str, &str, &str); 8] = [
     ("fresh", "#b3e0d2", "#009e73"),
     ("stale", "#f7ddb0", "#e69f00"),
     ("collected", "#e2e2e2", "#5f5f5f"),
     ("missing", "#ffffff", "#767676"),
+    ("incomplete", "#f9f5b8", "#a39a00"),
     ("damaged", "#f3c9b1", "#d55e00"),
     ("depends", "#c3e3f6", "#0072b2"),
     ("unknown", "#eed7e4", "#cc79a7"),

@@ -67,6 +67,7 @@ impl Folders {
             device: pipeline_nn::device::label(pipeline_nn::device::pick()),
             pipeline_version: env!("CARGO_PKG_VERSION").to_owned(),
             selection: Selection::default(),
+            shard: None,
             wait_lock: None::<Duration>,
             command: command_line(given()),
         }

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use pipeline_runner::Selection;
-use pipeline_stage::exit;
+use pipeline_stage::{Shard, exit};
 
 use super::Stop;
 use super::how::How;
@@ -16,7 +16,8 @@ use crate::terminal::Screen;
     pipeline run configs/dogscats.yaml --set head.lr=0.003\n  \
     pipeline run configs/dogscats.yaml --only precompute --force precompute\n  \
     pipeline run configs/dogscats.yaml --until 'fine*' --dry-run\n  \
-    pipeline run configs/dogscats.yaml --jobs 3 --keep-going\n\n\
+    pipeline run configs/dogscats.yaml --jobs 3 --keep-going\n  \
+    pipeline run configs/dogscats.yaml --only precompute --shard 2/4\n\n\
     STAGES are names or patterns (* stands for any letters, ? for one), several with commas or with the option given \
     again. Several of --only, --from and --until mean the stages that all of them leave.")]
 pub(super) struct Arguments {
@@ -54,6 +55,10 @@ pub(super) struct Arguments {
     /// after `ingest` had looked at it needs another run, which begins with `ingest`
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1000))]
     retries: u32,
+    /// Do only part I of N of the one stage that --only names, as one of several workers on one store, on this machine or
+    /// others, and publish nothing: when all are done, the same without --shard puts the parts together, to the same bytes
+    #[arg(long, value_name = "I/N", allow_hyphen_values = true)]
+    shard: Option<Shard>,
     /// Say what would run and why (with --json as one object), and run, fetch and publish nothing
     #[arg(long)]
     dry_run: bool,
@@ -79,6 +84,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
         options.memory_bytes = room_for(options.jobs, arguments.memory);
         options.keep_going = arguments.keep_going;
         options.retries = arguments.retries;
+        options.shard = arguments.shard;
         if arguments.dry_run {
             let to_run = arguments.how.announce(&job, options, screen)?;
             return Ok(if arguments.check && to_run > 0 { exit::WORK_TO_DO } else { exit::DONE });

@@ -14,13 +14,14 @@ use crate::terminal::{Screen, words};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: pipeline status configs/dogscats.yaml --set head.lr=0.003\n\n\
     A stage is\n  \
-    fresh      its artifact is there\n  \
-    stale      its artifact was made from something else; the first difference is named\n  \
-    missing    it has no artifact yet\n  \
-    collected  gc removed its artifact; it is made again where a stage that runs needs it, or none reads it\n  \
-    damaged    its artifact is not whole, or cannot be read\n  \
-    depends    on stages that must run first\n  \
-    unknown    a source of it is not there, or not fetched yet\n\n\
+    fresh       its artifact is there\n  \
+    stale       its artifact was made from something else; the first difference is named\n  \
+    missing     it has no artifact yet\n  \
+    collected   gc removed its artifact; it is made again where a stage that runs needs it, or none reads it\n  \
+    incomplete  something was missing when its artifact was made, and is there again\n  \
+    damaged     its artifact is not whole, or cannot be read\n  \
+    depends     on stages that must run first\n  \
+    unknown     a source of it is not there, or not fetched yet\n\n\
     pipeline explain says more about one stage. The form of --json is pipeline_runner::Announcement.")]
 pub(super) struct Arguments {
     #[command(flatten)]

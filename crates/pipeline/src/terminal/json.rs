@@ -5,7 +5,7 @@
 //! tried, `error`.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use pipeline_runner::plan::Plan;
@@ -13,6 +13,7 @@ use pipeline_runner::{Observer, StageReport};
 use pipeline_stage::{Event, Measured};
 use serde_json::{Value, json};
 
+use super::pace::Pace;
 use super::{Header, Screen};
 
 /// Progress events of one stage are at least this far apart.
@@ -22,24 +23,31 @@ const EVERY: Duration = Duration::from_millis(500);
 pub(super) struct Json<'a> {
     header: &'a Header,
     screen: &'a Screen,
-    said: Mutex<HashMap<String, Instant>>,
+    work: Mutex<HashMap<String, Work>>,
+}
+
+/// A piece of work that was begun.
+struct Work {
+    pace: Pace,
+    said: Option<Instant>,
 }
 
 impl<'a> Json<'a> {
     pub(super) fn new(header: &'a Header, screen: &'a Screen) -> Self {
-        Json { header, screen, said: Mutex::default() }
+        Json { header, screen, work: Mutex::default() }
     }
 
     fn event(&self, stage: &str, event: &Event) {
         let value = match event {
             Event::Begin { what, total, unit } => {
+                self.begin(stage, *total);
                 json!({"event": "begin", "stage": stage, "what": what, "total": total, "unit": unit})
             }
             Event::Done(done) => {
-                if !self.is_due(stage) {
-                    return;
-                }
-                json!({"event": "progress", "stage": stage, "done": done})
+                let Some(pace) = self.due(stage, *done) else { return };
+                let (rate, left) = (pace.per_second(*done), pace.seconds_left(*done));
+                json!({"event": "progress", "stage": stage, "done": done, "total": pace.total,
+                    "per_second": rate, "seconds_left": left})
             }
             Event::Status(text) => json!({"event": "status", "stage": stage, "text": text}),
             Event::Measured(Measured { phase, values }) => {
@@ -51,14 +59,28 @@ impl<'a> Json<'a> {
         self.print(&value);
     }
 
-    fn is_due(&self, stage: &str) -> bool {
-        // A panic elsewhere does not make what is printed here wrong.
-        let mut said = self.said.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let due = said.get(stage).is_none_or(|at| at.elapsed() >= EVERY);
-        if due {
-            said.insert(stage.to_owned(), Instant::now());
+    fn begin(&self, stage: &str, total: Option<u64>) {
+        let mut all = self.work();
+        // Short pieces of work after each other say no more than a long one.
+        let said = all.get(stage).and_then(|work| work.said);
+        all.insert(stage.to_owned(), Work { pace: Pace::new(total), said });
+    }
+
+    /// The pace of the stage's work, if it is time to say it.
+    fn due(&self, stage: &str, done: u64) -> Option<Pace> {
+        let mut all = self.work();
+        let work = all.entry(stage.to_owned()).or_insert_with(|| Work { pace: Pace::new(None), said: None });
+        work.pace.note(done);
+        if work.said.is_some_and(|at| at.elapsed() < EVERY) {
+            return None;
         }
-        due
+        work.said = Some(Instant::now());
+        Some(work.pace)
+    }
+
+    /// A panic elsewhere does not make what is printed here wrong.
+    fn work(&self) -> MutexGuard<'_, HashMap<String, Work>> {
+        self.work.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     fn print(&self, value: &Value) {

@@ -8,6 +8,7 @@ use pipeline_runner::plan::Plan;
 use pipeline_runner::{Observer, StageReport};
 use pipeline_stage::Event;
 
+use super::pace::Pace;
 use super::{Header, Screen, words};
 
 /// How often a running stage says how far it is.
@@ -23,10 +24,8 @@ pub(super) struct Lines<'a> {
 /// A piece of work that was begun.
 struct Work {
     what: String,
-    total: Option<u64>,
     unit: &'static str,
-    /// When work was first done, and how much of it was done by then: a download goes on where it stopped.
-    first: Option<(Instant, u64)>,
+    pace: Pace,
     said: Instant,
     /// The numbers of the moment, as they were last said.
     status: Option<String>,
@@ -43,14 +42,13 @@ impl<'a> Lines<'a> {
         let mut work = self.work.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         match event {
             Event::Begin { what, total, unit } => {
-                let now = Instant::now();
-                let (what, total) = (what.clone(), *total);
-                let begun = Work { what, total, unit, first: None, said: now, status: None };
+                let (what, pace) = (what.clone(), Pace::new(*total));
+                let begun = Work { what, unit, pace, said: Instant::now(), status: None };
                 work.insert(name.to_owned(), begun);
             }
             Event::Done(done) => {
                 let Some(work) = work.get_mut(name) else { return };
-                work.first.get_or_insert((Instant::now(), *done));
+                work.pace.note(*done);
                 if work.said.elapsed() >= EVERY {
                     work.said = Instant::now();
                     let line = work.line(*done);
@@ -73,18 +71,16 @@ impl<'a> Lines<'a> {
 impl Work {
     /// `train: 512 of 5,000 steps, 46 steps/s, 1m 37 s left, loss 0.0431`
     fn line(&self, done: u64) -> String {
-        let (since, base) = self.first.unwrap_or((Instant::now(), done));
-        let rate = done.saturating_sub(base) as f64 / since.elapsed().as_secs_f64().max(1e-9);
-        let of = self.total.map_or(String::new(), |total| format!(" of {}", words::amount(total, self.unit)));
+        let of =
+            self.pace.total.map_or(String::new(), |total| format!(" of {}", words::amount(total, self.unit)));
         let (what, done_words) = (&self.what, words::amount(done, self.unit));
         let unit = if self.unit == "bytes" { String::new() } else { format!(" {}", self.unit) };
         let mut line = format!("{what}: {done_words}{of}{unit}");
-        if rate > 0.0 {
+        if let Some(rate) = self.pace.per_second(done) {
             line.push_str(&format!(", {}", words::rate(rate, self.unit)));
-            if let Some(total) = self.total {
-                let left = words::duration(total.saturating_sub(done) as f64 / rate);
-                line.push_str(&format!(", {left} left"));
-            }
+        }
+        if let Some(left) = self.pace.seconds_left(done) {
+            line.push_str(&format!(", {} left", words::duration(left)));
         }
         if let Some(status) = &self.status {
             line.push_str(&format!(", {status}"));
@@ -125,16 +121,15 @@ mod tests {
         let start = Instant::now() - Duration::from_secs(10);
         let mut work = Work {
             what: "look".into(),
-            total: Some(5_000),
             unit: "photos",
-            first: Some((start, 0)),
+            pace: Pace { total: Some(5_000), first: Some((start, 0)) },
             said: start,
             status: None,
         };
         assert_eq!(work.line(1_000), "look: 1,000 of 5,000 photos, 100 photos/s, 40.0 s left");
-        work.total = None;
+        work.pace.total = None;
         assert_eq!(work.line(1_000), "look: 1,000 photos, 100 photos/s");
-        work.first = None;
+        work.pace.first = None;
         assert_eq!(work.line(1_000), "look: 1,000 photos");
         work.status = Some("loss 0.0431".into());
         assert_eq!(work.line(1_000), "look: 1,000 photos, loss 0.0431");
@@ -145,9 +140,8 @@ mod tests {
         let start = Instant::now() - Duration::from_secs(10);
         let work = Work {
             what: "fetch d.zip".into(),
-            total: Some(900_000_000),
             unit: "bytes",
-            first: Some((start, 700_000_000)),
+            pace: Pace { total: Some(900_000_000), first: Some((start, 700_000_000)) },
             said: start,
             status: None,
         };

@@ -8,6 +8,7 @@ pub(crate) mod explained;
 mod json;
 mod keys;
 mod lines;
+mod pace;
 pub(crate) mod pictures;
 mod screen;
 pub(crate) mod summary;
@@ -106,7 +107,7 @@ impl Header {
             return None;
         }
         let seconds = match report.outcome {
-            Outcome::Ran { .. } | Outcome::Failed { .. } | Outcome::Cancelled => {
+            Outcome::Ran { .. } | Outcome::Shard { .. } | Outcome::Failed { .. } | Outcome::Cancelled => {
                 words::duration(report.wall_seconds)
             }
             _ => String::new(),
@@ -114,7 +115,9 @@ impl Header {
         let said = match &report.outcome {
             Outcome::NotRun { because } => because.clone(),
             Outcome::Collected => "gc removed its files, and nothing needs them".to_owned(),
-            Outcome::Ran { .. } => report.summary.as_ref().map(|s| s.line.clone()).unwrap_or_default(),
+            Outcome::Ran { .. } | Outcome::Shard { .. } => {
+                report.summary.as_ref().map(|s| s.line.clone()).unwrap_or_default()
+            }
             _ => String::new(),
         };
         let path = match (&report.outcome, &report.path) {

@@ -47,7 +47,8 @@ fn text(report: &RunReport, header: &Header) -> String {
     if !warnings.is_empty() {
         out.push_str(&format!("\n{warnings}"));
     }
-    let done = |s: &&&StageReport| matches!(s.outcome, Outcome::Fresh | Outcome::Ran { .. });
+    let done =
+        |s: &&&StageReport| matches!(s.outcome, Outcome::Fresh | Outcome::Ran { .. } | Outcome::Shard { .. });
     let summaries = || shown.iter().filter(done).filter_map(|s| s.summary.as_ref());
     for note in summaries().flat_map(|s| &s.notes) {
         out.push_str(&format!("\n{note}"));

@@ -12,6 +12,7 @@
 //! - `collecting`: what `gc` removes, also beside a run and after a kill.
 //! - `verifying`: bytes that are not what manifests say.
 //! - `recorded`: what the record of a run says later.
+//! - `incomplete`: artifacts that say that they lack something.
 //! - `locks`: two runs of one stage.
 //! - `disk`: full and read-only disks.
 //! - `speed`: how long nothing takes (run by hand).
@@ -25,6 +26,7 @@ mod disk;
 mod explaining;
 mod failures;
 mod freshness;
+mod incomplete;
 mod locks;
 mod project;
 mod publishing;

@@ -171,6 +171,7 @@ pub(crate) fn options(root: &Path) -> RunOptions {
         device: "cpu".to_owned(),
         pipeline_version: "0.0.0".to_owned(),
         selection: Selection::default(),
+        shard: None,
         wait_lock: None,
         command: "pipeline run configs/c.yaml".to_owned(),
     }

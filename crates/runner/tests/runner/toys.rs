@@ -169,6 +169,8 @@ pub(crate) enum Behaviour {
     Alone(PathBuf),
     /// Fails for a reason that passes, until this file has so many bytes: one for each attempt.
     Passing(PathBuf, usize),
+    /// Leaves out its own text while this file is there, and says so.
+    Incomplete(PathBuf),
     /// Writes how many threads it has.
     Threads,
 }
@@ -215,9 +217,17 @@ impl Stage for Join {
             let mut file = fs_err::OpenOptions::new().create(true).append(true).open(path).map_err(io)?;
             std::io::Write::write_all(&mut file, format!("{}\n", cx.stage).as_bytes()).map_err(io)?;
         }
+        let incomplete = match &params.behaviour {
+            Behaviour::Incomplete(path) if path.exists() => {
+                fs_err::write(cx.partial.join("piece"), &text).map_err(io)?;
+                text.clear();
+                Some("its text was missing when it was made".to_owned())
+            }
+            _ => None,
+        };
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
         match &params.behaviour {
-            Behaviour::Plain | Behaviour::Nan => {}
+            Behaviour::Plain | Behaviour::Nan | Behaviour::Incomplete(_) => {}
             Behaviour::NoText => return Ok(Summary::default()),
             Behaviour::Measure => {
                 let values = [("step".to_owned(), 3.0), ("train_loss".to_owned(), 0.625)].into();
@@ -283,7 +293,8 @@ impl Stage for Join {
         }
         fs_err::write(cx.out.join(TEXT), &text).map_err(io)?;
         fs_err::write(cx.out.join("when.txt"), now.to_string()).map_err(io)?;
-        let mut summary = Summary { line: format!("{} letters", text.chars().count()), ..Summary::default() };
+        let line = format!("{} letters", text.chars().count());
+        let mut summary = Summary { line, incomplete, ..Summary::default() };
         if let Behaviour::Nan = params.behaviour {
             summary.metrics.insert("loss".to_owned(), f64::NAN);
         }

@@ -229,6 +229,7 @@ impl Bench {
             seed: 42,
             threads: NonZeroUsize::MIN,
             checkpoint_every: self.every,
+            shard: None,
             report: self,
             cancel: &self.cancel,
         })
