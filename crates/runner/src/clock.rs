@@ -74,6 +74,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn names_sort_by_the_time_they_were_made_at() {
+        let made: Vec<String> = (0..5)
+            .map(|_| {
+                std::thread::sleep(Duration::from_millis(2));
+                new_name()
+            })
+            .collect();
+        assert!(made.is_sorted() && made.iter().all(|name| name.len() == 25), "{made:?}");
+    }
+
+    #[test]
     fn times_are_written_in_utc() {
         // `date -u -d @1795582500 +%FT%TZ`
         assert_eq!(rfc3339(1_795_582_500), "2026-11-25T04:55:00Z");
