@@ -22,10 +22,12 @@ pub(crate) fn stamp(unix_seconds: u64) -> String {
     format(unix_seconds, "%Y%m%dT%H%M%SZ", TimeZone::UTC)
 }
 
-/// `20261125T045500Z-0a1b2c3d`: the name of what begins now. Two may begin in one second, and in one process.
+/// `20261125T045500Z-3e7b2c3d`: the name of what begins now. Sorts by time, to the millisecond, which the first three digits
+/// after the second are; two may begin in one, and in one process.
 pub(crate) fn new_name() -> String {
-    let id = unix_nanoseconds() as u32 ^ std::process::id().rotate_left(16);
-    format!("{}-{id:08x}", stamp(unix_seconds()))
+    let now = unix_nanoseconds().unsigned_abs();
+    let id = (now as u32 ^ std::process::id().rotate_left(10)) & 0xf_ffff;
+    format!("{}-{:03x}{id:05x}", stamp(now / 1_000_000_000), now / 1_000_000 % 1_000)
 }
 
 /// `14:02:11`, in the machine's time zone.
@@ -70,6 +72,17 @@ pub(crate) fn pause(duration: Duration, cancel: &Cancel) -> Result<(), Cancelled
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_sort_by_the_time_they_were_made_at() {
+        let made: Vec<String> = (0..5)
+            .map(|_| {
+                std::thread::sleep(Duration::from_millis(2));
+                new_name()
+            })
+            .collect();
+        assert!(made.is_sorted() && made.iter().all(|name| name.len() == 25), "{made:?}");
+    }
 
     #[test]
     fn times_are_written_in_utc() {

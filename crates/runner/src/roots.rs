@@ -107,7 +107,9 @@ impl Roots {
         }
         for run in RunRecord::all(store)? {
             let links = run.details().stages.into_iter().filter_map(|stage| stage.path);
-            links.filter(|link| link.is_absolute()).for_each(|link| drop(looker.link(&link)));
+            for link in links.filter(|link| link.is_absolute()) {
+                looker.link(&link);
+            }
         }
         Ok(looker.roots)
     }
