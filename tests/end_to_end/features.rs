@@ -137,5 +137,5 @@ fn the_classifier_is_in_the_key_where_logits_are_asked_for_and_usual_layers_are_
     let wrong = lesson.project.fail(2, &lesson.arguments(&["--set", "precompute.layers=[logits]"]));
     assert!(wrong.contains("expected one of max_avg and avg, found neither"), "{wrong}");
     let wrong = lesson.project.fail(2, &lesson.arguments(&["--set", "precompute.layers=[average]"]));
-    assert!(wrong.contains("expected one of max_avg, avg, logits, found `average`"), "{wrong}");
+    assert!(wrong.contains("expected one of max_avg, avg, logits, found the text `average`"), "{wrong}");
 }
