@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn a_long_value_is_cut_and_of_a_path_the_end_is_left() {
         let path = name("c", &["ingest.root=/data/a_server/photographs/of_last_year/dogs and cats"]);
-        let expected = "c@ingest.root=ver_photographs_of_last_year_dogs_and_cats-";
+        let expected = "c@ingest.root=r_photographs_of_last_year_dogs_and_cats-";
         assert_eq!(path[..path.len() - DIGITS], *expected);
         let list = name("c", &["tune.lr=[0.0001, 0.001, 0.01, 0.1, 0.2, 0.3, 0.4, 0.5]", "seed=1"]);
         assert_eq!(list[..list.len() - DIGITS], *"c@seed=1,tune.lr=0.0001_0.001_0.01_0.1_0.2_0.3_0.4_0.5-");

@@ -278,10 +278,10 @@ mod tests {
             |outcome, seconds, line: &str| Row { outcome, seconds, line: line.to_owned(), ..row(json!({})) };
         let hit = of(Ended::Hit, 0.04, "accuracy 0.98");
         let failed = Row { error: Some("head: no\nroom".to_owned()), ..of(Ended::Failed, 75.0, "") };
-        assert_eq!(line(&hit, "a=1", 9, 12, 6), "   9/12   a=1      hit          0.0 s   accuracy 0.98");
+        assert_eq!(line(&hit, "a=1", 9, 12, 6), "   9/12   a=1      hit           0.0 s   accuracy 0.98");
         assert_eq!(
             line(&failed, "a=0.25", 10, 12, 6),
-            "  10/12   a=0.25   failed    1m 15 s   head: no room"
+            "  10/12   a=0.25   failed      1m 15 s   head: no room"
         );
     }
 }
