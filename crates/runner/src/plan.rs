@@ -48,9 +48,9 @@ pub struct PlannedStage {
 pub enum Action {
     /// Takes the artifact that is there, or its manifest, where nobody wants more.
     Use,
-    /// Runs it.
+    /// Runs it, unless a stage that depends on others turns out to be alike to the last input, and has made it first.
     Run,
-    /// Runs it although it is fresh, or whatever it is once its turn comes (`--force`).
+    /// Runs it although it is fresh, or whatever it is once its turn comes (`--force`), with the same exception.
     Rerun,
     /// Decides when what it depends on is done.
     Decide,
