@@ -109,7 +109,7 @@ fn models_of_averages_alone_are_trained_fine_tuned_and_measured_with_their_own_p
 }
 
 #[test]
-fn the_classifier_is_in_the_key_where_logits_are_asked_for_and_usual_layers_are_in_none() {
+fn the_classifier_is_in_the_key_where_logits_are_asked_for() {
     let lesson = TinyLesson::new();
     add_classifier(&lesson.project);
     let until = ["--until", "precompute"];
@@ -124,18 +124,42 @@ fn the_classifier_is_in_the_key_where_logits_are_asked_for_and_usual_layers_are_
         let parts = serde_json::from_str::<Value>(&text).unwrap()["parts"].take();
         let files: Vec<String> =
             parts["inputs"]["backbone"][0]["files"].as_object().unwrap().keys().cloned().collect();
-        (files.join(" "), parts["params"].get("layers").cloned())
+        (files.join(" "), parts["params"]["layers"].clone())
     };
     assert_eq!(run(&[]).last().unwrap(), "precompute ran");
-    assert_eq!(key_files(), ("backbone.json trunk.safetensors".to_owned(), None));
+    assert_eq!(key_files(), ("backbone.json trunk.safetensors".to_owned(), serde_json::json!(["max_avg"])));
     assert_eq!(run(&["--set", "precompute.layers=[max_avg]"]).last().unwrap(), "precompute fresh");
     assert_eq!(run(&logits).last().unwrap(), "precompute ran");
     let (files, layers) = key_files();
     assert_eq!(files, "backbone.json classifier.safetensors trunk.safetensors");
-    assert_eq!(layers, Some(serde_json::json!(["max_avg", "logits"])));
+    assert_eq!(layers, serde_json::json!(["max_avg", "logits"]));
 
     let wrong = lesson.project.fail(2, &lesson.arguments(&["--set", "precompute.layers=[logits]"]));
     assert!(wrong.contains("expected one of max_avg and avg, found neither"), "{wrong}");
     let wrong = lesson.project.fail(2, &lesson.arguments(&["--set", "precompute.layers=[average]"]));
     assert!(wrong.contains("expected one of max_avg, avg, logits, found the text `average`"), "{wrong}");
+}
+
+#[test]
+fn a_table_of_photos_that_were_decoded_small_has_models_that_look_at_photos_so() {
+    let lesson = TinyLesson::new();
+    let table = || {
+        let table = FeaturesReader::open(&lesson.project.path("out/c/precompute/features")).unwrap();
+        table.load(|_| true).unwrap().emb
+    };
+    let decode = |stage: &str| {
+        let model = lesson.project.read(&format!("out/c/{stage}/model.json"));
+        serde_json::from_str::<Value>(&model).unwrap()["preprocessing"].get("decode").cloned()
+    };
+    lesson.run();
+    let full = table();
+    assert_eq!(decode("head"), None, "as models were written before there was a choice");
+
+    lesson.project.succeed(&lesson.arguments(&["--set", "precompute.decode=scaled"]));
+    for stage in ["head", "last_layer", "finetune"] {
+        assert_eq!(decode(stage), Some("scaled".into()), "{stage}");
+    }
+    let norm = |numbers: &mut dyn Iterator<Item = f32>| numbers.map(|x| x * x).sum::<f32>().sqrt();
+    let off = norm(&mut full.iter().zip(table()).map(|(a, b)| a - b)) / norm(&mut full.iter().copied());
+    assert!(off > 0.0 && off < 0.3, "pixels differ a little: {off}");
 }

@@ -7,7 +7,7 @@ use pipeline_testkit::Project;
 
 use crate::{SMALL, write_weights};
 
-/// 100 photos of train and valid, in 6 views each: two shards of 256 views and one of 88.
+/// 100 photos of train and valid, in 6 views each: two chunks of 256 views and one of 88.
 fn project() -> Project {
     let project = Project::new(env!("CARGO_BIN_EXE_pipeline"));
     project.succeed(&[
@@ -67,7 +67,7 @@ fn a_table_that_lacks_photos_serves_its_run_and_is_made_again_when_they_are_back
     let ran = project.succeed(&run).stdout;
     assert!(
         ran.contains("goes on after 512 of 600 views"),
-        "only the shard of the photo is done again: {ran}"
+        "only the chunk of the photo is done again: {ran}"
     );
     assert!(ran.contains(reason) && !ran.contains("not deterministic"), "{ran}");
     let files =

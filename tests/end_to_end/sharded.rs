@@ -9,7 +9,7 @@ use pipeline_testkit::Project;
 
 use crate::{SMALL, write_weights};
 
-/// Views: 5 shards of 256, the last of 176, so that 4 workers have 2, 1, 1 and 1 of them.
+/// Views: 5 chunks of 256, the last of 176, so that 4 workers have 2, 1, 1 and 1 of them.
 const VIEWS: &str = "1,200";
 
 /// 72 photos of train and 28 of valid, each in 12 views of 32 pixels.
@@ -67,21 +67,21 @@ fn start(project: &Project, arguments: &[&str]) -> (Child, Lines<BufReader<Child
     (child, lines)
 }
 
-/// Shards on the disk of this store.
-fn shards(project: &Project, store: &str) -> usize {
+/// Chunks on the disk of this store.
+fn chunks(project: &Project, store: &str) -> usize {
     let folders = fs_err::read_dir(project.path(format!("{store}/partial/precompute"))).into_iter().flatten();
     let files = folders.flat_map(|folder| fs_err::read_dir(folder.unwrap().path()).unwrap());
     files.filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|e| e == "f32")).count()
 }
 
-/// Starts a run and kills it: a random moment after it has begun, or after so many shards are there. Whether it was still
+/// Starts a run and kills it: a random moment after it has begun, or after so many chunks are there. Whether it was still
 /// going on.
-fn kill(project: &Project, arguments: &[&str], store: &str, at_shards: usize, random: &mut Random) -> bool {
+fn kill(project: &Project, arguments: &[&str], store: &str, at_chunks: usize, random: &mut Random) -> bool {
     let (mut child, lines) = start(project, arguments);
     let reader = std::thread::spawn(move || lines.for_each(drop));
     let deadline = Instant::now() + Duration::from_secs(60);
-    while shards(project, store) < at_shards && child.try_wait().unwrap().is_none() {
-        assert!(Instant::now() < deadline, "no shard in a minute");
+    while chunks(project, store) < at_chunks && child.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < deadline, "no chunk in a minute");
         std::thread::sleep(Duration::from_millis(2));
     }
     std::thread::sleep(Duration::from_millis(below(400, random)));
@@ -111,18 +111,18 @@ fn workers_at_once_and_after_each_other_make_the_bytes_of_one_run() {
     assert!(error.contains("/4, since ") && error.contains("--wait-lock"), "a worker is named: {error}");
     let said: Vec<String> = first_lines.chain(third_lines).map(Result::unwrap).collect();
     assert!(first.wait().unwrap().success() && third.wait().unwrap().success(), "{said:?}");
-    for line in ["2 of 5 shards done by this worker", "1 of 5 shards done by this worker"] {
+    for line in ["2 of 5 chunks done by this worker", "1 of 5 chunks done by this worker"] {
         assert!(said.iter().any(|event| event.contains(line)), "{line}: {said:?}");
     }
     let second = project.succeed(&worker("2/4")).stdout;
-    assert!(second.contains("4 of 5 shards are there: run without --shard when all are"), "{second}");
+    assert!(second.contains("4 of 5 chunks are there: run without --shard when all are"), "{second}");
     assert!(second.contains(r#""outcome":"shard","#) && second.contains(r#""shard":"2/4""#), "{second}");
     let words = ["run", "configs/c.yaml", "--store", "four", "--only", "precompute", "--shard", "4/4"];
     let fourth = project.succeed(&words).stdout;
     for part in [
         "  precompute   shard ",
-        "1 of 5 shards done by this worker, ",
-        "\n5 of 5 shards are there: run without --shard to make the table",
+        "1 of 5 chunks done by this worker, ",
+        "\n5 of 5 chunks are there: run without --shard to make the table",
     ] {
         assert!(fourth.contains(part), "{part}: {fourth}");
     }
@@ -136,7 +136,7 @@ fn workers_at_once_and_after_each_other_make_the_bytes_of_one_run() {
         again.contains(r#""event":"stage_finished""#) && again.contains(r#""outcome":"fresh""#),
         "{again}"
     );
-    assert_eq!(shards(&project, "four"), 0, "nothing is left of the pieces");
+    assert_eq!(chunks(&project, "four"), 0, "nothing is left of the pieces");
     let left = fs_err::read_dir(project.path("four/locks")).unwrap().map(|entry| entry.unwrap().path());
     let left: Vec<_> = left.filter(|path| path.is_dir()).collect();
     assert!(left.is_empty(), "{left:?}");
@@ -159,7 +159,7 @@ fn what_a_worker_has_not_done_is_done_by_the_run_that_makes_the_table() {
     prepare(&project, "some");
     project.succeed(&run("some", &["--only", "precompute", "--shard", "2/3"]));
     let merged = project.succeed(&run("some", &["--until", "precompute"])).stdout;
-    // Shards 1 and 4, of 256 and 176 views.
+    // Chunks 1 and 4, of 256 and 176 views.
     assert_eq!(went_on_after(&merged), 432, "{merged}");
     assert_eq!(digests(&project), whole);
 }
@@ -169,22 +169,22 @@ fn precompute_that_is_killed_goes_on_and_makes_the_same_bytes() {
     let project = project_of_views();
     let whole = in_one_go(&project);
     let mut random = Stream { seed: 8, purpose: "kills", ..Stream::default() }.start();
-    for (round, at_shards) in [0, 1, 1, 2, 3].into_iter().enumerate() {
+    for (round, at_chunks) in [0, 1, 1, 2, 3].into_iter().enumerate() {
         let store = format!("round-{round}");
         prepare(&project, &store);
         let arguments = run(&store, &["--until", "precompute"]);
-        let was_killed = kill(&project, &arguments, &store, at_shards, &mut random);
-        let kept = shards(&project, &store);
+        let was_killed = kill(&project, &arguments, &store, at_chunks, &mut random);
+        let kept = chunks(&project, &store);
         let ran = project.succeed(&arguments);
         let after = went_on_after(&ran.stdout);
         if was_killed {
-            // Whole shards, of 256 views but for the last.
+            // Whole chunks, of 256 views but for the last.
             let expected = if kept == 5 { 1_200 } else { 256 * kept as u64 };
             assert_eq!(after, expected, "round {round}: {}", ran.stdout);
-            assert!(kept >= at_shards, "round {round}: {kept}");
+            assert!(kept >= at_chunks, "round {round}: {kept}");
         }
-        assert!(was_killed || at_shards > 2, "round {round} ended before it was killed");
-        assert_eq!(digests(&project), whole, "round {round}, killed with {kept} shards");
+        assert!(was_killed || at_chunks > 2, "round {round} ended before it was killed");
+        assert_eq!(digests(&project), whole, "round {round}, killed with {kept} chunks");
     }
 }
 

@@ -165,7 +165,7 @@ mod tests {
                 let folded = trunk.folded(dtype).unwrap();
                 let found = folded.features(&pixels(), 64).unwrap();
                 assert_eq!(found, folded.share().unwrap().features(&pixels(), 64).unwrap());
-                assert_eq!(found.len(), 3 * backbone.feature_dim());
+                assert_eq!(found.len(), 3 * Pool::MaxAvg.width(backbone.channels));
                 let found = Tensor::from_slice(&found).view_as(&expected);
                 let error = (found - &expected).norm().double_value(&[]) / size;
                 assert!(error < bound, "{} in {dtype:?}: off by {error}", backbone.arch);

@@ -58,7 +58,7 @@ pub use grad_cam::grad_cam;
 pub use head::{Head, Sizes};
 pub use loss::{LossOptions, loss_per_row, nll, nll_mixed};
 pub use optimizer::{Group, Optimizer, Rule};
-pub use pool::{Pool, concat_pool};
+pub use pool::Pool;
 pub use trunk::Trunk;
 pub use weights::Weights;
 

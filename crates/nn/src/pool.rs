@@ -68,15 +68,6 @@ impl Pool {
         Tensor::f_cat(&[max, mean], 1)?.f_flatten(1, -1) // [N, 2 C]
     }
 }
-
-/// [`Pool::MaxAvg`] of a map: `[N, C, h, w]` to `[N, 2 C]`.
-///
-/// # Errors
-/// As [`Pool::of`].
-pub fn concat_pool(map: &Tensor) -> Result<Tensor, Error> {
-    Pool::MaxAvg.of(map)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -29,11 +29,9 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits, least_side: Option<u32>) -> 
 
     let repaired = survey.has_stray_bytes.then(|| survey.without_stray_bytes(bytes));
     // The decoder of small pictures is not strict: it is given whole files only.
-    let small = least_side.filter(|_| survey.end.is_some() && repaired.is_none());
-    let image = match small.and_then(|side| small::pixels(bytes, frame, side)) {
-        Some(image) => image,
-        None => pixels(repaired.as_deref().unwrap_or(bytes), frame).map_err(|e| refusal(&survey, &e))?,
-    };
+    let least_side = least_side.filter(|_| survey.end.is_some() && repaired.is_none());
+    let image = pixels(repaired.as_deref().unwrap_or(bytes), frame, least_side);
+    let image = image.map_err(|e| refusal(&survey, &e))?;
 
     let mut findings = Vec::new();
     if survey.has_stray_bytes || survey.end.is_none() {
@@ -70,8 +68,9 @@ fn check_frame(survey: &Survey<'_>, bytes: &[u8]) -> Result<Frame, Rejected> {
     }
 }
 
-/// Strictly decoded pixels: grey or RGB; CMYK and YCCK become RGB.
-fn pixels(bytes: &[u8], frame: Frame) -> Result<DynamicImage, DecodeErrors> {
+/// Strictly decoded pixels: grey or RGB; CMYK and YCCK become RGB. With a `least_side`, [small](small::pixels) ones if they can be
+/// had.
+fn pixels(bytes: &[u8], frame: Frame, least_side: Option<u32>) -> Result<DynamicImage, DecodeErrors> {
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(usize::MAX)
@@ -83,7 +82,12 @@ fn pixels(bytes: &[u8], frame: Frame) -> Result<DynamicImage, DecodeErrors> {
     if decoder.info().is_none_or(|i| (i.width, i.height) != (frame.width, frame.height)) {
         return Err(DecodeErrors::FormatStatic("it declares more than one size"));
     }
-    let is_grey = decoder.input_colorspace() == Some(ColorSpace::Luma);
+    // What the numbers of a pixel are is decided here for both.
+    let colours = decoder.input_colorspace();
+    if let Some(image) = least_side.and_then(|side| small::pixels(bytes, frame, colours?, side)) {
+        return Ok(image);
+    }
+    let is_grey = colours == Some(ColorSpace::Luma);
     if is_grey {
         decoder.set_options(options.jpeg_set_out_colorspace(ColorSpace::Luma));
     }

@@ -67,9 +67,9 @@ pub enum Error {
         /// What could not be had.
         reason: String,
     },
-    /// A shard cannot be written, or was damaged since.
+    /// A chunk cannot be written, or was damaged since.
     #[error("cannot keep the features that are computed so far: {0}")]
-    Shard(#[source] std::io::Error),
+    Chunk(#[source] std::io::Error),
     /// The preprocessing cannot be written as JSON.
     #[error("cannot write the preprocessing as JSON: {0}")]
     Preprocessing(serde_json::Error),
@@ -103,7 +103,7 @@ impl Hint for Error {
                 batch_size / 2
             )),
             Error::NoPhotos { .. } => Some("name splits that have photos in `splits`".to_owned()),
-            Error::Shard(_) | Error::Preprocessing(_) => None,
+            Error::Chunk(_) | Error::Preprocessing(_) => None,
         }
     }
 }

@@ -6,22 +6,20 @@
 //!
 //! Views flow through lanes, one per thread: a lane decodes photos, makes a batch of views and runs the trunk on it,
 //! so that decoding overlaps with the trunk of the other lanes. Batches have one fixed size (the last is padded) and one
-//! libtorch thread each, so the table's bytes do not depend on the number of threads. Their features go to disk in shards
-//! and from there, when all are done, into the table: what a killed run or a worker (`--shard`) has finished, the next does not do
-//! again. Memory
-//! holds a few batches per lane and two shards, whatever the number of photos.
+//! libtorch thread each, so the table's bytes do not depend on the number of threads. Their features go to disk in chunks
+//! and from there, when all are done, into the table: what a killed run or a worker (`--shard`) has finished, the next does
+//! not do again. Memory holds a few batches per lane and two chunks, whatever the number of photos.
 
+mod chunks;
 mod counts;
 mod error;
+mod gather;
 mod lane;
 mod missing;
 mod params;
-mod shards;
-mod share;
 mod shots;
 mod spent;
-
-use std::collections::BTreeMap;
+mod summary;
 
 use pipeline_nn::artifact::{BACKBONE_FILE, BackboneRecord, CLASSIFIER_FILE, TRUNK_FILE};
 use pipeline_nn::{Backbone, Classifier, backbones, device, libtorch, weights};
@@ -30,16 +28,17 @@ use pipeline_stage::lanes;
 use pipeline_stage::{Artifact, Context, Cost, Event, Failure, Input, Source, Stage, Summary, words};
 use pipeline_table::classes::{self, CLASSES_FILE};
 use pipeline_table::images::{IMAGES_FILE, PHOTOS};
-use pipeline_table::{FeatureRow, FeatureStats, FeaturesMeta, FeaturesWriter, VIEWS_FILE};
+use pipeline_table::{FeaturesMeta, VIEWS_FILE};
 
+use chunks::{Batch, Chunks};
 use counts::Counts;
 pub use error::Error;
 use lane::{Lane, Looked};
 pub use missing::Missing;
 pub use params::{Layer, OnMissing, Params};
-use shards::{Batch, Shards};
-use shots::{Shot, Shots, Views};
+use shots::{Shot, Views};
 use spent::Spent;
+use summary::Pace;
 
 /// The stage kind `precompute`.
 #[derive(Debug, Clone, Copy)]
@@ -127,7 +126,7 @@ impl Stage for Precompute {
             pool: pool.as_str().to_owned(),
             logits: classifier.as_ref().map_or(0, Classifier::logits),
         };
-        let (dim, width) = (meta.dim, meta.width());
+        let width = meta.width();
 
         let views = cx.optional_input("augment").map(|augment| augment.path(VIEWS_FILE));
         let views = Views::open(views.as_deref())?;
@@ -149,13 +148,13 @@ impl Stage for Precompute {
         }
         // A batch is padded to its full size; more than there are views would be computed for nothing.
         let batch_size = params.batch_size.min(usize::try_from(counts.views).unwrap_or(usize::MAX));
-        let shards = Shards::new(&cx.partial, counts.views, width, batch_size);
-        let is_own = |shard: u64| cx.shard.is_none_or(|part| part.has(shard));
-        let is_open = |shard: u64| is_own(shard) && !shards.is_done(shard);
-        let is_open: Vec<bool> = (0..shards.count()).map(is_open).collect();
-        let wanted = |shard: u64| is_open[shard as usize];
+        let chunks = Chunks::new(&cx.partial, counts.views, width, batch_size);
+        let is_own = |chunk: u64| cx.shard.is_none_or(|part| part.has(chunk));
+        let is_open = |chunk: u64| is_own(chunk) && !chunks.is_done(chunk);
+        let is_open: Vec<bool> = (0..chunks.count()).map(is_open).collect();
+        let wanted = |chunk: u64| is_open[chunk as usize];
         let views_in = |is_in: &dyn Fn(u64) -> bool| -> u64 {
-            (0..shards.count()).filter(|shard| is_in(*shard)).map(|shard| shards.views_in(shard)).sum()
+            (0..chunks.count()).filter(|chunk| is_in(*chunk)).map(|chunk| chunks.views_in(chunk)).sum()
         };
         let (own, to_do) = (views_in(&is_own), views_in(&wanted));
         let progress = cx.progress("photos through the trunk", Some(to_do), unit);
@@ -171,68 +170,35 @@ impl Stage for Precompute {
             let cancel = cx.cancel.clone();
             lanes.push(Lane::new(trunk.share()?, loader, params, batch_size, cancel)?);
         }
-        let batches = shards.batches(views.shots(&table, &params.splits)?, wanted);
+        let batches = chunks.batches(views.shots(&table, &params.splits)?, wanted);
         let look = |lane: &mut Lane, batch: Batch<Vec<Shot>>| {
-            Ok(Batch { shard: batch.shard, of: lane.run(&batch.of)? })
+            Ok(Batch { chunk: batch.chunk, of: lane.run(&batch.of)? })
         };
-        let mut of_shard: Vec<f32> = Vec::new(); // [views so far, D + L]
+        let mut of_chunk: Vec<f32> = Vec::new(); // [views so far, D + L]
         let mut spent = Spent::default();
         lanes::in_order(lanes, WAITING, batches, look, |batch: Batch<Looked>| {
-            of_shard.extend(&batch.of.features);
+            of_chunk.extend(&batch.of.features);
             spent += batch.of.spent;
-            if (of_shard.len() / width) as u64 == shards.views_in(batch.shard) {
-                shards.write(batch.shard, &of_shard).map_err(Error::Shard)?;
-                of_shard.clear();
+            if (of_chunk.len() / width) as u64 == chunks.views_in(batch.chunk) {
+                chunks.write(batch.chunk, &of_chunk).map_err(Error::Chunk)?;
+                of_chunk.clear();
             }
             progress.add((batch.of.features.len() / width) as u64)?;
             Ok(())
         })?;
-        let rate = (to_do > 0).then(|| to_do as f64 / started.elapsed().as_secs_f64().max(1e-9));
-        let mut pace = rate.map_or(String::new(), |rate| format!(", {rate:.0} {unit}/s"));
-        pace.extend(spent.words().map(|bound| format!(", {bound}")));
+        let pace = Pace { views: to_do, unit, seconds: started.elapsed().as_secs_f64(), spent };
         if let Some(part) = cx.shard {
-            return Ok(share::summary(part, &shards, &pace));
+            return Ok(summary::of_worker(part, &chunks, &pace));
         }
 
-        let Gathered { stats, missing } = gather(&shards, views.shots(&table, &params.splits)?, meta, cx)?;
-        if missing.count == counts.all_photos() {
-            return Err(Error::Missing { photos: missing, of: counts.all_photos() }.into());
+        let made = gather::gather(&chunks, views.shots(&table, &params.splits)?, meta, cx)?;
+        if made.missing.count == counts.all_photos() {
+            return Err(Error::Missing { photos: made.missing, of: counts.all_photos() }.into());
         }
-        let left_out = (missing.count > 0).then(|| {
-            let left_out = format!("left out, gone or changed since they were ingested: {missing}");
-            cx.report.emit(Event::Warning(left_out.clone()));
-            left_out
-        });
-
-        let dtype = params.dtype.as_str();
-        let mut line = format!("{}, {dtype}{pace}", counts.words(stats.rows(), missing.count, dim));
-        if width > dim {
-            line += &format!(", {} logits", words::count((width - dim) as u64));
+        if made.missing.count > 0 {
+            cx.report.emit(Event::Warning(made.missing.left_out()));
         }
-        let dead = stats.dead().len();
-        if dead > 0 {
-            line += &format!(", {} features dead (0 for every photo)", words::count(dead as u64));
-        }
-        if missing.count > 0 {
-            let photos = if missing.count == 1 { "photo" } else { "photos" };
-            line += &format!(", {} {photos} left out", words::count(missing.count));
-        }
-        let empty = params.splits.iter().filter(|split| !counts.photos.contains_key(split));
-        let notes = empty.map(|split| format!("{split} has no usable photo, so there are no features of it"));
-        let notes = notes
-            .chain(left_out.map(|left_out| format!("{left_out}; a run makes up for it when they are back")));
-        let mut metrics = metrics(&stats);
-        if let Some(rate) = rate {
-            metrics.extend(spent.metrics());
-            metrics.insert("views_per_second".to_owned(), rate);
-        }
-        Ok(Summary {
-            line,
-            notes: notes.collect(),
-            metrics,
-            incomplete: missing.words_when_made(),
-            ..Summary::default()
-        })
+        Ok(summary::of_table(params, &counts, &made, &pace))
     }
 }
 
@@ -247,67 +213,8 @@ fn classifier(network: &Backbone, backbone: &Artifact) -> Result<Classifier, Fai
     Ok(network.classifier(&weights, device::pick())?.ok_or_else(none)?)
 }
 
-/// What is measured of the features.
-fn metrics(stats: &FeatureStats) -> BTreeMap<String, f64> {
-    let norms = stats.norms();
-    let measured = [
-        ("dead_features", Some(stats.dead().len() as f64)),
-        ("norm_max", norms.map(|norms| norms.max)),
-        ("norm_mean", norms.map(|norms| norms.mean)),
-        ("norm_min", norms.map(|norms| norms.min)),
-    ];
-    measured.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
-}
-
-/// What is known of a table when it is made.
-struct Gathered {
-    /// Of the features, without logits.
-    stats: FeatureStats,
-    /// Photos that it lacks.
-    missing: Missing,
-}
-
-/// Makes the table of the finished shards of `shots`.
-fn gather(
-    shards: &Shards,
-    mut shots: Shots,
-    meta: FeaturesMeta,
-    cx: &Context<'_>,
-) -> Result<Gathered, Failure> {
-    let (dim, width) = (meta.dim, meta.width());
-    let mut writer = FeaturesWriter::create(&cx.out.join(FEATURES_FOLDER), meta)?;
-    let (mut stats, mut missing) = (FeatureStats::new(dim), Missing::default());
-    for shard in 0..shards.count() {
-        cx.cancel.check()?;
-        let features = shards.read(shard).map_err(Error::Shard)?; // [views, D + L]
-        for (features, shot) in features.chunks_exact(width).zip(&mut shots) {
-            let shot = shot?;
-            if !lane::is_missing(features) {
-                let row = feature_row(&shot);
-                writer.write(&row, features)?;
-                stats.add(&row, &features[..dim]);
-            } else if shot.view == 0 {
-                missing.add(&shot.row.id);
-            }
-        }
-    }
-    writer.finish()?;
-    Ok(Gathered { stats, missing })
-}
-
 /// The preprocessing with its numbers as `model.json` has them: straight to a value, 0.498 in float32 would
 /// become 0.49803921580314636.
 fn as_written(preprocessing: &Preprocessing) -> serde_json::Result<serde_json::Value> {
     serde_json::from_str(&serde_json::to_string(preprocessing)?)
-}
-
-fn feature_row(shot: &Shot) -> FeatureRow {
-    let row = &shot.row;
-    FeatureRow {
-        id: row.id.clone(),
-        split: row.split,
-        label: row.label.clone(),
-        label_id: row.label_id,
-        view: shot.view,
-    }
 }

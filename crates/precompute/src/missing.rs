@@ -24,9 +24,12 @@ impl Missing {
             self.first.push(id.to_owned());
         }
     }
-}
 
-impl Missing {
+    /// `left out, gone or changed since they were ingested: 2 (a.jpg, b.jpg)`
+    pub(crate) fn left_out(&self) -> String {
+        format!("left out, gone or changed since they were ingested: {self}")
+    }
+
     /// Why a table that lacks them is incomplete: `1 photo was missing when it was made`; `None` where it lacks none.
     pub(crate) fn words_when_made(&self) -> Option<String> {
         match self.count {

@@ -19,7 +19,8 @@ pub struct Params {
     pub size: u32,
     /// How large photos are decoded, here and wherever the models look at them. `scaled`: JPEGs at a half, a quarter or an
     /// eighth of their sides, as long as the shorter one is twice `size` or more; photos of 12 megapixels take half the time,
-    /// and pixels differ a little from those of `full`.
+    /// and pixels differ a little from those of `full`. Of an augmented view that shows less than half of a photo's width,
+    /// pixels are made larger again.
     #[serde(default)]
     pub decode: Decode,
     /// Which splits to compute.
@@ -35,7 +36,7 @@ pub struct Params {
     pub dtype: Dtype,
     /// What is kept of each view: the features, pooled as `max_avg` (maximum and average of each channel, as in the lesson) or
     /// as `avg` (the average alone), and, where `logits` is listed, what the pretrained classifier says of it, too.
-    #[serde(default = "default_layers", skip_serializing_if = "is_usual")]
+    #[serde(default = "default_layers")]
     #[schemars(extend("default" = ["max_avg"]))]
     pub layers: BTreeSet<Layer>,
     /// What to do about photos that are gone, or have other content, since they were ingested: `fail`, or `skip` them, with
@@ -61,11 +62,6 @@ fn default_batch_size() -> usize {
 
 fn default_layers() -> BTreeSet<Layer> {
     [Layer::MaxAvg].into()
-}
-
-/// What is usual is not written, so that keys are those of before there was a choice.
-fn is_usual(layers: &BTreeSet<Layer>) -> bool {
-    *layers == default_layers()
 }
 
 /// What is kept of a view.
@@ -138,15 +134,14 @@ mod tests {
     use crate::Precompute;
 
     #[test]
-    fn the_usual_layers_are_not_in_the_key_and_others_are_in_one_order() {
+    fn layers_are_in_the_key_in_one_order() {
         let layers = |given: serde_json::Value| {
             let given = if given.is_null() { json!({}) } else { json!({"layers": given}) };
-            Precompute.resolve(&given).unwrap().get("layers").cloned()
+            Precompute.resolve(&given).unwrap()["layers"].clone()
         };
-        assert_eq!(layers(json!(null)), None);
-        assert_eq!(layers(json!(["max_avg"])), None);
-        assert_eq!(layers(json!(["avg"])), Some(json!(["avg"])));
-        assert_eq!(layers(json!(["logits", "max_avg"])), Some(json!(["max_avg", "logits"])));
+        assert_eq!(layers(json!(null)), json!(["max_avg"]));
+        assert_eq!(layers(json!(["avg"])), json!(["avg"]));
+        assert_eq!(layers(json!(["logits", "max_avg"])), json!(["max_avg", "logits"]));
         assert_eq!(Precompute.schema()["properties"]["layers"]["default"], json!(["max_avg"]));
     }
 

@@ -140,7 +140,7 @@ fn each_view_of_the_table_has_a_row_with_the_features_of_its_pixels() {
         let expected = no_grad(|| {
             let x = Tensor::from_slice(&view.pixels_chw).view([1, 3, 36, 36]);
             let map = trunk.forward(&x, [Mode::Eval, Mode::Eval]).unwrap();
-            Vec::<f32>::try_from(pipeline_nn::concat_pool(&map).unwrap().view(-1)).unwrap()
+            Vec::<f32>::try_from(pipeline_nn::Pool::MaxAvg.of(&map).unwrap().view(-1)).unwrap()
         });
         let worst = valid.of(i).iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
         let scale = expected.iter().fold(0f32, |a, b| a.max(b.abs()));
@@ -318,7 +318,7 @@ fn photos_that_changed_or_went_since_ingest_are_counted_and_named_or_left_out() 
     let (whole, rest) = (load(&whole), load(&rest));
     assert_eq!(rest, whole.only(|row| !["train/001.png", "valid/005.png"].contains(&row.id.as_str())));
 
-    // A photo that is there again is computed, although its shard was finished without it.
+    // A photo that is there again is computed, although its chunk was finished without it.
     fs_err::write(photo("valid/005.png"), &bytes).unwrap();
     let back = load(&bench.run(&Precompute, &params("skip"), &inputs, &[]).unwrap());
     assert_eq!(back, whole.only(|row| row.id != "train/001.png"));
@@ -347,7 +347,7 @@ fn a_split_without_photos_is_noted_and_no_photo_at_all_is_an_error() {
 #[test]
 fn a_run_that_was_stopped_goes_on_after_its_finished_shards_and_makes_the_same_bytes() {
     let mut bench = StageBench::default();
-    // 280 photos of train and valid, one of them bad: shards of 256 and 23.
+    // 280 photos of train and valid, one of them bad: chunks of 256 and 23.
     let (images, backbone) = (images(bench.dir(), 420), backbone(bench.dir()));
     let inputs = [("images", vec![&images]), ("backbone", vec![&backbone])];
     let params = json!({"size": 32, "batch_size": 8});
@@ -365,11 +365,11 @@ fn a_run_that_was_stopped_goes_on_after_its_finished_shards_and_makes_the_same_b
     assert!(events.contains(&Event::Note("goes on after 256 of 279 photos".to_owned())), "{events:?}");
     assert_eq!(events.last(), Some(&Event::Done(23)));
 
-    // A shard that is no longer what was written is made again.
-    let shard = bench.dir().join("kept/shard-00000.f32");
-    let mut bytes = fs_err::read(&shard).unwrap();
+    // A chunk that is no longer what was written is made again.
+    let chunk = bench.dir().join("kept/chunk-00000.f32");
+    let mut bytes = fs_err::read(&chunk).unwrap();
     bytes[77] ^= 1;
-    fs_err::write(&shard, bytes).unwrap();
+    fs_err::write(&chunk, bytes).unwrap();
     let again = bench.run(&Precompute, &params, &inputs, &[]).unwrap();
     assert_eq!(again.artifact.files, whole.artifact.files);
     assert_eq!(bench.events().last(), Some(&Event::Done(256)));

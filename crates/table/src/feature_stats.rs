@@ -89,6 +89,11 @@ impl FeatureStats {
         }
     }
 
+    /// D, features in a row.
+    pub fn dim(&self) -> usize {
+        self.means.len()
+    }
+
     /// Rows that are measured: the finite ones.
     pub fn rows(&self) -> u64 {
         self.rows

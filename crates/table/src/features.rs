@@ -182,10 +182,10 @@ pub fn part_name(part: usize) -> String {
     format!("part-{part:05}.parquet")
 }
 
-/// Rows in each part file but the last: as many whole row groups as hold about 256 MiB of floats. A function
-/// of `dim` alone, so that the cut does not depend on how rows arrive.
-pub fn rows_per_part(dim: usize) -> usize {
-    let group_bytes = ROW_GROUP_ROWS.saturating_mul(dim).saturating_mul(size_of::<f32>()).max(1);
+/// Rows in each part file but the last, of rows of `width` numbers: as many whole row groups as hold about 256 MiB of
+/// floats. A function of `width` alone, so that the cut does not depend on how rows arrive.
+pub fn rows_per_part(width: usize) -> usize {
+    let group_bytes = ROW_GROUP_ROWS.saturating_mul(width).saturating_mul(size_of::<f32>()).max(1);
     let groups = (PART_BYTES + group_bytes / 2) / group_bytes; // rounded to the nearest
     groups.clamp(1, PART_BYTES / (ROW_GROUP_ROWS * size_of::<f32>())) * ROW_GROUP_ROWS
 }
@@ -247,12 +247,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_part_holds_128_to_512_mib_of_floats_for_any_usual_dim() {
-        // 1,024, 2,560 and 4,096 are those of the backbones; 1,000 are the classes of ImageNet.
-        for dim in [1, 3, 512, 1_000, 1_024, 2_560, 4_096, 16_384] {
-            let mib = (rows_per_part(dim) * dim * size_of::<f32>()) as f64 / f64::from(1 << 20);
-            assert!((128.0..=512.0).contains(&mib), "dim {dim}: {mib} MiB");
-            assert_eq!(rows_per_part(dim) % ROW_GROUP_ROWS, 0, "dim {dim}");
+    fn a_full_part_holds_128_to_512_mib_of_floats_for_any_usual_width() {
+        // 1,024, 2,560 and 4,096 are those of the backbones; with averages alone 512; 1,000 logits beside them.
+        for width in [1, 3, 512, 1_000, 1_024, 1_512, 2_024, 2_560, 3_560, 4_096, 5_096, 16_384] {
+            let mib = (rows_per_part(width) * width * size_of::<f32>()) as f64 / f64::from(1 << 20);
+            assert!((128.0..=512.0).contains(&mib), "width {width}: {mib} MiB");
+            assert_eq!(rows_per_part(width) % ROW_GROUP_ROWS, 0, "width {width}");
         }
     }
 }

@@ -29,7 +29,7 @@ pub(crate) struct Options {
     /// Runs of each; the median is printed.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
-    /// The program to compare with; it takes --images, --arch, --mode, --threads and --n, and prints "images_per_s".
+    /// The program to compare with, from the project's folder; it takes --images, --arch, --mode, --threads and --n, and prints "images_per_s".
     #[arg(long, default_value = "../shared/bench/peer_precompute.py")]
     peer: PathBuf,
     /// The Python that runs it, with torch, torchvision and pillow; modes whose packages it lacks are left out.
@@ -63,7 +63,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Error>
     let threads =
         options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let modes: Vec<&str> =
-        MODES.iter().filter(|(_, package)| options.has(package)).map(|(mode, _)| *mode).collect();
+        MODES.iter().filter(|(_, package)| options.has(workspace, package)).map(|(mode, _)| *mode).collect();
     if modes.is_empty() {
         step::text(&format!(
             "no peer: {} without torchvision, or no {}",
@@ -72,23 +72,24 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Error>
         ));
     }
 
+    let mut photos = 0.0;
     let mut ours = OURS.map(|_| Vec::new());
     let mut theirs = vec![Vec::new(); modes.len()];
     for _ in 0..options.rounds {
         let printed = process::output(&mut options.rates(workspace, threads))?;
+        photos = number_after(&printed, "photos ")?;
         for ((name, _), rates) in OURS.iter().zip(&mut ours) {
             rates.push(number_after(&printed, &format!("{name} "))?);
         }
         for (mode, rates) in modes.iter().zip(&mut theirs) {
-            let printed = process::output(&mut options.peer(mode, threads))?;
+            let printed = process::output(&mut options.peer(workspace, mode, threads))?;
             rates.push(number_after(&printed, "\"images_per_s\": ")?);
         }
     }
 
     step::text(&format!(
-        "\n{}, {} photos, {threads} threads; {}; photos/s, median of {} (slowest to fastest)",
+        "\n{}, {photos} photos, {threads} threads; {}; photos/s, median of {} (slowest to fastest)",
         options.arch,
-        options.count,
         process::processor(),
         options.rounds
     ));
@@ -102,9 +103,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Error>
 
 impl Options {
     /// Whether the other program is there, with a package.
-    fn has(&self, package: &str) -> bool {
+    fn has(&self, workspace: &Workspace, package: &str) -> bool {
         let code = format!("import torchvision, {package}");
-        self.peer.is_file() && process::ask(&self.python, &["-c", &code]).is_some()
+        workspace.root.join(&self.peer).is_file() && process::ask(&self.python, &["-c", &code]).is_some()
     }
 
     fn rates(&self, workspace: &Workspace, threads: usize) -> Command {
@@ -117,9 +118,9 @@ impl Options {
         command
     }
 
-    fn peer(&self, mode: &str, threads: usize) -> Command {
+    fn peer(&self, workspace: &Workspace, mode: &str, threads: usize) -> Command {
         let mut command = Command::new(&self.python);
-        command.arg(&self.peer).arg("--images").arg(&self.photos);
+        command.arg(workspace.root.join(&self.peer)).arg("--images").arg(&self.photos);
         command.args(["--arch", &self.arch, "--mode", mode]);
         command.args(["--threads", &threads.to_string(), "--n", &self.count.to_string()]);
         // What it warns of is of no use here, and fills the screen.

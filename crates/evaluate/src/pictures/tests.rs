@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use image::{Rgb, RgbImage};
 use pipeline_nn::artifact::{HEAD_FILE, MODEL_FILE, ModelRecord, TRUNK_FILE};
-use pipeline_nn::{Device, Head, Sizes, backbones, weights};
+use pipeline_nn::{Device, Head, Pool, Sizes, backbones, weights};
 use pipeline_photo::{Policy, Preprocessing, TestViews, policy};
 use pipeline_report::evaluation::{Outlier, SheetPhoto};
 use pipeline_stage::{Cancel, Digest, Event, Report};
@@ -81,7 +81,8 @@ fn model(dir: &Path, classes: &[String]) -> Model {
     let artifact = artifact("finetune", dir);
     let backbone = backbones::find("efficientnet_lite0").unwrap();
     let trunk = backbone.load(&backbone.random_weights(1).unwrap(), Device::Cpu).unwrap();
-    let sizes = Sizes { features: backbone.feature_dim(), hidden: 512, classes: classes.len() };
+    let sizes =
+        Sizes { features: Pool::MaxAvg.width(backbone.channels), hidden: 512, classes: classes.len() };
     let head = Head::new(sizes, 1, Device::Cpu).unwrap();
     let files = [TRUNK_FILE, HEAD_FILE].map(|name| artifact.path(name));
     weights::write_safetensors(&files[0], trunk.named_tensors(), &BTreeMap::new()).unwrap();

@@ -20,7 +20,7 @@ use std::path::Path;
 use image::{Rgb, RgbImage};
 use pipeline_finetune::Finetune;
 use pipeline_nn::artifact::ModelRecord;
-use pipeline_nn::{Device, Head, Sizes, Tensor, backbones, weights};
+use pipeline_nn::{Device, Head, Pool, Sizes, Tensor, backbones, weights};
 use pipeline_photo::{Augmentation, Policy, Preprocessing, policy};
 use pipeline_stage::{Artifact, Digest, Failure};
 use pipeline_table::{HistoryReader, HistoryRow, ImageRow, ImagesWriter, Split, Verdict, classes};
@@ -84,7 +84,7 @@ fn model(dir: &Path, classes: usize) -> Artifact {
     fs_err::create_dir_all(&dir).unwrap();
     let backbone = backbones::find(ARCH).unwrap();
     let trunk = backbone.load(&backbone.random_weights(1).unwrap(), Device::Cpu).unwrap();
-    let sizes = Sizes { features: backbone.feature_dim(), hidden: 16, classes };
+    let sizes = Sizes { features: Pool::MaxAvg.width(backbone.channels), hidden: 16, classes };
     let head = Head::new(sizes, 1, Device::Cpu).unwrap();
     let write = |file: &str, tensors: &BTreeMap<String, Tensor>| {
         weights::write_safetensors(&dir.join(file), tensors, &BTreeMap::new()).unwrap();

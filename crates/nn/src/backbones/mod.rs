@@ -102,11 +102,6 @@ impl Backbone {
         if self.first_group.iter().any(is_of) { 0 } else { 1 }
     }
 
-    /// Width of the features that [`concat_pool`](crate::concat_pool) makes of this trunk's map: `2 * channels`.
-    pub fn feature_dim(&self) -> usize {
-        2 * self.channels
-    }
-
     /// Names and shapes of the tensors that the trunk is built of, in the order of the layers.
     ///
     /// # Errors

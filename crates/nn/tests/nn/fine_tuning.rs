@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pipeline_nn::backbones::find;
-use pipeline_nn::{Device, Group, LossOptions, Mode, Optimizer, Rule, Sizes, Tensor, concat_pool, nll};
+use pipeline_nn::{Device, Group, LossOptions, Mode, Optimizer, Pool, Rule, Sizes, Tensor, nll};
 
 use crate::head::{formula_head, mask};
 use crate::{assert_close, formula, read_fixture};
@@ -39,7 +39,8 @@ fn a_step_of_the_whole_network_is_pytorchs_with_every_part_that_may_be_frozen() 
 
         let map = trunk.forward(&formula::tensor("input", &[ROWS, 3, 64, 97]), modes).unwrap();
         let masks = (mask("mask1", SIZES.features, 0.25), mask("mask2", SIZES.hidden, 0.5));
-        let log_probs = head.forward_train_masked(&concat_pool(&map).unwrap(), &masks.0, &masks.1).unwrap();
+        let log_probs =
+            head.forward_train_masked(&Pool::MaxAvg.of(&map).unwrap(), &masks.0, &masks.1).unwrap();
         let labels = Tensor::from_slice(&[2i64, 0, 1, 1, 0]);
         let loss = nll(&log_probs, &labels, &LossOptions::default()).unwrap();
         loss.backward();

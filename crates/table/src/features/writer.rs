@@ -32,7 +32,7 @@ impl FeaturesWriter {
     /// # Errors
     /// The folder cannot be made or has part files already; `meta.dim` is 0 or more than 2^31 - 1.
     pub fn create(dir: &Path, meta: FeaturesMeta) -> Result<Self> {
-        let rows_per_part = rows_per_part(meta.dim);
+        let rows_per_part = rows_per_part(meta.width());
         Self::with_rows_per_part(dir, meta, rows_per_part)
     }
 
