@@ -150,7 +150,7 @@ fn what_is_missing_or_of_the_wrong_shape_is_named_before_anything_runs() {
     assert_eq!(error("nowhere"), "read: folder not found at nowhere");
     assert_eq!(
         error("texts/a.txt"),
-        "read: texts/a.txt is a file that is no zip, expected a folder or a zip"
+        "read: texts/a.txt is a file that is no archive, expected a folder, or a zip or tar archive"
     );
     assert_eq!(project.in_store("store"), [""; 0]);
     let planned =
@@ -158,7 +158,7 @@ fn what_is_missing_or_of_the_wrong_shape_is_named_before_anything_runs() {
     assert_eq!(planned("nowhere"), "read: folder not found at nowhere");
     assert_eq!(
         planned("texts/a.txt"),
-        "read: texts/a.txt is a file that is no zip, expected a folder or a zip"
+        "read: texts/a.txt is a file that is no archive, expected a folder, or a zip or tar archive"
     );
 }
 
@@ -212,10 +212,13 @@ fn a_page_instead_of_a_zip_is_named_and_the_zip_is_fetched_when_it_is_there() {
     let nodes = |url: &str| vec![read_from(json!({"path": "texts", "url": url}))];
     let page = serve(b"<html>Sign in to the network</html>".to_vec());
     let error = project.try_run(nodes(&page), &project.options()).unwrap_err();
-    assert_eq!(error.to_string(), "read: cannot fetch texts.zip: what arrived is a web page, expected a zip");
+    assert_eq!(
+        error.to_string(),
+        "read: cannot fetch texts.zip: what arrived is a web page, expected a zip or tar archive"
+    );
     assert_eq!(
         error.hint().unwrap(),
-        "open the address in a browser (a network or a site may ask to sign in first), or put the zip at texts.zip"
+        "open the address in a browser (a network or a site may ask to sign in first), or put the archive at texts.zip"
     );
     assert_eq!(project.listing(&[".pipeline"]), [".texts.lock"]);
     assert_eq!(project.outcomes(nodes(&serve(zip))), ["read ran"]);
@@ -241,7 +244,7 @@ fn a_zip_put_there_by_hand_must_have_the_digest_that_is_given() {
     assert_eq!(project.outcomes(nodes(&sha256.to_uppercase())), ["read ran"]);
     // And the folder is told from one that came from another zip, by a plan, too.
     let error = project.try_run(nodes("0123abcd"), &project.options()).unwrap_err();
-    let message = format!("read: the zip that texts came from has sha256 {found}, expected 0123abcd");
+    let message = format!("read: the archive that texts came from has sha256 {found}, expected 0123abcd");
     assert_eq!(error.to_string(), message);
     assert_eq!(
         error.hint().unwrap(),
