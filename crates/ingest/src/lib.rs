@@ -136,19 +136,22 @@ impl Stage for Ingest {
     type Params = Params;
 
     fn sources(params: &Params) -> Vec<Source> {
+        let fetch = Remote::of(params.fetch.as_ref(), params.fetch_sha256.as_ref());
         vec![Source {
             name: PHOTOS,
             param: "root",
             path: params.root.0.clone(),
             shape: Shape::Tree,
-            fetch: Remote::of(params.fetch.as_ref(), params.fetch_sha256.as_ref()),
-            missing_hint: match &params.fetch {
-                Some(url) => format!(
-                    "get {url} in another way and put it at {{path}}.zip, or set `root` to the folder that has train/ and valid/"
+            missing_hint: match &fetch {
+                Some(remote) => format!(
+                    "get {} in another way and put it at {{path}}.{}, or set `root` to the folder of the photos",
+                    remote.url,
+                    remote.archive_ending()
                 ),
-                None => "set `root` to the folder that has train/ and valid/, or `fetch` to the address of a zip of it"
+                None => "set `root` to the folder of the photos, or `fetch` to the address of a zip or tar archive of it"
                     .to_owned(),
             },
+            fetch,
         }]
     }
 

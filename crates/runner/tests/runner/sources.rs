@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use flate2::write::GzEncoder;
 use pipeline_runner::{Error, Observer, Outcome, Selection, run};
 use pipeline_stage::{Cancel, Digest, Hint};
 use serde_json::json;
@@ -202,6 +203,23 @@ fn a_path_may_end_in_a_slash() {
         let listing = project.listing(&[".pipeline", "out", "texts/"]);
         assert_eq!(listing, [".texts.lock", "texts", "texts.zip", "texts.zip.sha256"], "{path}");
     }
+}
+
+#[test]
+fn a_compressed_tar_is_fetched_under_its_own_ending_and_read_where_it_lies() {
+    let project = Project::new();
+    let mut tar = tar::Builder::new(GzEncoder::new(vec![], flate2::Compression::fast()));
+    tar.append_dir_all("texts-1.0", project.path("texts")).unwrap();
+    let archive = tar.into_inner().unwrap().finish().unwrap();
+    fs_err::remove_dir_all(project.path("texts")).unwrap();
+    let url = serve(archive.clone()).replace("texts.zip", "texts.tar.gz");
+    assert_eq!(project.outcomes(vec![read_from(json!({"path": "texts", "url": url}))]), ["read ran"]);
+    assert_eq!(project.text("read"), "one two ");
+    let listing = project.listing(&[".pipeline", "out", "texts/"]);
+    assert_eq!(listing, [".texts.lock", "texts", "texts.tar.gz", "texts.tar.gz.sha256"]);
+    // The same files, wherever they come from.
+    fs_err::write(project.path("local.tgz"), archive).unwrap();
+    assert_eq!(project.outcomes(vec![read_from(json!({"path": "local.tgz"}))]), ["read fresh"]);
 }
 
 #[test]
