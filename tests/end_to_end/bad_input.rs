@@ -218,7 +218,7 @@ fn photos_that_are_away_are_named_also_where_a_stage_is_to_run_alone() {
     let parts = [
         "`head` cannot run alone: it reads `precompute`, which is not fresh: depends on ingest",
         " (ingest: folder not found at photos)",
-        "hint: set `root` to the folder that has train/ and valid/",
+        "hint: set `root` to the folder of the photos",
     ];
     assert_says(&error, &parts);
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use pipeline_stage::Hint;
 use pipeline_table::Split;
 
+use crate::layout::{LayoutError, SplitsFrom, twin};
+
 /// An error of the `ingest` stage.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -37,6 +39,8 @@ pub enum Error {
         folder: PathBuf,
         /// The class folders there.
         found: Vec<String>,
+        /// The only folder, where it holds several.
+        inside: Option<PathBuf>,
     },
     /// A class that cannot be learned.
     #[error("class `{class}` is in {} but not in train, whose classes are {}", folder.display(), list(known))]
@@ -55,10 +59,18 @@ pub enum Error {
         class: String,
         /// Files of the class that cannot be used.
         set_aside: usize,
+        /// What says the splits.
+        splits_from: SplitsFrom,
     },
     /// No photo to measure on.
     #[error("there is no usable photo in valid")]
-    NothingToMeasure,
+    NothingToMeasure {
+        /// What says the splits.
+        splits_from: SplitsFrom,
+    },
+    /// What says the classes and splits does not do so, or there is more than one thing that may.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
     /// A class folder whose name cannot be written.
     #[error("the name of the class folder {} is not UTF-8", folder.display())]
     ClassNameNotText {
@@ -90,26 +102,46 @@ impl Hint for Error {
             Error::NoSplit { inside: Some(inside), .. } => {
                 Some(format!("set `root` to {}", inside.display()))
             }
-            Error::NoSplit { split: Split::Valid, .. } => {
-                Some("move a part of the photos of each class from train/ to valid/".to_owned())
-            }
+            Error::NoSplit { split: Split::Valid, .. } => Some(
+                "move a part of the photos of each class from train/ to valid/, or set `split: {valid: 0.2}` to draw them"
+                    .to_owned(),
+            ),
             Error::NoSplit { .. } => Some(
-                "set `root` to the folder that has train/ and valid/, with a folder per class in each"
+                "set `root` to the folder that has train/ and valid/, with a folder per class in each; or, where each folder in `root` is a class, set `split: {valid: 0.2}`"
                     .to_owned(),
             ),
             Error::TwoFolders { second, .. } => {
                 Some(format!("keep one, and rename or remove {}", second.display()))
             }
-            Error::TooFewClasses { .. } => {
-                Some("make a folder for each class, and put its photos there".to_owned())
+            Error::TooFewClasses { inside: Some(inside), .. } => {
+                Some(format!("set `root` to {}, if its folders are the classes", inside.display()))
             }
-            Error::UnknownClass { class, .. } => {
-                Some(format!("put photos of `{class}` into train/{class}/, or remove the folder from valid"))
-            }
-            Error::EmptyClass { class, .. } => {
-                Some(format!("put photos into train/{class}/, or remove the folder from every split"))
-            }
-            Error::NothingToMeasure => Some("put photos into the class folders of valid/".to_owned()),
+            Error::TooFewClasses { .. } => Some(
+                "make a folder for each class, and put its photos there; or set `label_pattern` or `table` where names or a table say the class"
+                    .to_owned(),
+            ),
+            Error::UnknownClass { class, known, .. } => Some(match twin(class, known) {
+                Some(twin) => format!("rename it to `{twin}`, if that is meant"),
+                None => format!("put photos of `{class}` into train/{class}/, or remove the folder from valid"),
+            }),
+            Error::EmptyClass { class, splits_from, .. } => Some(match splits_from {
+                SplitsFrom::Folders => {
+                    format!("put photos into train/{class}/, or remove the folder from every split")
+                }
+                SplitsFrom::Table => format!("give photos of `{class}` the split train in the table"),
+                SplitsFrom::Draw => {
+                    format!("add photos of `{class}`, or remove the class, or lower the shares in `split`")
+                }
+            }),
+            Error::NothingToMeasure { splits_from } => Some(
+                match splits_from {
+                    SplitsFrom::Folders => "put photos into the class folders of valid/",
+                    SplitsFrom::Table => "give a part of the photos the split valid in the table",
+                    SplitsFrom::Draw => "raise `split.valid`, or add photos",
+                }
+                .to_owned(),
+            ),
+            Error::Layout(error) => error.hint(),
             Error::ClassNameNotText { .. } => Some("rename it".to_owned()),
             Error::BadFile { .. } => {
                 Some("mend or remove it, or set `on_bad: quarantine` to go on without such files".to_owned())
@@ -120,7 +152,7 @@ impl Hint for Error {
 }
 
 /// Names for people: `a, b, …`, or `nothing`.
-fn list(names: &[String]) -> String {
+pub(crate) fn list(names: &[String]) -> String {
     match names {
         [] => "nothing".to_owned(),
         names if names.len() > 8 => format!("{}, … ({} in all)", names[..8].join(", "), names.len()),
@@ -146,7 +178,9 @@ mod tests {
         assert_eq!(error.to_string(), "no folder `valid` in data: found nothing");
         assert_eq!(
             error.hint().as_deref(),
-            Some("move a part of the photos of each class from train/ to valid/")
+            Some(
+                "move a part of the photos of each class from train/ to valid/, or set `split: {valid: 0.2}` to draw them"
+            )
         );
     }
 
@@ -165,9 +199,11 @@ mod tests {
             unknown.hint().as_deref(),
             Some("put photos of `emus` into train/emus/, or remove the folder from valid")
         );
-        let empty = Error::EmptyClass { class: "emus".into(), set_aside: 2 };
+        let empty =
+            Error::EmptyClass { class: "emus".into(), set_aside: 2, splits_from: SplitsFrom::Folders };
         assert_eq!(empty.to_string(), "class `emus` has no usable photo in train (2 set aside)");
-        let few = Error::TooFewClasses { folder: "data/train".into(), found: vec!["cats".into()] };
+        let few =
+            Error::TooFewClasses { folder: "data/train".into(), found: vec!["cats".into()], inside: None };
         assert_eq!(few.to_string(), "expected at least 2 class folders in data/train, found cats");
     }
 
@@ -177,11 +213,12 @@ mod tests {
             Error::TwoFolders { split: Split::Valid, first: "data/val".into(), second: "data/valid".into() };
         assert_eq!(two.to_string(), "two folders for the split valid: data/val and data/valid");
         assert_eq!(two.hint().as_deref(), Some("keep one, and rename or remove data/valid"));
-        assert_eq!(Error::NothingToMeasure.to_string(), "there is no usable photo in valid");
-        assert_eq!(
-            Error::NothingToMeasure.hint().as_deref(),
-            Some("put photos into the class folders of valid/")
-        );
+        let nothing = |splits_from| Error::NothingToMeasure { splits_from };
+        assert_eq!(nothing(SplitsFrom::Draw).to_string(), "there is no usable photo in valid");
+        let hint = |splits_from| nothing(splits_from).hint().unwrap();
+        assert_eq!(hint(SplitsFrom::Folders), "put photos into the class folders of valid/");
+        assert_eq!(hint(SplitsFrom::Table), "give a part of the photos the split valid in the table");
+        assert_eq!(hint(SplitsFrom::Draw), "raise `split.valid`, or add photos");
         let name = Error::ClassNameNotText { folder: "data/train/x".into() };
         assert_eq!(name.to_string(), "the name of the class folder data/train/x is not UTF-8");
         assert_eq!(name.hint().as_deref(), Some("rename it"));

@@ -8,7 +8,7 @@ use pipeline_table::{Split, Verdict};
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::layout::Layout;
+use crate::layout::{Layout, Notes, SplitsFrom};
 use crate::look::Looked;
 
 /// Version of the form of `ingest.json`.
@@ -38,6 +38,14 @@ pub(crate) struct Findings {
     beside: Vec<String>,
     /// Links that lead back into a folder above them; not followed.
     loops: Vec<String>,
+    /// What else was seen of names, folders and the table.
+    #[serde(flatten)]
+    layout: Notes,
+    #[serde(skip)]
+    splits_from: SplitsFrom,
+    /// Files of each class in train that are set aside.
+    #[serde(skip)]
+    set_aside_of: BTreeMap<String, usize>,
     /// A few words on each reason of a bad file, with how many have it.
     #[serde(skip)]
     sentences: BTreeMap<&'static str, u64>,
@@ -67,6 +75,9 @@ impl Findings {
             remarks: vec![],
             beside: layout.beside.clone(),
             loops: layout.loops.clone(),
+            layout: layout.notes.clone(),
+            splits_from: layout.splits_from,
+            set_aside_of: BTreeMap::new(),
             sentences: BTreeMap::new(),
         }
     }
@@ -85,6 +96,9 @@ impl Findings {
         }
         if row.verdict == Verdict::Bad {
             *self.sentences.entry(looked.sentence).or_default() += 1;
+            if let (Split::Train, Some(class)) = (row.split, &row.label) {
+                *self.set_aside_of.entry(class.clone()).or_default() += 1;
+            }
         } else {
             let class = row.label.clone().unwrap_or_else(|| "unlabelled".to_owned());
             *self.photos.entry(row.split).or_default().entry(class).or_default() += 1;
@@ -99,13 +113,13 @@ impl Findings {
         };
         for class in &self.classes {
             if count(Split::Train, class) == 0 {
-                let set_aside =
-                    self.set_aside.iter().filter(|f| f.id.starts_with(&format!("train/{class}/")));
-                return Err(Error::EmptyClass { class: class.clone(), set_aside: set_aside.count() });
+                let set_aside = self.set_aside_of.get(class).copied().unwrap_or(0);
+                let splits_from = self.splits_from;
+                return Err(Error::EmptyClass { class: class.clone(), set_aside, splits_from });
             }
         }
         if self.total(Split::Valid) == 0 {
-            return Err(Error::NothingToMeasure);
+            return Err(Error::NothingToMeasure { splits_from: self.splits_from });
         }
         Ok(())
     }
@@ -151,6 +165,7 @@ impl Findings {
             let more = if self.beside.len() > 5 { ", …" } else { "" };
             notes.push(format!("not part of the data, since they are no split: {}{more}", names.join(", ")));
         }
+        notes.extend(self.layout.lines());
         let metrics = [("photos".to_owned(), all as f64), ("set_aside".to_owned(), bad as f64)].into();
         Summary { line, metrics, notes, ..Summary::default() }
     }

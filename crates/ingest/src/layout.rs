@@ -1,253 +1,166 @@
-//! [`Layout`]: which files there are, in which split and class, told from the folders alone.
+//! [`Layout`]: which files there are, in which split and of which class. Told from folders, names or a table alone; no
+//! photo is opened.
+//!
+//! Two questions have an answer each. The class: by the folder, by the name, by the table. The split: by the folder, by
+//! the table, or [drawn](Draw).
 
-use std::collections::BTreeMap;
-use std::ffi::OsStr;
+mod by_folder;
+mod by_name;
+mod by_table;
+mod collisions;
+mod draw;
+mod error;
+mod guess;
+mod label_table;
+mod misplaced;
+mod name_pattern;
+mod notes;
+mod walk;
+
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use pipeline_stage::source::is_clutter;
 use pipeline_stage::{Cancel, Failure};
 use pipeline_table::Split;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use crate::File;
-use crate::error::Error;
+use crate::{File, Params};
+pub(crate) use collisions::twin;
+pub use draw::{Draw, GroupBy};
+pub use error::LayoutError;
+pub use label_table::Columns;
+pub(crate) use misplaced::Misplaced;
+pub(crate) use name_pattern::check as check_pattern;
+pub(crate) use notes::Notes;
 
-/// Folder names of each split, the usual one first.
-const SPLITS: [(Split, &[&str]); 3] = [
-    (Split::Train, &["train"]),
-    (Split::Valid, &["valid", "val", "validation"]),
-    (Split::Test, &["test", "test1"]),
-];
+/// What says the class of a photo. Everything below a class folder belongs to it, in whatever folders it lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LayoutKind {
+    /// `train/cats/1.jpg`: train/, valid/ and optionally test/, with a folder for each class in them. Without valid/ `split` draws from train/.
+    SplitFolders,
+    /// `cats/1.jpg`: a folder for each class; `split` draws.
+    ClassFolders,
+    /// `cat.1.jpg`: the name, as `label_pattern` says, in whatever folder. Where there is train/ it counts as in `split_folders`, else `split` draws.
+    NamePattern,
+    /// A row in a CSV or Parquet file, with a path, a label, and optionally a split and a group; see `table`.
+    Table,
+}
 
-/// What the folders say.
+/// What says the split of a photo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SplitsFrom {
+    /// The folder.
+    Folders,
+    /// The table.
+    Table,
+    /// `split` draws.
+    Draw,
+}
+
+/// What there is.
 #[derive(Debug)]
 pub(crate) struct Layout {
-    /// Class names: the sorted folder names of train.
+    /// Class names, sorted: the folders of train, or the labels in it.
     pub(crate) classes: Vec<String>,
     /// Every file but clutter, sorted by id.
     pub(crate) files: Vec<File>,
+    /// What says the splits.
+    pub(crate) splits_from: SplitsFrom,
     /// Folders and files beside the splits, which are not part of the data.
     pub(crate) beside: Vec<String>,
     /// Links that lead to a folder on the way to them, or above one, as ids.
     pub(crate) loops: Vec<String>,
+    /// What else was seen on the way.
+    pub(crate) notes: Notes,
 }
 
-/// Why a file cannot be used whatever its content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Misplaced {
-    /// It lies in train or valid but in no class folder.
-    NoClass,
-    /// Its name is no text.
-    NameNotText,
+/// A file, before the classes are numbered and splits are drawn.
+#[derive(Debug, Clone)]
+struct Photo {
+    id: String,
+    path: PathBuf,
+    /// `None` where it is drawn.
+    split: Option<Split>,
+    label: Option<String>,
+    /// What it belongs together with.
+    group: Option<String>,
+    misplaced: Option<Misplaced>,
 }
 
-impl Misplaced {
-    /// The word in tables.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Misplaced::NoClass => "no_class",
-            Misplaced::NameNotText => "name_not_text",
-        }
+impl Photo {
+    /// Whether its split is drawn by lot.
+    fn is_drawn(&self) -> bool {
+        self.split.is_none() && self.misplaced.is_none() && self.label.is_some()
     }
+}
 
-    /// A few words for counts.
-    pub(crate) fn sentence(self) -> &'static str {
-        match self {
-            Misplaced::NoClass => "in no class folder",
-            Misplaced::NameNotText => "with a name that is not UTF-8",
-        }
-    }
-
-    /// What the user can do about it.
-    pub(crate) fn way_out(self) -> &'static str {
-        match self {
-            Misplaced::NoClass => "move it into the folder of its class",
-            Misplaced::NameNotText => "rename it",
-        }
-    }
+/// What one way of telling the classes found.
+struct Found {
+    photos: Vec<Photo>,
+    /// Names of the classes where folders say them; else they are the labels of train.
+    classes: Option<Vec<String>>,
+    splits_from: SplitsFrom,
+    /// Where the labels are, for messages.
+    from: PathBuf,
+    beside: Vec<String>,
+    notes: Notes,
 }
 
 impl Layout {
     /// Walks the data root.
-    pub(crate) fn of(root: &Path, cancel: &Cancel) -> Result<Layout, Failure> {
-        let (folders, beside) = split_folders(root)?;
-        let mut walk = Walk { cancel, files: vec![], loops: vec![] };
-        let train = required(root, &folders, &beside, Split::Train)?;
-        let valid = required(root, &folders, &beside, Split::Valid)?;
-        let classes = class_names(train)?;
-        if classes.len() < 2 {
-            return Err(Error::TooFewClasses { folder: train.clone(), found: classes }.into());
+    pub(crate) fn of(root: &Path, params: &Params, cancel: &Cancel) -> Result<Layout, Failure> {
+        let mut walk = walk::Walk::from(root, cancel)?;
+        let kind = match params.kind() {
+            Some(kind) => kind,
+            None => guess::kind(root, params)?,
+        };
+        let mut found = match kind {
+            LayoutKind::SplitFolders => by_folder::in_splits(root, params, &mut walk)?,
+            LayoutKind::ClassFolders => by_folder::in_classes(root, params, &mut walk)?,
+            LayoutKind::NamePattern => by_name::find(root, params, &mut walk)?,
+            LayoutKind::Table => by_table::find(root, params, &mut walk)?,
+        };
+        if let Some(draw) = &params.split {
+            draw.draw(&mut found.photos)?;
         }
-        for class in class_names(valid)? {
-            if !classes.contains(&class) {
-                return Err(Error::UnknownClass { class, folder: valid.clone(), known: classes }.into());
-            }
+        let classes = match found.classes {
+            Some(classes) => classes,
+            None => labels_of_train(&found.photos, found.from)?,
+        };
+        let mut files = Vec::with_capacity(found.photos.len());
+        for photo in found.photos {
+            files.push(numbered(photo, &classes)?);
         }
-        for (split, folder) in &folders {
-            walk.split(root, *split, folder, &classes)?;
-        }
-        walk.files.sort_by(|a, b| a.id.cmp(&b.id));
-        Ok(Layout { classes, files: walk.files, beside, loops: walk.loops })
+        files.sort_by(|a, b| a.id.cmp(&b.id));
+        let mut notes = found.notes;
+        notes.clutter = walk.clutter;
+        notes.alike = collisions::collisions(&classes);
+        let (splits_from, beside) = (found.splits_from, found.beside);
+        Ok(Layout { classes, files, splits_from, beside, loops: walk.loops, notes })
     }
 }
 
-/// The folder of each split, and what else lies in the root.
-fn split_folders(root: &Path) -> Result<(BTreeMap<Split, PathBuf>, Vec<String>), Error> {
-    let mut folders: BTreeMap<Split, PathBuf> = BTreeMap::new();
-    let mut beside = Vec::new();
-    for path in entries(root)? {
-        let name = shown(path.file_name());
-        let split = SPLITS.iter().find(|(_, names)| names.contains(&name.as_str())).map(|(split, _)| *split);
-        match split {
-            Some(split) if path.is_dir() => {
-                if let Some(first) = folders.insert(split, path.clone()) {
-                    return Err(Error::TwoFolders { split, first, second: path });
-                }
-            }
-            _ => beside.push(name),
+/// The labels that can be learned.
+fn labels_of_train(photos: &[Photo], from: PathBuf) -> Result<Vec<String>, LayoutError> {
+    // With those that are set aside: a class of nothing else is an error, and not left out in silence.
+    let of_train = photos.iter().filter(|photo| photo.split == Some(Split::Train));
+    let labels: BTreeSet<&String> = of_train.filter_map(|photo| photo.label.as_ref()).collect();
+    let labels: Vec<String> = labels.into_iter().cloned().collect();
+    if labels.len() < 2 { Err(LayoutError::TooFewLabels { from, found: labels }) } else { Ok(labels) }
+}
+
+/// The photo with the number of its class. One of test has none where train lacks its class, as an unlabelled one.
+fn numbered(photo: Photo, classes: &[String]) -> Result<File, LayoutError> {
+    let Photo { id, path, split, label, misplaced, .. } = photo;
+    let split = split.unwrap_or(Split::Train);
+    let label_id =
+        label.as_ref().and_then(|label| classes.binary_search(label).ok()).map(|place| place as u32);
+    match label {
+        Some(label) if label_id.is_none() && split == Split::Valid && misplaced.is_none() => {
+            Err(LayoutError::UnknownLabel { id, label, known: classes.to_vec() })
         }
-    }
-    Ok((folders, beside))
-}
-
-fn required<'a>(
-    root: &Path,
-    folders: &'a BTreeMap<Split, PathBuf>,
-    beside: &[String],
-    split: Split,
-) -> Result<&'a PathBuf, Error> {
-    folders.get(&split).ok_or_else(|| {
-        let mut found: Vec<String> =
-            folders.values().map(|f| shown(f.file_name())).chain(beside.to_vec()).collect();
-        found.sort();
-        // The lesson's `sample/` lies beside train, and is no way out where only valid is missing.
-        let whole = |folder: &PathBuf| folder.join("train").is_dir() && !folders.contains_key(&Split::Train);
-        let inside = beside.iter().map(|name| root.join(name)).find(whole);
-        Error::NoSplit { split, root: root.to_owned(), found, inside }
-    })
-}
-
-/// Names of the folders in a split folder, sorted.
-fn class_names(folder: &Path) -> Result<Vec<String>, Error> {
-    let folders = entries(folder)?.into_iter().filter(|path| path.is_dir());
-    folders
-        .map(|path| match path.file_name().and_then(OsStr::to_str) {
-            Some(name) => Ok(name.to_owned()),
-            None => Err(Error::ClassNameNotText { folder: path }),
-        })
-        .collect()
-}
-
-/// What lies in a folder, sorted by name, clutter left out.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let mut paths = Vec::new();
-    for entry in fs_err::read_dir(folder).map_err(Error::Io)? {
-        let path = entry.map_err(Error::Io)?.path();
-        if !is_clutter(&shown(path.file_name())) {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths)
-}
-
-/// The path without links.
-fn real(folder: &Path) -> Result<PathBuf, Error> {
-    fs_err::canonicalize(folder).map_err(Error::Io)
-}
-
-/// Whether a folder is one of those on the way to it, or above one. All paths are real.
-fn leads_back(folder: &Path, above: &[PathBuf]) -> bool {
-    above.iter().any(|on_the_way| on_the_way.starts_with(folder))
-}
-
-/// Collects the files of all splits.
-struct Walk<'a> {
-    cancel: &'a Cancel,
-    files: Vec<File>,
-    loops: Vec<String>,
-}
-
-impl Walk<'_> {
-    fn split(&mut self, root: &Path, split: Split, folder: &Path, classes: &[String]) -> Result<(), Failure> {
-        let id = shown(folder.file_name());
-        let mut above = vec![real(root)?];
-        let here = real(folder)?;
-        if leads_back(&here, &above) {
-            self.loops.push(id);
-            return Ok(());
-        }
-        above.push(here);
-        for path in entries(folder)? {
-            if path.is_dir() {
-                let name = shown(path.file_name());
-                // Folders of test that are no classes hold unlabelled photos.
-                let label_id = classes.iter().position(|class| *class == name).map(|place| place as u32);
-                self.folder(split, &path, &below(&id, path.file_name()), label_id, &mut above)?;
-            } else {
-                let misplaced = (split != Split::Test).then_some(Misplaced::NoClass);
-                self.file(split, path, &id, None, misplaced);
-            }
-        }
-        Ok(())
-    }
-
-    /// Everything below a class folder belongs to the class. `above` holds the real paths of the folders on
-    /// the way here, the data root first, so that a link to one of them, or to a
-    /// folder above one, ends the walk: the digest of the data leaves it out, too.
-    fn folder(
-        &mut self,
-        split: Split,
-        folder: &Path,
-        id: &str,
-        label_id: Option<u32>,
-        above: &mut Vec<PathBuf>,
-    ) -> Result<(), Failure> {
-        self.cancel.check()?;
-        let here = real(folder)?;
-        if leads_back(&here, above) {
-            self.loops.push(id.to_owned());
-            return Ok(());
-        }
-        above.push(here);
-        for path in entries(folder)? {
-            if path.is_dir() {
-                let id = below(id, path.file_name());
-                self.folder(split, &path, &id, label_id, above)?;
-            } else {
-                self.file(split, path, id, label_id, None);
-            }
-        }
-        above.pop();
-        Ok(())
-    }
-
-    fn file(
-        &mut self,
-        split: Split,
-        path: PathBuf,
-        folder: &str,
-        label_id: Option<u32>,
-        misplaced: Option<Misplaced>,
-    ) {
-        let id = below(folder, path.file_name());
-        // Of the file or of a folder on the way to it.
-        let misplaced = if id.contains("//") { Some(Misplaced::NameNotText) } else { misplaced };
-        self.files.push(File { id, path, split, label_id, misplaced });
-    }
-}
-
-/// The id of what is called `name` in the folder with the id `folder`. A name that is no UTF-8 is escaped and
-/// stands behind two strokes, which no path has, so that it is no other file's id.
-fn below(folder: &str, name: Option<&OsStr>) -> String {
-    let is_text = name.is_some_and(|name| name.to_str().is_some());
-    format!("{folder}{}{}", if is_text { "/" } else { "//" }, shown(name))
-}
-
-/// A name as text; bytes that are no UTF-8 are escaped.
-fn shown(name: Option<&OsStr>) -> String {
-    let name = name.unwrap_or_default();
-    match name.to_str() {
-        Some(text) => text.to_owned(),
-        None => name.as_encoded_bytes().escape_ascii().to_string(),
+        _ => Ok(File { id, path, split, label_id, misplaced }),
     }
 }

@@ -1,7 +1,7 @@
 //! The `ingest` stage: a folder of photos becomes a clean table and an honest list of what was wrong.
 //!
-//! In: a folder with `train/`, `valid/` and optional `test/`, one folder per class (a zip of that is
-//! unpacked before the stage is called). Out: `images.parquet`, `classes.json`, `ingest.json`; see
+//! In: a folder of photos, whose classes and splits are told by folders, names or a table, or drawn (an archive of that
+//! is unpacked before the stage is called). Out: `images.parquet`, `classes.json`, `ingest.json`; see
 //! `README.md`. Every file is decoded once, so that later stages meet no surprise. Bad files get a verdict
 //! and are left out by the stages that follow; the user's files are never moved or changed.
 
@@ -12,7 +12,7 @@ mod look;
 
 use std::path::PathBuf;
 
-use pipeline_stage::params::{Parameters, Problem, SourcePath};
+use pipeline_stage::params::{Parameters, Problem, SourcePath, check_part};
 use pipeline_stage::source::{Remote, Shape, check_fetch};
 use pipeline_stage::{Context, Cost, Failure, Input, Source, Stage, Summary};
 use pipeline_table::classes::{self, CLASSES_FILE};
@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 pub use error::Error;
 use findings::Findings;
 use layout::Layout;
+pub use layout::{Columns, Draw, GroupBy, LayoutError, LayoutKind, SplitsFrom};
 
 /// The stage kind `ingest`.
 #[derive(Debug, Clone, Copy)]
@@ -40,17 +41,29 @@ const CHUNK: usize = 1024;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
-    /// Folder of the photos, or a zip of it: train/ and valid/, optionally test/, one folder per class.
+    /// Folder of the photos, or a zip or tar archive of it.
     pub root: SourcePath,
-    /// Address of a zip that is fetched and unpacked to `root` when `root` is not there.
+    /// Address of a zip or tar archive that is fetched and unpacked to `root` when `root` is not there.
     #[serde(default)]
     pub fetch: Option<String>,
-    /// SHA-256 that the fetched zip must have, or at least its first 8 digits; without it the first one fetched is recorded.
+    /// SHA-256 that the fetched archive must have, or at least its first 8 digits; without it the first one fetched is recorded.
     #[serde(default)]
     pub fetch_sha256: Option<String>,
     /// What to do with files that cannot be used: `quarantine` lists them and goes on, `fail` stops.
     #[serde(default)]
     pub on_bad: OnBad,
+    /// What says the class of a photo. Without it that is told from what lies in `root`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<LayoutKind>,
+    /// How photos are drawn for valid and test where neither folders nor a table say the split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Draw>,
+    /// Regular expression with a group `label` that finds the class in a file's name: `^(?<label>[a-z]+)\.` for `cat.123.jpg`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_pattern: Option<String>,
+    /// The table that says the class of each photo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<Columns>,
 }
 
 /// What to do with files that cannot be used.
@@ -71,6 +84,44 @@ impl Parameters for Params {
         }
         let (fetch, sha256) = (self.fetch.as_deref(), self.fetch_sha256.as_deref());
         check_fetch(fetch, sha256, ("root", Some(&self.root.0)), problems);
+        self.check_layout(problems);
+    }
+}
+
+impl Params {
+    /// What says the classes, where the parameters say it.
+    fn kind(&self) -> Option<LayoutKind> {
+        let pattern = self.label_pattern.as_ref().map(|_| LayoutKind::NamePattern);
+        self.layout.or(pattern).or(self.table.as_ref().map(|_| LayoutKind::Table))
+    }
+
+    fn check_layout(&self, problems: &mut Vec<Problem>) {
+        let kind = self.kind();
+        if let Some(pattern) = &self.label_pattern {
+            layout::check_pattern(pattern, problems);
+            if kind != Some(LayoutKind::NamePattern) {
+                let message = "expected it with `layout: name_pattern` only";
+                problems.push(Problem::new("label_pattern", message).hint("remove one of the two"));
+            }
+        } else if kind == Some(LayoutKind::NamePattern) {
+            let message = "expected `label_pattern` beside `name_pattern`, found none";
+            let example = r"add `label_pattern: '^(?<label>[a-z]+)\.'` for cat.123.jpg";
+            problems.push(Problem::new("layout", message).hint(example));
+        }
+        if self.table.is_some() && kind != Some(LayoutKind::Table) {
+            let message = "expected it with `layout: table` only";
+            problems.push(Problem::new("table", message).hint("remove one of the two"));
+        }
+        if let Some(draw) = &self.split {
+            check_part("split", problems, |problems| draw.check(problems));
+            if matches!(draw.group_by, Some(GroupBy::Column(_)))
+                && kind.is_some_and(|k| k != LayoutKind::Table)
+            {
+                let message = "expected a column with `layout: table` only";
+                let problem = Problem::new("group_by", message).under("split");
+                problems.push(problem.hint("set `regex` to find the group in the photo's id"));
+            }
+        }
     }
 }
 
@@ -85,19 +136,22 @@ impl Stage for Ingest {
     type Params = Params;
 
     fn sources(params: &Params) -> Vec<Source> {
+        let fetch = Remote::of(params.fetch.as_ref(), params.fetch_sha256.as_ref());
         vec![Source {
             name: PHOTOS,
             param: "root",
             path: params.root.0.clone(),
             shape: Shape::Tree,
-            fetch: Remote::of(params.fetch.as_ref(), params.fetch_sha256.as_ref()),
-            missing_hint: match &params.fetch {
-                Some(url) => format!(
-                    "get {url} in another way and put it at {{path}}.zip, or set `root` to the folder that has train/ and valid/"
+            missing_hint: match &fetch {
+                Some(remote) => format!(
+                    "get {} in another way and put it at {{path}}.{}, or set `root` to the folder of the photos",
+                    remote.url,
+                    remote.archive_ending()
                 ),
-                None => "set `root` to the folder that has train/ and valid/, or `fetch` to the address of a zip of it"
+                None => "set `root` to the folder of the photos, or `fetch` to the address of a zip or tar archive of it"
                     .to_owned(),
             },
+            fetch,
         }]
     }
 
@@ -107,7 +161,7 @@ impl Stage for Ingest {
     }
 
     fn run(params: &Params, cx: &Context<'_>) -> Result<Summary, Failure> {
-        let layout = Layout::of(cx.source(PHOTOS), cx.cancel)?;
+        let layout = Layout::of(cx.source(PHOTOS), params, cx.cancel)?;
         let pool =
             rayon::ThreadPoolBuilder::new().num_threads(cx.threads.get()).build().map_err(Error::Threads)?;
 
@@ -191,5 +245,46 @@ mod tests {
                 "expected 8 to 64 lower-case hexadecimal digits, found `0123ABCD`",
             ]
         );
+    }
+
+    #[test]
+    fn parameters_of_layouts_that_do_not_fit_together_are_problems() {
+        let problem = |mut value: serde_json::Value| {
+            value["root"] = json!("data/x");
+            let mut problems = Vec::new();
+            params(value).check(&mut problems);
+            let text = |p: Problem| format!("{}: {}", p.path.join("."), p.message);
+            problems.into_iter().map(text).collect::<Vec<_>>().join("; ")
+        };
+        assert_eq!(problem(json!({"label_pattern": r"^(?<label>[a-z]+)\.", "split": {}})), "");
+        assert_eq!(
+            problem(json!({"layout": "name_pattern"})),
+            "layout: expected `label_pattern` beside `name_pattern`, found none"
+        );
+        assert_eq!(
+            problem(json!({"label_pattern": "x"})),
+            "label_pattern: expected a group `(?<label>...)`, found none in `x`"
+        );
+        assert_eq!(
+            problem(json!({"label_pattern": "(?<label>x)", "table": {}})),
+            "table: expected it with `layout: table` only"
+        );
+        assert_eq!(
+            problem(json!({"label_pattern": "(?<label>x)", "layout": "table"})),
+            "label_pattern: expected it with `layout: name_pattern` only"
+        );
+        assert_eq!(
+            problem(
+                json!({"layout": "class_folders", "split": {"valid": 1, "group_by": {"column": "owner"}}})
+            ),
+            "split.valid: expected a share above 0 and below 1, found 1; split.group_by: expected a column with `layout: table` only"
+        );
+    }
+
+    #[test]
+    fn parameters_of_layouts_that_are_not_given_are_not_in_the_key() {
+        let value = pipeline_stage::params::to_value(&params(json!({"root": "data/x"})));
+        let keys: Vec<&String> = value.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["fetch", "fetch_sha256", "on_bad", "root"]);
     }
 }

@@ -9,6 +9,7 @@ use pipeline_table::{ImageRow, Verdict};
 
 use crate::File;
 use crate::error::Error;
+use crate::layout::Misplaced;
 
 /// Files above this size are not read. Far above any photo: an uncompressed picture of the largest
 /// allowed number of pixels.
@@ -53,6 +54,11 @@ pub(crate) fn look(file: &File, classes: &[String]) -> Result<Looked, Error> {
         way_out: None,
         transparent: false,
     };
+    // Whatever lies there, the table did not mean it.
+    if let Some(misplaced @ Misplaced::Missing) = file.misplaced {
+        looked.misplaced(misplaced);
+        return Ok(looked);
+    }
     let bytes = match read(file)? {
         Content::Bytes(bytes) => bytes,
         Content::Unfit(reason, detail) => {
@@ -63,11 +69,7 @@ pub(crate) fn look(file: &File, classes: &[String]) -> Result<Looked, Error> {
     looked.row.bytes = bytes.len() as u64;
     looked.row.digest = Digest::of(&bytes).to_string();
     if let Some(misplaced) = file.misplaced {
-        looked.row.verdict = Verdict::Bad;
-        looked.row.reason = Some(misplaced.as_str().to_owned());
-        looked.sentence = misplaced.sentence();
-        looked.detail = misplaced.sentence().to_owned();
-        looked.way_out = Some(misplaced.way_out());
+        looked.misplaced(misplaced);
         return Ok(looked);
     }
     match pipeline_photo::decode(&bytes, &Limits::default()) {
@@ -129,6 +131,14 @@ impl Looked {
     fn set_aside(&mut self, reason: Reason, detail: String) {
         self.row.verdict = Verdict::Bad;
         self.remark(reason, detail);
+    }
+
+    fn misplaced(&mut self, misplaced: Misplaced) {
+        self.row.verdict = Verdict::Bad;
+        self.row.reason = Some(misplaced.as_str().to_owned());
+        self.sentence = misplaced.sentence();
+        self.detail = misplaced.sentence().to_owned();
+        self.way_out = Some(misplaced.way_out());
     }
 
     fn remark(&mut self, reason: Reason, detail: String) {

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
+#[path = "ingest/layouts.rs"]
+mod layouts;
+
 use std::path::Path;
 
 use image::{ImageFormat, Rgb, RgbImage};
@@ -213,7 +216,10 @@ fn a_missing_valid_beside_the_lessons_sample_does_not_point_to_the_sample() {
     write(&root, "sample/train/cats/a.png", &png(7, 5, 1));
     let (message, hint) = failure(&bench, &root);
     assert!(message.starts_with("no folder `valid` in <root>"), "{message}");
-    assert_eq!(hint, "move a part of the photos of each class from train/ to valid/");
+    assert_eq!(
+        hint,
+        "move a part of the photos of each class from train/ to valid/, or set `split: {valid: 0.2}` to draw them"
+    );
 }
 
 #[test]
@@ -309,7 +315,10 @@ fn what_is_wrong_with_the_folders_is_one_clear_error() {
     moved("valid", "checks");
     let (message, hint) = failure(&bench, &root);
     assert_eq!(message, "no folder `valid` in <root>: found checks, test1, train");
-    assert_eq!(hint, "move a part of the photos of each class from train/ to valid/");
+    assert_eq!(
+        hint,
+        "move a part of the photos of each class from train/ to valid/, or set `split: {valid: 0.2}` to draw them"
+    );
     moved("checks", "validation");
     ingest(&bench, &root).unwrap();
     fs_err::create_dir(root.join("val")).unwrap();

@@ -142,12 +142,12 @@ pub enum Error {
         /// What to do.
         hint: String,
     },
-    /// A zip became another while it was being unpacked.
+    /// An archive became another while it was being unpacked.
     #[error("{stage}: {path} changed while it was being unpacked")]
     ZipChanged {
         /// The stage.
         stage: String,
-        /// The zip.
+        /// The archive.
         path: String,
     },
     /// A file has another SHA-256 than it must have.
@@ -164,12 +164,12 @@ pub enum Error {
         /// What to do.
         hint: String,
     },
-    /// A zip that cannot be unpacked, or should not be.
+    /// An archive that cannot be unpacked, or should not be.
     #[error("{stage}: cannot unpack {path}: {reason}")]
     Unpack {
         /// The stage.
         stage: String,
-        /// The zip.
+        /// The archive.
         path: String,
         /// What is wrong with it.
         reason: String,
@@ -599,11 +599,11 @@ mod tests {
                 Error::SourceShape {
                     stage: text("ingest"),
                     path: text("data/dogs"),
-                    found: "a file that is no zip",
-                    expected: "a folder or a zip",
+                    found: "a file that is no archive",
+                    expected: "a folder, or a zip or tar archive",
                     hint: text("set `root`"),
                 },
-                "ingest: data/dogs is a file that is no zip, expected a folder or a zip",
+                "ingest: data/dogs is a file that is no archive, expected a folder, or a zip or tar archive",
                 "set `root`",
             ),
             (

@@ -1,7 +1,7 @@
 //! [`fetch`]: a file from an address, resumed where it broke off, and checked.
 //!
 //! What has arrived is in `<file>.part`, and moves to its place only when it is whole and its SHA-256 is
-//! right, and a zip where one is expected. A first fetch without a known digest records the one it found in
+//! right, and an archive where one is expected. A first fetch without a known digest records the one it found in
 //! `<file>.sha256`, and a later fetch must find the same.
 //!
 //! The network is read by a thread of its own ([`Arriving`]), so that a server that says nothing neither
@@ -20,7 +20,7 @@ use ureq::http::Response;
 use ureq::{Agent, Body};
 
 use crate::store::write_atomically;
-use crate::unpack::not_a_zip;
+use crate::unpack::not_an_archive;
 
 /// Bytes read at a time.
 const BUFFER: usize = 64 << 10;
@@ -46,8 +46,8 @@ pub(crate) enum Unfetched {
     Broken(String),
     /// The content is not what it must be: found and expected SHA-256. What was fetched was deleted.
     WrongDigest(String, String),
-    /// The content is no zip but this. It was deleted.
-    NoZip(String),
+    /// The content is no archive but this. It was deleted.
+    NoArchive(String),
     /// The disk said no.
     Io(io::Error),
     /// The run was asked to stop. What has arrived is kept.
@@ -66,7 +66,7 @@ impl From<Cancelled> for Unfetched {
     }
 }
 
-/// Fetches `remote` to `target`, whose folder is made. Returns its SHA-256. A tree arrives as a zip.
+/// Fetches `remote` to `target`, whose folder is made. Returns its SHA-256. A tree arrives as an archive.
 pub(crate) fn fetch(
     remote: &Remote,
     target: &Path,
@@ -80,7 +80,7 @@ pub(crate) fn fetch(
     let part = beside(target, "part");
     receive_all(remote, &part, report, cancel)?;
     let checked = check(remote, target, &part, shape, report, cancel);
-    if let Err(Unfetched::WrongDigest(..) | Unfetched::NoZip(_)) = checked {
+    if let Err(Unfetched::WrongDigest(..) | Unfetched::NoArchive(_)) = checked {
         fs_err::remove_file(&part)?;
         let _ = fs_err::remove_file(beside(&part, "tag"));
     }
@@ -299,9 +299,9 @@ fn check(
     cancel: &Cancel,
 ) -> Result<String, Unfetched> {
     if shape == Shape::Tree
-        && let Some(what) = not_a_zip(part)?
+        && let Some(what) = not_an_archive(part)?
     {
-        return Err(Unfetched::NoZip(what));
+        return Err(Unfetched::NoArchive(what));
     }
     let found = sha256(part, cancel)?;
     match remote.sha256.clone().or_else(|| recorded(target)) {

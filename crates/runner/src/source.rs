@@ -154,6 +154,12 @@ struct One<'a> {
 }
 
 impl One<'_> {
+    /// Where the archive of a folder lies that is fetched.
+    fn archive(&self) -> PathBuf {
+        let ending = self.source.fetch.as_ref().map_or("zip", Remote::archive_ending);
+        beside(self.path, ending)
+    }
+
     fn folder(&self) -> Result<Place, Error> {
         if self.source.shape == Shape::File {
             return Err(self.wrong_shape("a folder"));
@@ -162,20 +168,20 @@ impl One<'_> {
         self.tree(self.path)
     }
 
-    /// Whether the folder came from the zip that it should come from, where both are known.
+    /// Whether the folder came from the archive that it should come from, where both are known.
     fn check_origin(&self) -> Result<(), Error> {
-        let zip = beside(self.path, "zip");
+        let archive = self.archive();
         let expected = self.source.fetch.as_ref().and_then(|remote| remote.sha256.as_ref());
-        let Some((expected, found)) = expected.zip(fetch::recorded(&zip)) else { return Ok(()) };
+        let Some((expected, found)) = expected.zip(fetch::recorded(&archive)) else { return Ok(()) };
         let shown = |path: &Path| self.finder.options.shown(path);
         fetch::expect(&found, expected).map_err(|unfetched| {
             let hint = format!(
                 "remove {} and {} to fetch it again; or correct the digest, or remove {} to use the folder as it is",
                 self.shown(),
-                shown(&zip),
-                shown(&fetch::record_of(&zip)),
+                shown(&archive),
+                shown(&fetch::record_of(&archive)),
             );
-            self.unfetched(unfetched, format!("the zip that {} came from", self.shown()), hint)
+            self.unfetched(unfetched, format!("the archive that {} came from", self.shown()), hint)
         })
     }
 
@@ -184,29 +190,29 @@ impl One<'_> {
             let digest = self.hashing(self.path).file(self.path)?;
             return Ok(Place::Ready(self.path.to_owned(), digest));
         }
-        if !unpack::is_zip(self.path).map_err(Error::io("look for a source", self.path))? {
-            return Err(self.wrong_shape("a file that is no zip"));
+        if unpack::Format::of(self.path).map_err(Error::io("look for a source", self.path))?.is_none() {
+            return Err(self.wrong_shape("a file that is no archive"));
         }
         let look = || -> Result<Fingerprint, Error> {
             let metadata = fs_err::metadata(self.path).map_err(Error::io("look for a source", self.path))?;
             Ok(Fingerprint::of(&metadata))
         };
         let hashed = look()?;
-        let zip = self.hashing(self.path).file(self.path)?;
-        let unpacked = self.finder.store.unpacked_dir(&zip);
+        let archive = self.hashing(self.path).file(self.path)?;
+        let unpacked = self.finder.store.unpacked_dir(&archive);
         if !unpacked.exists() {
             if !self.may_fetch {
                 return Ok(Place::Unready(Unready::NotUnpacked));
             }
             let claim = self.claim();
-            let _lock = self.finder.store.lock_named(&format!("unpack-{zip}"), &self.shown(), &claim)?;
+            let _lock = self.finder.store.lock_named(&format!("unpack-{archive}"), &self.shown(), &claim)?;
             if !unpacked.exists() {
                 if let Some(remote) = self.source.fetch.as_ref().filter(|remote| remote.sha256.is_some()) {
                     self.check_present(remote, self.path)?;
                 }
                 let draft = self.finder.store.draft()?;
                 self.unpack(self.path, &draft.out())?;
-                // Another zip may have taken its place while we waited or unpacked.
+                // Another archive may have taken its place while we waited or unpacked.
                 if look()? != hashed {
                     return Err(Error::ZipChanged { stage: self.stage.to_owned(), path: self.shown() });
                 }
@@ -219,7 +225,7 @@ impl One<'_> {
     fn missing(&self) -> Result<Place, Error> {
         match &self.source.fetch {
             Some(remote) if self.may_fetch => self.fetch(remote),
-            Some(_) if self.source.shape == Shape::Tree && beside(self.path, "zip").exists() => {
+            Some(_) if self.source.shape == Shape::Tree && self.archive().exists() => {
                 Ok(Place::Unready(Unready::NotUnpacked))
             }
             Some(_) => Ok(Place::Unready(Unready::NotFetched)),
@@ -236,7 +242,7 @@ impl One<'_> {
         let _lock = self.lock()?;
         let target = match self.source.shape {
             Shape::File => self.path.to_owned(),
-            Shape::Tree => beside(self.path, "zip"),
+            Shape::Tree => self.archive(),
         };
         // Another run may have fetched it while we waited for the lock.
         let mut sha256 = None;
@@ -283,12 +289,12 @@ impl One<'_> {
         })
     }
 
-    /// Checks a zip that was here before against what is known of it. Returns its SHA-256.
-    fn check_present(&self, remote: &Remote, zip: &Path) -> Result<String, Error> {
-        let shown = self.finder.options.shown(zip);
+    /// Checks an archive that was here before against what is known of it. Returns its SHA-256.
+    fn check_present(&self, remote: &Remote, archive: &Path) -> Result<String, Error> {
+        let shown = self.finder.options.shown(archive);
         let check = || {
-            let sha256 = fetch::check_present(remote, zip, self.finder.cancel)?;
-            if let (None, Some(recorded)) = (&remote.sha256, fetch::recorded(zip)) {
+            let sha256 = fetch::check_present(remote, archive, self.finder.cancel)?;
+            if let (None, Some(recorded)) = (&remote.sha256, fetch::recorded(archive)) {
                 fetch::expect(&sha256, &recorded)?;
             }
             Ok(sha256)
@@ -312,36 +318,36 @@ impl One<'_> {
         Ok(Place::Ready(root.to_owned(), tree.digest))
     }
 
-    fn unpack(&self, zip: &Path, out: &Path) -> Result<(), Error> {
-        unpack::unpack(zip, out, self, self.finder.cancel).map_err(|refused| match refused {
-            Refused::Zip(reason) => Error::Unpack {
+    fn unpack(&self, archive: &Path, out: &Path) -> Result<(), Error> {
+        unpack::unpack(archive, out, self, self.finder.cancel).map_err(|refused| match refused {
+            Refused::Archive(reason) => Error::Unpack {
                 stage: self.stage.to_owned(),
-                path: self.finder.options.shown(zip),
+                path: self.finder.options.shown(archive),
                 reason,
-                hint: self.unpack_hint(zip),
+                hint: self.unpack_hint(archive),
             },
             Refused::Io(error) => Error::io("unpack a source", out)(error),
             Refused::Cancelled => Error::Cancelled,
         })
     }
 
-    fn unpack_hint(&self, zip: &Path) -> String {
+    fn unpack_hint(&self, archive: &Path) -> String {
         let by_hand = "unpack it by hand and name the folder";
-        if zip == self.path {
-            return format!("get the zip again, or {by_hand}");
+        if archive == self.path {
+            return format!("get the archive again, or {by_hand}");
         }
         let shown = |path: &Path| self.finder.options.shown(path);
-        let record = fetch::record_of(zip);
+        let record = fetch::record_of(archive);
         let record = if record.exists() { format!(" and {}", shown(&record)) } else { String::new() };
-        format!("remove {}{record} to fetch it again, or {by_hand}", shown(zip))
+        format!("remove {}{record} to fetch it again, or {by_hand}", shown(archive))
     }
 
     fn not_fetched(&self, unfetched: Unfetched, target: &Path) -> Error {
         let shown = |path: &Path| self.finder.options.shown(path);
         let file = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let hint = match unfetched {
-            Unfetched::NoZip(_) => format!(
-                "open the address in a browser (a network or a site may ask to sign in first), or put the zip at {}",
+            Unfetched::NoArchive(_) => format!(
+                "open the address in a browser (a network or a site may ask to sign in first), or put the archive at {}",
                 shown(target)
             ),
             Unfetched::WrongDigest(..) => format!(
@@ -360,8 +366,8 @@ impl One<'_> {
             Unfetched::Busy(reason) | Unfetched::Broken(reason) => {
                 Error::Fetch { stage, file: what, reason, may_pass: true, hint }
             }
-            Unfetched::NoZip(found) => {
-                let reason = format!("what arrived is {found}, expected a zip");
+            Unfetched::NoArchive(found) => {
+                let reason = format!("what arrived is {found}, expected a zip or tar archive");
                 Error::Fetch { stage, file: what, reason, may_pass: false, hint }
             }
             Unfetched::WrongDigest(found, expected) => {
@@ -377,7 +383,11 @@ impl One<'_> {
             stage: self.stage.to_owned(),
             path: self.shown(),
             found,
-            expected: if self.source.shape == Shape::File { "a file" } else { "a folder or a zip" },
+            expected: if self.source.shape == Shape::File {
+                "a file"
+            } else {
+                "a folder, or a zip or tar archive"
+            },
             hint: self.hint(),
         }
     }

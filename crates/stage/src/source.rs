@@ -28,6 +28,17 @@ impl Remote {
     pub fn of(fetch: Option<&String>, sha256: Option<&String>) -> Option<Remote> {
         fetch.map(|url| Remote { url: url.clone(), sha256: sha256.cloned() })
     }
+
+    /// What the name of a fetched archive of a folder ends in, as its address does: `tar`, `tar.gz`, else `zip`. What it
+    /// is shows in its content.
+    pub fn archive_ending(&self) -> &'static str {
+        let url = self.url.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
+        match () {
+            () if url.ends_with(".tar.gz") || url.ends_with(".tgz") => "tar.gz",
+            () if url.ends_with(".tar") => "tar",
+            () => "zip",
+        }
+    }
 }
 
 /// Whether `path` is a link that leads to itself, by whatever way.
@@ -78,7 +89,7 @@ pub fn check_fetch(
 pub enum Shape {
     /// One file. Its digest is the digest of its bytes.
     File,
-    /// A folder, or a zip of one, which is unpacked into the store first. Its digest is that of the
+    /// A folder, or a zip or tar archive of one, which is unpacked into the store first. Its digest is that of the
     /// sorted list of (relative path, digest) of its files, [clutter](is_clutter) left out.
     Tree,
 }
@@ -86,14 +97,43 @@ pub enum Shape {
 /// A download: an address, and what is known of the content's SHA-256.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Remote {
-    /// `http://` or `https://`. For a [`Shape::Tree`] a zip, unpacked to the source's path.
+    /// `http://` or `https://`. For a [`Shape::Tree`] a zip or tar archive, unpacked to the source's path.
     pub url: String,
     /// The first hexadecimal digits of the SHA-256 that the file must have, at least 8; `None` when not known.
     pub sha256: Option<String>,
 }
 
-/// Whether a file or folder of this name is the litter of a file manager or editor: hidden names,
-/// `Thumbs.db`, `desktop.ini`, `__MACOSX`. Left out of digests and of ingest alike.
+/// Whether a file or folder of this name is the litter of a file manager or editor: hidden names (`.DS_Store`,
+/// `.ipynb_checkpoints`), `Thumbs.db`, `desktop.ini`, `__MACOSX`. Left out of digests, of archives and of ingest alike.
 pub fn is_clutter(name: &str) -> bool {
-    name.starts_with('.') || matches!(name, "Thumbs.db" | "desktop.ini" | "__MACOSX")
+    // Windows does not tell cases apart, nor do all its tools write the same.
+    let is = |other: &str| name.eq_ignore_ascii_case(other);
+    name.starts_with('.') || is("Thumbs.db") || is("desktop.ini") || name == "__MACOSX"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clutter_is_told_by_its_name() {
+        for name in
+            [".DS_Store", ".x", ".ipynb_checkpoints", "Thumbs.db", "thumbs.db", "Desktop.ini", "__MACOSX"]
+        {
+            assert!(is_clutter(name), "{name}");
+        }
+        for name in ["a.jpg", "Thumbs.db.jpg", "__macosx__", "desktop"] {
+            assert!(!is_clutter(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_archive_is_called_as_its_address_says() {
+        let ending = |url: &str| Remote { url: url.to_owned(), sha256: None }.archive_ending();
+        assert_eq!(ending("https://a.example/b.zip"), "zip");
+        assert_eq!(ending("https://a.example/b.TGZ?raw=1"), "tar.gz");
+        assert_eq!(ending("https://a.example/b.tar.gz#x"), "tar.gz");
+        assert_eq!(ending("https://a.example/b.tar"), "tar");
+        assert_eq!(ending("https://a.example/download?file=b.tar"), "zip");
+    }
 }

@@ -15,7 +15,7 @@
 //! All files: zstd level 1, rows in a checked order, row groups of 8,192 rows, and a function of the rows
 //! alone: no time, host, path or version of a library is in them. How a file is laid out is in one place,
 //! `writer`, and how it is checked when opened in another, `reader`. The key-value metadata is named in
-//! [`metadata`]. What is computed of features in one pass over their table: [`feature_stats`], [`nearest`].
+//! [`metadata`]. Tables of other people's making are read by [`texts`]. What is computed of features in one pass over their table: [`feature_stats`], [`nearest`].
 
 pub mod classes;
 mod columns;
@@ -33,6 +33,7 @@ pub mod plain;
 pub mod predictions;
 mod reader;
 pub mod split;
+pub mod texts;
 pub mod views;
 mod writer;
 
@@ -45,6 +46,7 @@ pub use images::{ImageRow, ImagesReader, ImagesWriter, Verdict};
 pub use plain::Column;
 pub use predictions::{Mode, PredictionRow, PredictionsReader, PredictionsWriter};
 pub use split::Split;
+pub use texts::Texts;
 pub use views::{VIEWS_FILE, ViewRow, ViewRows, ViewsReader, ViewsWriter};
 
 /// What functions of this crate return.

@@ -137,7 +137,8 @@ impl TableFile {
     }
 }
 
-fn check_ends(file: &mut File, path: &Path) -> Result<()> {
+/// Checks that the file begins and ends as Parquet does.
+pub(crate) fn check_ends(file: &mut File, path: &Path) -> Result<()> {
     let size_bytes = file.metadata()?.len();
     let path = path.to_owned();
     let mut ends = [[0; 4]; 2];
@@ -156,7 +157,8 @@ fn check_ends(file: &mut File, path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn damaged<E: std::error::Error + Send + Sync + 'static>(path: &Path) -> impl Fn(E) -> Error {
+/// Puts what a decoder says of the file at `path` into an error.
+pub(crate) fn damaged<E: std::error::Error + Send + Sync + 'static>(path: &Path) -> impl Fn(E) -> Error {
     let path = path.to_owned();
     move |source| Error::Damaged { path: path.clone(), source: Box::new(source) }
 }
@@ -229,7 +231,7 @@ impl<R> Iterator for Rows<R> {
 }
 
 /// A type as documentation and messages write it.
-fn type_name(data_type: &DataType) -> String {
+pub(crate) fn type_name(data_type: &DataType) -> String {
     let element = |field: &Field| {
         let null = if field.is_nullable() { " or null" } else { "" };
         format!("{}{null}", type_name(field.data_type()))

@@ -288,6 +288,6 @@ fn a_page_instead_of_a_zip_is_neither_kept_nor_recorded() {
     let (url, _) = serve(b"<!DOCTYPE html><title>Sign in to the network</title>", vec![Reply::Whole]);
     let remote = Remote { url, sha256: None };
     let error = fetch(&remote, &target, Shape::Tree, &Silent, &Cancel::default()).unwrap_err();
-    assert!(matches!(&error, Unfetched::NoZip(what) if what == "a web page"), "{error:?}");
+    assert!(matches!(&error, Unfetched::NoArchive(what) if what == "a web page"), "{error:?}");
     assert_eq!(fs_err::read_dir(dir.path()).unwrap().count(), 0, "no litter");
 }

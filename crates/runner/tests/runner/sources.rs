@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use flate2::write::GzEncoder;
 use pipeline_runner::{Error, Observer, Outcome, Selection, run};
 use pipeline_stage::{Cancel, Digest, Hint};
 use serde_json::json;
@@ -150,7 +151,7 @@ fn what_is_missing_or_of_the_wrong_shape_is_named_before_anything_runs() {
     assert_eq!(error("nowhere"), "read: folder not found at nowhere");
     assert_eq!(
         error("texts/a.txt"),
-        "read: texts/a.txt is a file that is no zip, expected a folder or a zip"
+        "read: texts/a.txt is a file that is no archive, expected a folder, or a zip or tar archive"
     );
     assert_eq!(project.in_store("store"), [""; 0]);
     let planned =
@@ -158,7 +159,7 @@ fn what_is_missing_or_of_the_wrong_shape_is_named_before_anything_runs() {
     assert_eq!(planned("nowhere"), "read: folder not found at nowhere");
     assert_eq!(
         planned("texts/a.txt"),
-        "read: texts/a.txt is a file that is no zip, expected a folder or a zip"
+        "read: texts/a.txt is a file that is no archive, expected a folder, or a zip or tar archive"
     );
 }
 
@@ -205,6 +206,23 @@ fn a_path_may_end_in_a_slash() {
 }
 
 #[test]
+fn a_compressed_tar_is_fetched_under_its_own_ending_and_read_where_it_lies() {
+    let project = Project::new();
+    let mut tar = tar::Builder::new(GzEncoder::new(vec![], flate2::Compression::fast()));
+    tar.append_dir_all("texts-1.0", project.path("texts")).unwrap();
+    let archive = tar.into_inner().unwrap().finish().unwrap();
+    fs_err::remove_dir_all(project.path("texts")).unwrap();
+    let url = serve(archive.clone()).replace("texts.zip", "texts.tar.gz");
+    assert_eq!(project.outcomes(vec![read_from(json!({"path": "texts", "url": url}))]), ["read ran"]);
+    assert_eq!(project.text("read"), "one two ");
+    let listing = project.listing(&[".pipeline", "out", "texts/"]);
+    assert_eq!(listing, [".texts.lock", "texts", "texts.tar.gz", "texts.tar.gz.sha256"]);
+    // The same files, wherever they come from.
+    fs_err::write(project.path("local.tgz"), archive).unwrap();
+    assert_eq!(project.outcomes(vec![read_from(json!({"path": "local.tgz"}))]), ["read fresh"]);
+}
+
+#[test]
 fn a_page_instead_of_a_zip_is_named_and_the_zip_is_fetched_when_it_is_there() {
     let project = Project::new();
     let zip = zip_of_texts(&project);
@@ -212,10 +230,13 @@ fn a_page_instead_of_a_zip_is_named_and_the_zip_is_fetched_when_it_is_there() {
     let nodes = |url: &str| vec![read_from(json!({"path": "texts", "url": url}))];
     let page = serve(b"<html>Sign in to the network</html>".to_vec());
     let error = project.try_run(nodes(&page), &project.options()).unwrap_err();
-    assert_eq!(error.to_string(), "read: cannot fetch texts.zip: what arrived is a web page, expected a zip");
+    assert_eq!(
+        error.to_string(),
+        "read: cannot fetch texts.zip: what arrived is a web page, expected a zip or tar archive"
+    );
     assert_eq!(
         error.hint().unwrap(),
-        "open the address in a browser (a network or a site may ask to sign in first), or put the zip at texts.zip"
+        "open the address in a browser (a network or a site may ask to sign in first), or put the archive at texts.zip"
     );
     assert_eq!(project.listing(&[".pipeline"]), [".texts.lock"]);
     assert_eq!(project.outcomes(nodes(&serve(zip))), ["read ran"]);
@@ -241,7 +262,7 @@ fn a_zip_put_there_by_hand_must_have_the_digest_that_is_given() {
     assert_eq!(project.outcomes(nodes(&sha256.to_uppercase())), ["read ran"]);
     // And the folder is told from one that came from another zip, by a plan, too.
     let error = project.try_run(nodes("0123abcd"), &project.options()).unwrap_err();
-    let message = format!("read: the zip that texts came from has sha256 {found}, expected 0123abcd");
+    let message = format!("read: the archive that texts came from has sha256 {found}, expected 0123abcd");
     assert_eq!(error.to_string(), message);
     assert_eq!(
         error.hint().unwrap(),
