@@ -13,6 +13,7 @@ mod chart;
 mod comparison;
 mod evaluation;
 mod html;
+mod inspection;
 mod made_up;
 mod png;
 mod tensorboard;
