@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use pipeline_photo::Reason;
 use pipeline_stage::{Cancel, Failure};
 use pipeline_table::{ImageRow, ImagesReader, ImagesWriter, Split, Verdict};
 use schemars::JsonSchema;
@@ -96,6 +95,8 @@ fn set_aside(row: &ImageRow, leak: &Leak, names: &Names<'_>) -> Looked {
 
 #[cfg(test)]
 mod tests {
+    use pipeline_photo::Reason;
+
     use super::*;
 
     #[test]

@@ -18,7 +18,7 @@ pub struct Inspection {
     pub title: String,
     /// A sentence or two below the title.
     pub note: String,
-    /// From top to bottom; the page begins with a list of them.
+    /// From top to bottom; the page begins with a list of them, and of one that has only a title and a count says no more.
     pub parts: Vec<Part>,
 }
 
@@ -93,7 +93,9 @@ fn part(part: &Part) -> Result<Value, Error> {
             table.head.iter().map(|h| context! { text => &h.name, is_number => h.is_number }).collect();
         context! { head, rows => table.rows.iter().map(cells).collect::<Vec<_>>() }
     });
+    let is_empty = part.note.is_empty() && table.is_none() && rows.is_empty() && part.left_out.is_empty();
     Ok(context! {
+        is_empty,
         title => &part.title,
         count => &part.count,
         is_alarm => part.is_alarm,

@@ -39,6 +39,13 @@ fn names_that_look_like_html_stay_texts_in_every_place_and_nothing_comes_from_ou
 }
 
 #[test]
+fn a_part_without_anything_to_show_is_in_the_list_alone() {
+    let html = page("a").html().unwrap();
+    assert_eq!((html.matches("<li").count(), html.matches("<section").count()), (2, 1));
+    assert_eq!(html.matches("href=").count(), 1);
+}
+
+#[test]
 fn a_picture_without_pixels_is_an_error() {
     let mut page = page("a");
     page.parts[0].rows[0].tiles[1] = tile("empty", 1);
