@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use crate::findings::Findings;
 use crate::listed::Listed;
 use crate::repeated::{Group, Named};
-use crate::statistics::{EXTREME, Sized, TINY};
+use crate::statistics::{EXTREME, Measured, TINY};
 use crate::tables;
 
 /// Longer side of a picture, in pixels.
@@ -205,11 +205,11 @@ fn named(photo: &Named) -> Photo {
     Photo { id: photo.id.clone(), digest: photo.digest.clone(), caption }
 }
 
-fn singles(listed: &Listed<Sized>) -> Vec<Shown> {
+fn singles(listed: &Listed<Measured>) -> Vec<Shown> {
     if listed.first.is_empty() {
         return vec![];
     }
-    let photo = |of: &Sized| Photo {
+    let photo = |of: &Measured| Photo {
         id: of.id.clone(),
         digest: of.digest.clone(),
         caption: format!("{}\n{} × {}", name::shortened(&of.id, LONGEST_NAME), of.width, of.height),

@@ -19,16 +19,16 @@ const MOST_LISTED: usize = 100;
 /// Of the usable photos, before any is left out as a leak.
 #[derive(Debug, Serialize)]
 pub(crate) struct Statistics {
-    pub(crate) tiny: Listed<Sized>,
-    pub(crate) extreme: Listed<Sized>,
-    pub(crate) grey: Listed<Sized>,
+    pub(crate) tiny: Listed<Measured>,
+    pub(crate) extreme: Listed<Measured>,
+    pub(crate) grey: Listed<Measured>,
     #[serde(skip)]
     splits: BTreeMap<Split, Sums>,
 }
 
 /// A photo and its size.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Sized {
+pub(crate) struct Measured {
     pub(crate) id: String,
     /// Pixels, upright.
     pub(crate) width: u32,
@@ -84,7 +84,7 @@ impl Statistics {
     /// Adds a usable photo.
     pub(crate) fn add(&mut self, row: &ImageRow) {
         let (Some(width), Some(height), Some(look)) = (row.width, row.height, row.appearance) else { return };
-        let sized = || Sized { id: row.id.clone(), width, height, digest: row.digest.clone() };
+        let sized = || Measured { id: row.id.clone(), width, height, digest: row.digest.clone() };
         if width.min(height) < TINY {
             self.tiny.add(sized);
         }
@@ -193,7 +193,7 @@ mod tests {
         {
             statistics.add(&row(id, width, height, 0.0));
         }
-        let ids = |listed: &Listed<Sized>| listed.first.iter().map(|s| s.id.clone()).collect::<Vec<_>>();
+        let ids = |listed: &Listed<Measured>| listed.first.iter().map(|s| s.id.clone()).collect::<Vec<_>>();
         assert_eq!(ids(&statistics.tiny), ["a"]);
         assert_eq!(ids(&statistics.extreme), ["c", "d"]);
     }

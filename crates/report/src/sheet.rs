@@ -91,8 +91,8 @@ impl Sheet {
 
     /// Whether each picture has pixels.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let tiles = self.sections.iter().flat_map(|section| &section.rows).flat_map(|row| &row.tiles);
-        tiles.map(Tile::check).collect()
+        let mut tiles = self.sections.iter().flat_map(|section| &section.rows).flat_map(|row| &row.tiles);
+        tiles.try_for_each(Tile::check)
     }
 }
 
