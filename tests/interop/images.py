@@ -8,8 +8,9 @@ import duckdb
 from readers import artifact_argument, as_written, open_everywhere, require, same_everywhere
 
 COLUMNS = [
-    "id", "split", "label", "label_id", "width", "height",
-    "format", "orientation", "bytes", "digest", "verdict", "reason",
+    "id", "split", "label", "label_id", "width", "height", "aspect_ratio",
+    "format", "orientation", "bytes", "digest", "phash", "mean_red", "mean_green", "mean_blue", "is_grey",
+    "verdict", "reason",
 ]  # fmt: skip
 
 

@@ -67,6 +67,7 @@ mod tests {
             orientation: Some(1),
             bytes: 1,
             digest: String::new(),
+            appearance: None,
             verdict: Verdict::Ok,
             reason: None,
         }

@@ -85,6 +85,20 @@ pub enum Error {
         /// What was found.
         detail: String,
     },
+    /// A photo is in two splits, with `on_leak: fail`.
+    #[error("`{id}` {} `{twin}` in {split}{}", if *.is_identical { "is identical to" } else { "looks the same as" }, and_more(*.others))]
+    Leak {
+        /// The photo.
+        id: String,
+        /// Its twin.
+        twin: String,
+        /// The twin's split.
+        split: Split,
+        /// Whether the bytes are the same.
+        is_identical: bool,
+        /// How many more photos are in two splits.
+        others: usize,
+    },
     /// Threads could not be started.
     #[error("cannot start threads: {0}")]
     Threads(rayon::ThreadPoolBuildError),
@@ -146,6 +160,10 @@ impl Hint for Error {
             Error::BadFile { .. } => {
                 Some("mend or remove it, or set `on_bad: quarantine` to go on without such files".to_owned())
             }
+            Error::Leak { .. } => Some(
+                "leave one of them out, or set `on_leak: drop_from_train` to go on without those of train"
+                    .to_owned(),
+            ),
             Error::Threads(_) | Error::Json(_) | Error::Io(_) => None,
         }
     }
@@ -157,6 +175,14 @@ pub(crate) fn list(names: &[String]) -> String {
         [] => "nothing".to_owned(),
         names if names.len() > 8 => format!("{}, … ({} in all)", names[..8].join(", "), names.len()),
         names => names.join(", "),
+    }
+}
+
+/// What is said of other photos.
+fn and_more(others: usize) -> String {
+    match others {
+        0 => String::new(),
+        n => format!(", and {} more photos are in two splits", pipeline_stage::words::count(n as u64)),
     }
 }
 
@@ -227,6 +253,26 @@ mod tests {
         assert_eq!(
             bad.hint().as_deref(),
             Some("mend or remove it, or set `on_bad: quarantine` to go on without such files")
+        );
+    }
+
+    #[test]
+    fn a_leak_names_both_photos_and_says_how_many_more() {
+        let leak = |is_identical, others| {
+            let (id, twin) = ("train/cats/a.jpg".to_owned(), "valid/cats/b.jpg".to_owned());
+            Error::Leak { id, twin, split: Split::Valid, is_identical, others }
+        };
+        assert_eq!(
+            leak(true, 0).to_string(),
+            "`train/cats/a.jpg` is identical to `valid/cats/b.jpg` in valid"
+        );
+        assert_eq!(
+            leak(false, 1200).to_string(),
+            "`train/cats/a.jpg` looks the same as `valid/cats/b.jpg` in valid, and 1,200 more photos are in two splits"
+        );
+        assert_eq!(
+            leak(true, 0).hint().as_deref(),
+            Some("leave one of them out, or set `on_leak: drop_from_train` to go on without those of train")
         );
     }
 

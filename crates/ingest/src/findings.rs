@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use pipeline_stage::{Summary, words};
-use pipeline_table::{Split, Verdict};
+use pipeline_table::{ImageRow, Split, Verdict};
 use serde::Serialize;
 
+use crate::balance::Balance;
 use crate::error::Error;
 use crate::layout::{Layout, Notes, SplitsFrom};
 use crate::look::Looked;
+use crate::repeated::Repeated;
+use crate::statistics::{OfSplit, Statistics};
 
 /// Version of the form of `ingest.json`.
 const FORMAT: u32 = 1;
@@ -21,19 +24,28 @@ const MOST_LISTED: usize = 10_000;
 #[derive(Debug, Serialize)]
 pub(crate) struct Findings {
     format: u32,
-    classes: Vec<String>,
+    pub(crate) classes: Vec<String>,
     /// Usable photos by split and class; those without label under `unlabelled`.
-    photos: BTreeMap<Split, BTreeMap<String, u64>>,
+    pub(crate) photos: BTreeMap<Split, BTreeMap<String, u64>>,
     /// Files by verdict.
     verdicts: BTreeMap<Verdict, u64>,
     /// Files by reason, of those with a remark or set aside.
     reasons: BTreeMap<String, u64>,
-    /// Usable photos with a pixel that is not opaque; transparency is dropped.
+    /// How evenly the classes are filled.
+    pub(crate) balance: Option<Balance>,
+    /// Photos that are there more than once.
+    pub(crate) repeated: Option<Repeated>,
+    /// Sizes and colours by split, before any photo is left out as a leak.
+    statistics: BTreeMap<Split, OfSplit>,
+    /// Photos with a side below 64 pixels, those at least three times as long as wide, and those without colour.
+    #[serde(flatten)]
+    pub(crate) odd: Statistics,
+    /// Photos that could be decoded and have a pixel that is not opaque; transparency is dropped.
     transparent: u64,
     /// Files that are used nowhere.
-    set_aside: Vec<Finding>,
+    pub(crate) set_aside: Vec<Finding>,
     /// Files that are used, and have something odd.
-    remarks: Vec<Finding>,
+    pub(crate) remarks: Vec<Finding>,
     /// What lies beside the split folders and is not part of the data.
     beside: Vec<String>,
     /// Links that lead back into a folder above them; not followed.
@@ -53,13 +65,13 @@ pub(crate) struct Findings {
 
 /// A file that is set aside or has a remark.
 #[derive(Debug, Serialize)]
-struct Finding {
-    id: String,
+pub(crate) struct Finding {
+    pub(crate) id: String,
     reason: String,
     /// What was found.
-    detail: String,
+    pub(crate) detail: String,
     /// What can be done about it.
-    hint: Option<&'static str>,
+    pub(crate) hint: Option<&'static str>,
 }
 
 impl Findings {
@@ -70,6 +82,10 @@ impl Findings {
             photos: BTreeMap::new(),
             verdicts: BTreeMap::new(),
             reasons: BTreeMap::new(),
+            balance: None,
+            repeated: None,
+            statistics: BTreeMap::new(),
+            odd: Statistics::default(),
             transparent: 0,
             set_aside: vec![],
             remarks: vec![],
@@ -103,7 +119,31 @@ impl Findings {
             let class = row.label.clone().unwrap_or_else(|| "unlabelled".to_owned());
             *self.photos.entry(row.split).or_default().entry(class).or_default() += 1;
             self.transparent += u64::from(looked.transparent);
+            self.odd.add(row);
         }
+    }
+
+    /// A photo that was added as usable is set aside after all.
+    pub(crate) fn set_aside(&mut self, was: &ImageRow, now: &Looked) {
+        let class = was.label.as_deref().unwrap_or("unlabelled");
+        if let Some(classes) = self.photos.get_mut(&was.split) {
+            take_one(classes, class);
+        }
+        take_one(&mut self.verdicts, &was.verdict);
+        if let Some(reason) = &was.reason {
+            take_one(&mut self.reasons, reason);
+            self.remarks.retain(|remark| remark.id != was.id);
+        }
+        self.add(now);
+    }
+
+    /// When all have been added: what follows from the counts.
+    pub(crate) fn conclude(&mut self) {
+        self.set_aside.sort_by(|a, b| a.id.cmp(&b.id));
+        let empty = BTreeMap::new();
+        let of = |split| self.photos.get(&split).unwrap_or(&empty);
+        self.balance = Balance::of(&self.classes, of(Split::Train), of(Split::Valid));
+        self.statistics = self.odd.splits();
     }
 
     /// Every class must have a usable photo to train on, and valid one to measure on.
@@ -134,19 +174,35 @@ impl Findings {
         fs_err::write(path, json).map_err(Error::Io)
     }
 
-    pub(crate) fn summary(&self) -> Summary {
-        let bad = self.verdicts.get(&Verdict::Bad).copied().unwrap_or(0);
+    /// Files with this verdict.
+    pub(crate) fn verdict(&self, verdict: Verdict) -> u64 {
+        self.verdicts.get(&verdict).copied().unwrap_or(0)
+    }
+
+    /// `5 photos (3 train, 2 valid), 2 classes, 1 set aside`.
+    pub(crate) fn line(&self) -> String {
         let splits: Vec<String> = Split::ALL
             .into_iter()
             .filter(|split| self.total(*split) > 0)
             .map(|split| format!("{} {split}", words::count(self.total(split))))
             .collect();
-        let all: u64 = Split::ALL.into_iter().map(|split| self.total(split)).sum();
-        let mut line =
-            format!("{} photos ({}), {} classes", words::count(all), splits.join(", "), self.classes.len());
-        let mut notes = Vec::new();
+        let bad = match self.verdict(Verdict::Bad) {
+            0 => String::new(),
+            bad => format!(", {} set aside", words::count(bad)),
+        };
+        let all = words::count(self.all());
+        format!("{all} photos ({}), {} classes{bad}", splits.join(", "), self.classes.len())
+    }
+
+    fn all(&self) -> u64 {
+        Split::ALL.into_iter().map(|split| self.total(split)).sum()
+    }
+
+    pub(crate) fn summary(&self) -> Summary {
+        let (all, bad) = (self.all(), self.verdict(Verdict::Bad));
+        let mut notes: Vec<String> = self.repeated.iter().flat_map(Repeated::notes).collect();
+        notes.extend(self.balance.iter().flat_map(Balance::notes));
         if bad > 0 {
-            line.push_str(&format!(", {} set aside", words::count(bad)));
             let counts: Vec<String> = self
                 .sentences
                 .iter()
@@ -166,7 +222,25 @@ impl Findings {
             notes.push(format!("not part of the data, since they are no split: {}{more}", names.join(", ")));
         }
         notes.extend(self.layout.lines());
-        let metrics = [("photos".to_owned(), all as f64), ("set_aside".to_owned(), bad as f64)].into();
-        Summary { line, metrics, notes, ..Summary::default() }
+        let mut metrics: BTreeMap<String, f64> =
+            [("photos".to_owned(), all as f64), ("set_aside".to_owned(), bad as f64)].into();
+        if let Some(repeated) = &self.repeated {
+            metrics.insert("leaks".to_owned(), repeated.leaks.count as f64);
+        }
+        Summary { line: self.line(), metrics, notes, ..Summary::default() }
+    }
+}
+
+/// Takes one from the count of `key`, and the key with the last.
+fn take_one<K, Q>(counts: &mut BTreeMap<K, u64>, key: &Q)
+where
+    K: Ord + std::borrow::Borrow<Q>,
+    Q: Ord + ?Sized,
+{
+    if let Some(count) = counts.get_mut(key) {
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            counts.remove(key);
+        }
     }
 }

@@ -8,6 +8,7 @@ use pipeline_stage::source::is_link_loop;
 use pipeline_table::{ImageRow, Verdict};
 
 use crate::File;
+use crate::appearance::appearance;
 use crate::error::Error;
 use crate::layout::Misplaced;
 
@@ -19,6 +20,8 @@ const MAX_BYTES: u64 = 2 << 30;
 #[derive(Debug, Clone)]
 pub(crate) struct Looked {
     pub(crate) row: ImageRow,
+    /// Of its content.
+    pub(crate) digest: Digest,
     /// What was found, for people; empty where ok.
     pub(crate) detail: String,
     /// A few words on the reason, for counts; empty where ok.
@@ -45,15 +48,18 @@ pub(crate) fn look(file: &File, classes: &[String]) -> Result<Looked, Error> {
             format: None,
             orientation: None,
             bytes: 0,
-            digest: Digest::of(b"").to_string(),
+            digest: String::new(),
+            appearance: None,
             verdict: Verdict::Ok,
             reason: None,
         },
+        digest: Digest::of(b""),
         detail: String::new(),
         sentence: "",
         way_out: None,
         transparent: false,
     };
+    looked.row.digest = looked.digest.to_string();
     // Whatever lies there, the table did not mean it.
     if let Some(misplaced @ Misplaced::Missing) = file.misplaced {
         looked.misplaced(misplaced);
@@ -67,7 +73,8 @@ pub(crate) fn look(file: &File, classes: &[String]) -> Result<Looked, Error> {
         }
     };
     looked.row.bytes = bytes.len() as u64;
-    looked.row.digest = Digest::of(&bytes).to_string();
+    looked.digest = Digest::of(&bytes);
+    looked.row.digest = looked.digest.to_string();
     if let Some(misplaced) = file.misplaced {
         looked.misplaced(misplaced);
         return Ok(looked);
@@ -82,6 +89,7 @@ pub(crate) fn look(file: &File, classes: &[String]) -> Result<Looked, Error> {
             looked.row.height = Some(photo.pixels.height());
             looked.row.format = Some(photo.format.as_str().to_owned());
             looked.row.orientation = Some(photo.orientation);
+            looked.row.appearance = Some(appearance(&photo.pixels));
             looked.transparent = photo.transparent;
             let name = file.id.rsplit('/').next().unwrap_or_default();
             let misnamed = (!photo.format.fits_name(name)).then_some(Reason::NameEnding);

@@ -173,7 +173,7 @@ fn the_artifact_has_the_same_bytes_for_any_number_of_threads_and_any_place() {
 
 /// Raise `Ingest::VERSION` when this fails for a reason other than a new compressor.
 #[test]
-fn version_2_writes_these_bytes() {
+fn version_3_writes_these_bytes() {
     let bench = StageBench::default();
     let root = bench.dir().join("photos");
     // A PNG of one red pixel, written out so that no encoder plays a part.
@@ -183,13 +183,14 @@ fn version_2_writes_these_bytes() {
     }
     write(&root, "train/a/5.png", b"<html>");
     let made = ingest(&bench, &root).unwrap();
-    let digests: Vec<String> =
-        made.artifact.files.iter().map(|(f, d)| format!("{f} {}", &d.to_string()[..16])).collect();
+    // Not the page, which no stage reads.
+    let read = made.artifact.files.iter().filter(|(file, _)| !file.ends_with(".html"));
+    let digests: Vec<String> = read.map(|(f, d)| format!("{f} {}", &d.to_string()[..16])).collect();
     assert_eq!(digests, GOLDEN);
 }
 
 const GOLDEN: [&str; 3] =
-    ["classes.json f5c7ac58ae3757e5", "images.parquet 905648d1ae2ffe5e", "ingest.json 99465bb120a63ae2"];
+    ["classes.json f5c7ac58ae3757e5", "images.parquet cbab5e7ce298b952", "ingest.json 6e3a1537740922e9"];
 
 #[test]
 fn photos_in_a_folder_whose_name_is_no_text_are_set_aside_under_ids_of_their_own() {

@@ -138,6 +138,7 @@ impl<'a> Job<'a> {
                 orientation: Some(photo.orientation),
                 bytes: bytes.len() as u64,
                 digest: Digest::of(&bytes).to_string(),
+                appearance: None,
                 verdict: Verdict::Ok,
                 reason: None,
             });

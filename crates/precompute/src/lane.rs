@@ -145,6 +145,7 @@ mod tests {
             orientation: Some(1),
             bytes: 9,
             digest: String::new(),
+            appearance: None,
             verdict: Verdict::Ok,
             reason: None,
         });

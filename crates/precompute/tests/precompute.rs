@@ -50,6 +50,7 @@ fn images(dir: &Path, count: u32) -> Artifact {
             orientation: Some(1),
             bytes: bytes.len() as u64,
             digest: Digest::of(&bytes).to_string(),
+            appearance: None,
             verdict: if bad { Verdict::Bad } else { Verdict::Ok },
             reason: bad.then(|| "truncated".to_owned()),
         };

@@ -7,6 +7,7 @@
 //! | [`confusion`], [`confusion_text`] | a confusion matrix | PNG, text for a terminal |
 //! | [`training`] | the charts of a training: learning rates, losses, the learning-rate finder | |
 //! | [`evaluation`] | the [`Evaluation`](evaluation::Evaluation) of models: the page `report.html` | HTML |
+//! | [`inspection`] | an [`Inspection`](inspection::Inspection) of a data set: what was found in it | HTML |
 //! | [`comparison`] | a [`Comparison`](comparison::Comparison) of two evaluations | HTML, text for a terminal |
 //! | [`name`] | names of classes and files, made fit for a line | |
 //! | [`tensorboard`] | numbers over steps, for TensorBoard | event file |
@@ -29,6 +30,7 @@ pub mod comparison;
 pub mod confusion;
 pub mod confusion_text;
 pub mod evaluation;
+pub mod inspection;
 pub mod name;
 pub mod page;
 pub mod sheet;

@@ -58,13 +58,14 @@ impl Sheet {
     }
 }
 
-fn row(row: &Row) -> Result<Value, Error> {
+pub(crate) fn row(row: &Row) -> Result<Value, Error> {
     let tiles = row.tiles.iter().map(tile).collect::<Result<Vec<_>, _>>()?;
     Ok(context! { heading => &row.heading, tiles })
 }
 
 fn tile(tile: &Tile) -> Result<Value, Error> {
     let (width, height) = tile.picture.dimensions();
+    tile.check()?;
     let mut jpeg = Vec::new();
     let encoder = JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY);
     tile.picture.write_with_encoder(encoder).map_err(|source| Error::Encode {

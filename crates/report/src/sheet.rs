@@ -91,14 +91,21 @@ impl Sheet {
 
     /// Whether each picture has pixels.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let tiles = self.sections.iter().flat_map(|section| &section.rows).flat_map(|row| &row.tiles);
-        for Tile { picture, caption } in tiles {
-            let (width, height) = picture.dimensions();
-            if width == 0 || height == 0 {
-                return Err(Error::NoPixels { caption: caption.clone(), width, height });
+        let mut tiles = self.sections.iter().flat_map(|section| &section.rows).flat_map(|row| &row.tiles);
+        tiles.try_for_each(Tile::check)
+    }
+}
+
+impl Tile {
+    /// Whether its picture has pixels.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match self.picture.dimensions() {
+            (0, _) | (_, 0) => {
+                let (width, height) = self.picture.dimensions();
+                Err(Error::NoPixels { caption: self.caption.clone(), width, height })
             }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::ArrowPrimitiveType;
-use arrow_array::{Array, FixedSizeListArray, ListArray, PrimitiveArray, RecordBatch, StringArray};
+use arrow_array::{
+    Array, BooleanArray, FixedSizeListArray, ListArray, PrimitiveArray, RecordBatch, StringArray,
+};
 
 use crate::{Error, Result};
 
@@ -26,6 +28,10 @@ impl<'a> Columns<'a> {
 
     pub(crate) fn numbers<T: ArrowPrimitiveType>(&self, column: &str) -> Result<&'a PrimitiveArray<T>> {
         self.typed(column, "number", |array| array.as_primitive_opt::<T>())
+    }
+
+    pub(crate) fn flags(&self, column: &str) -> Result<&'a BooleanArray> {
+        self.typed(column, "boolean", |array| array.as_boolean_opt())
     }
 
     pub(crate) fn vectors(&self, column: &str) -> Result<&'a FixedSizeListArray> {

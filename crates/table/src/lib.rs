@@ -17,6 +17,7 @@
 //! `writer`, and how it is checked when opened in another, `reader`. The key-value metadata is named in
 //! [`metadata`]. Tables of other people's making are read by [`texts`]. What is computed of features in one pass over their table: [`feature_stats`], [`nearest`].
 
+mod appearance;
 pub mod classes;
 mod columns;
 pub mod curve;
@@ -37,6 +38,7 @@ pub mod texts;
 pub mod views;
 mod writer;
 
+pub use appearance::Appearance;
 pub use curve::{CURVE_FILE, CurveReader, CurveRow, CurveWriter};
 pub use error::Error;
 pub use feature_stats::FeatureStats;

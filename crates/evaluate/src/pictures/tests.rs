@@ -68,6 +68,7 @@ fn images(dir: &Path) -> Artifact {
             orientation: Some(1),
             bytes: bytes.len() as u64,
             digest: Digest::of(&bytes).to_string(),
+            appearance: None,
             verdict: Verdict::Ok,
             reason: None,
         };

@@ -87,6 +87,7 @@ pub(crate) fn images_of(dir: &Path, count: u32, sides: fn(u32) -> [u32; 2]) -> A
             orientation: (!is_bad).then_some(1),
             bytes: bytes.len() as u64,
             digest: Digest::of(&bytes).to_string(),
+            appearance: None,
             verdict: if is_bad { Verdict::Bad } else { Verdict::Ok },
             reason: is_bad.then(|| "truncated".to_owned()),
         };

@@ -46,6 +46,7 @@ fn write(dir: &Path) {
                 orientation: Some(1),
                 bytes: bytes.len() as u64,
                 digest: Digest::of(&bytes).to_string(),
+                appearance: None,
                 verdict: if is_usable { Verdict::Ok } else { Verdict::Bad },
                 reason: (!is_usable).then(|| "truncated".to_owned()),
             })

@@ -3,7 +3,7 @@
 //! `png` and `html` are about a sheet, its pixels and its page; `chart` about curves as PNG and SVG, `text` about
 //! curves in a terminal; `training` about the charts of a training; `evaluation` about the page `report.html`, as text, and
 //! `browser` about what it does in a browser; both show evaluations that are `made_up`; `comparison` about the page of two;
-//! `tensorboard` about event files.
+//! `tensorboard` about event files; `inspection` about the page of what was found in a data set.
 
 #![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a failure is a failed test")]
@@ -13,6 +13,7 @@ mod chart;
 mod comparison;
 mod evaluation;
 mod html;
+mod inspection;
 mod made_up;
 mod png;
 mod tensorboard;

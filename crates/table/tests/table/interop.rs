@@ -105,8 +105,11 @@ fn images_open_in_other_tools() {
     let value = |row: &pipeline_table::ImageRow| {
         json!({
             "id": row.id, "split": row.split, "label": row.label, "label_id": row.label_id, "width": row.width,
-            "height": row.height, "format": row.format, "orientation": row.orientation, "bytes": row.bytes,
-            "digest": row.digest, "verdict": row.verdict, "reason": row.reason,
+            "height": row.height, "aspect_ratio": row.aspect_ratio(), "format": row.format, "orientation": row.orientation, "bytes": row.bytes,
+            "digest": row.digest, "phash": row.appearance.map(|_| "0123456789abcdef"),
+            "mean_red": row.appearance.map(|a| a.mean[0]), "mean_green": row.appearance.map(|a| a.mean[1]),
+            "mean_blue": row.appearance.map(|a| a.mean[2]), "is_grey": row.appearance.map(|a| a.is_grey),
+            "verdict": row.verdict, "reason": row.reason,
         })
     };
     check("images.py", &store, rows.iter().map(value).collect());

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use pipeline_table::{
-    FeatureRow, Features, FeaturesReader, HistoryReader, HistoryRow, ImageRow, ImagesReader, Mode,
-    PredictionRow, PredictionsReader, Split, Verdict,
+    Appearance, FeatureRow, Features, FeaturesReader, HistoryReader, HistoryRow, ImageRow, ImagesReader,
+    Mode, PredictionRow, PredictionsReader, Split, Verdict,
 };
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
@@ -33,15 +33,28 @@ fn verdict() -> impl Strategy<Value = (Verdict, Option<String>)> {
     prop_oneof![Just((Verdict::Ok, None)), (select(vec![Verdict::Warn, Verdict::Bad]), text().prop_map(Some)),]
 }
 
+/// None, or with and without a hash.
+fn appearance() -> impl Strategy<Value = Option<Appearance>> {
+    let mean = [0.0..=255.0f32, 0.0..=255.0f32, 0.0..=255.0f32];
+    option::of(
+        (option::of(any::<u64>()), mean, any::<bool>()).prop_map(|(phash, mean, is_grey)| Appearance {
+            phash,
+            mean,
+            is_grey,
+        }),
+    )
+}
+
 fn image() -> impl Strategy<Value = ImageRow> {
     let size = (option::of(any::<u32>()), option::of(any::<u32>()));
     let file = (option::of(text()), option::of(any::<u8>()), any::<u64>(), text());
-    (select(Split::ALL.to_vec()), label(), size, file, verdict()).prop_map(
+    (select(Split::ALL.to_vec()), label(), size, file, appearance(), verdict()).prop_map(
         |(
             split,
             (label, label_id),
             (width, height),
             (format, orientation, bytes, digest),
+            appearance,
             (verdict, reason),
         )| {
             let id = String::new();
@@ -56,6 +69,7 @@ fn image() -> impl Strategy<Value = ImageRow> {
                 orientation,
                 bytes,
                 digest,
+                appearance,
                 verdict,
                 reason,
             }

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use pipeline_table::{
-    CurveRow, CurveWriter, FeatureRow, Features, FeaturesMeta, FeaturesReader, FeaturesWriter, HistoryRow,
-    HistoryWriter, ImageRow, ImagesWriter, Mode, PredictionRow, PredictionsWriter, Result, Split, Verdict,
-    ViewRow, ViewsWriter,
+    Appearance, CurveRow, CurveWriter, FeatureRow, Features, FeaturesMeta, FeaturesReader, FeaturesWriter,
+    HistoryRow, HistoryWriter, ImageRow, ImagesWriter, Mode, PredictionRow, PredictionsWriter, Result, Split,
+    Verdict, ViewRow, ViewsWriter,
 };
 
 pub(crate) fn meta(dim: usize) -> FeaturesMeta {
@@ -77,6 +77,11 @@ pub(crate) fn image_row(id: &str, verdict: Verdict) -> ImageRow {
         orientation: good.then_some(6),
         bytes: 1 << 33,
         digest: "0f".repeat(32),
+        appearance: good.then_some(Appearance {
+            phash: Some(0x0123_4567_89ab_cdef),
+            mean: [127.25, 0.0, 255.0],
+            is_grey: false,
+        }),
         verdict,
         reason: (verdict != Verdict::Ok).then(|| "truncated".to_owned()),
     }

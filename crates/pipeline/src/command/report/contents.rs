@@ -89,6 +89,7 @@ mod tests {
                     orientation: Some(1),
                     bytes: 9,
                     digest: digest.repeat(64),
+                    appearance: None,
                     verdict: Verdict::Ok,
                     reason: None,
                 };
