@@ -47,6 +47,13 @@ pub(super) struct Row {
     pub(super) group: Option<String>,
 }
 
+impl Row {
+    /// A row of these cells: path, label, split, group.
+    fn of(number: u64, [path, label, split, group]: [Option<String>; 4]) -> Row {
+        Row { number, path, label, split, group }
+    }
+}
+
 /// An opened table whose columns are known.
 pub(super) struct LabelTable<'a> {
     file: &'a Path,
@@ -92,9 +99,8 @@ impl<'a> LabelTable<'a> {
         mut take: impl FnMut(Row) -> Result<(), LayoutError>,
     ) -> Result<(), LayoutError> {
         let mut rows = Rows::open(self.file, self.shown, &self.columns)?;
-        while let Some((number, cells)) = rows.next(self.shown)? {
-            let [path, label, split, group] = cells;
-            take(Row { number, path, label, split, group })?;
+        while let Some(row) = rows.next(self.shown)? {
+            take(row)?;
         }
         Ok(())
     }
@@ -173,8 +179,8 @@ impl Rows {
         Ok(Rows::Csv { reader: Box::new(csv(file)?), record: ByteRecord::new(), number: 1, places })
     }
 
-    /// Number and cells of the next row.
-    fn next(&mut self, shown: &str) -> Result<Option<(u64, [Option<String>; 4])>, LayoutError> {
+    /// The next row.
+    fn next(&mut self, shown: &str) -> Result<Option<Row>, LayoutError> {
         let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
         match self {
             Rows::Csv { reader, record, number, places } => {
@@ -187,13 +193,13 @@ impl Rows {
                     let bytes = place.and_then(|place| record.get(place));
                     *cell = filled(bytes.map(|bytes| utf8(bytes, shown, *number)).transpose()?);
                 }
-                Ok(Some((*number, cells)))
+                Ok(Some(Row::of(*number, cells)))
             }
             Rows::Parquet { rows, number, places } => {
                 let Some(row) = rows.next().transpose()? else { return Ok(None) };
                 *number += 1;
                 let cell = |place: &Option<usize>| filled(place.and_then(|place| row.get(place).cloned()?));
-                Ok(Some((*number, places.each_ref().map(cell))))
+                Ok(Some(Row::of(*number, places.each_ref().map(cell))))
             }
         }
     }

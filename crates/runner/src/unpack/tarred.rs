@@ -155,7 +155,6 @@ fn each(tar: &Path, is_gzip: bool, take: &mut Take<'_>) -> Result<(), Refused> {
         };
         take(&relative, &name, kind, &mut entry)?;
     }
-    drop(archive);
     // To the end, where gzip has a checksum.
     io::copy(stream, &mut io::sink()).map_err(wrong)?;
     Ok(())

@@ -91,7 +91,11 @@ fn a_parquet_file_gives_the_same_rows() {
     write(&file, "labels", &columns).unwrap();
     let mut rows = Vec::new();
     let table = LabelTable::open(&file, "labels.parquet", &Columns::default(), None).unwrap();
-    table.each(|row| Ok(rows.push((row.number, row.path, row.label)))).unwrap();
+    let mut take = |row: Row| {
+        rows.push((row.number, row.path, row.label));
+        Ok(())
+    };
+    table.each(&mut take).unwrap();
     let some = |text: &str| Some(text.to_owned());
     assert_eq!(rows, [(1, some("a.jpg"), some("3")), (2, some("b.jpg"), None)]);
 }
