@@ -81,6 +81,25 @@ fn damage_is_named_with_the_command_that_repairs_it() {
 }
 
 #[test]
+fn what_gc_collected_is_said_to_be_so() {
+    let project = photos();
+    let stock =
+        "stages:\n  ingest: { kind: ingest }\n  augment: { kind: augment, inputs: { images: ingest } }\n";
+    project.write("pipelines/stock.yaml", stock);
+    project.succeed(&["run", "configs/c.yaml"]);
+    fs_err::remove_file(project.path("out/c/ingest")).unwrap();
+    project.succeed(&["gc"]);
+    let verified = project.succeed(&["verify", "configs/c.yaml"]).stdout;
+    assert!(verified.starts_with("ingest was collected by gc: nothing to check\n1 artifact, "), "{verified}");
+    let status = project.succeed(&["status", "configs/c.yaml"]).stdout;
+    assert!(status.starts_with("c: 2 stages, 1 fresh, 1 collected, 0 to run   ("), "{status}");
+    project.succeed(&["run", "configs/c.yaml"]);
+    let collected = &json_of(&project, &["runs", "show", "--json"])["stages"][0];
+    assert_eq!(collected["outcome"], "collected");
+    assert!(collected["summary"]["line"].as_str().unwrap().contains("photos"), "{collected}");
+}
+
+#[test]
 fn gc_shows_what_it_would_remove_then_removes_it_and_the_current_artifact_stays() {
     let project = photos();
     project.succeed(&["run", "configs/c.yaml"]);

@@ -50,7 +50,7 @@ pub(crate) fn find(
     let stage = stage.ok_or_else(|| lost("it did not come to that stage".to_owned()))?;
     let manifest = stage.key.and_then(|key| store.manifest(kind, &key));
     let manifest = manifest.ok_or_else(|| match stage.key {
-        Some(key) if stage.has_artifact() => lost(format!("{} is not in the store any more", key.short())),
+        Some(key) if stage.is_known() => lost(format!("{} is not in the store any more", key.short())),
         _ => lost(format!("the stage is {} there", stage.outcome.replace('_', " "))),
     });
     Ok((manifest?, Some(run.name())))

@@ -23,6 +23,8 @@ pub struct Announcement {
     pub seed: u64,
     /// How many stages are fresh and stay as they are.
     pub fresh: usize,
+    /// How many stages `gc` removed, and a run leaves so.
+    pub collected: usize,
     /// How many stages a run would run, those counted that it has yet to decide on.
     pub to_run: usize,
     /// How many of `to_run` depend on others that must run first: whether they run as well shows then.
@@ -40,7 +42,7 @@ pub struct AnnouncedStage {
     pub stage: String,
     /// Stage kind.
     pub kind: &'static str,
-    /// `fresh`, `stale`, `missing`, `damaged`, `depends` or `unknown`.
+    /// `fresh`, `stale`, `collected`, `missing`, `incomplete`, `damaged`, `depends` or `unknown`.
     pub state: &'static str,
     /// `use`, `run`, `rerun` (forced), `decide` (when what it depends on is done), `fail` (a source is not there: the
     /// run ends before any stage runs) or `skip`.
@@ -59,9 +61,9 @@ pub struct AnnouncedStage {
     pub depends_on: Vec<String>,
     /// The key, where it is known.
     pub key: Option<Digest>,
-    /// Size of its artifact in bytes, where it is fresh.
+    /// Size of its artifact in bytes, where it is fresh, collected (as it was) or incomplete.
     pub size_bytes: Option<u64>,
-    /// What the stage said about its artifact in a line, where it is fresh.
+    /// What the stage said about its artifact in a line, where that is so.
     pub summary: Option<String>,
     /// The link to its artifact, or where it will be.
     pub path: PathBuf,
@@ -75,6 +77,7 @@ impl Announcement {
             config: options.config.clone(),
             seed: options.seed,
             fresh: plan.fresh(),
+            collected: plan.collected(),
             to_run: plan.to_run(),
             depending: plan.depending(),
             files: files.to_owned(),
@@ -85,10 +88,7 @@ impl Announcement {
 
 impl AnnouncedStage {
     fn new(stage: &PlannedStage, options: &RunOptions) -> AnnouncedStage {
-        let manifest = match &stage.state {
-            State::Fresh { manifest, .. } => Some(manifest),
-            _ => None,
-        };
+        let manifest = stage.state.manifest();
         let (changes, depends_on) = match &stage.state {
             State::Stale { changes, .. } => (changes.clone(), vec![]),
             State::Depends { on } => (vec![], on.clone()),

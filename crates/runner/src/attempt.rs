@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::graph::Node;
 use crate::ledger::absolute;
 use crate::lock::{Claim, Exclusive, host_name};
+use crate::machine::Machine;
 use crate::memory::Peak;
 use crate::observer::Observer;
 use crate::options::RunOptions;
@@ -50,6 +51,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) pause: Duration,
     /// Files of artifacts whose bytes this run knows to be those of their manifests.
     pub(crate) sound: &'a Mutex<HashSet<(PathBuf, Digest)>>,
+    pub(crate) machine: &'a Machine,
 }
 
 /// How an attempt ended.
@@ -87,7 +89,11 @@ impl Attempt<'_> {
         let key = self.parts.key();
         let lock = self.store.lock_stage(&self.node.name, kind, &key, &self.claim())?;
         match self.store.lookup(kind, &key) {
-            Lookup::Hit(manifest) if !self.forced && manifest.summary.incomplete.is_none() => {
+            Lookup::Hit(manifest)
+                if !self.forced
+                    && (manifest.summary.incomplete.is_none()
+                        || self.machine.has_made(&self.store.artifact_dir(kind, &key))) =>
+            {
                 return Ok(Ended::MadeElsewhere(manifest));
             }
             Lookup::Unreadable(reason) => return Err(self.unreadable(&key, reason)),

@@ -26,7 +26,7 @@ use crate::machine::{Guest, Machine};
 use crate::observer::Observer;
 use crate::options::RunOptions;
 use crate::over::Over;
-use crate::plan::{Planner, State};
+use crate::plan::{Action, Plan, Planner, State};
 use crate::record::Recorder;
 use crate::report::{Outcome, StageReport};
 use crate::retry::PAUSE;
@@ -47,8 +47,8 @@ pub(crate) struct Conductor<'a> {
     pub(crate) lookups: &'a Known<'a>,
     pub(crate) finder: &'a Finder<'a>,
     pub(crate) chosen: &'a Chosen,
-    /// Stages of which `gc` left the manifest, and of which nobody wants more.
-    pub(crate) spared: BTreeSet<usize>,
+    /// What was announced.
+    pub(crate) plan: &'a Plan,
     pub(crate) recorder: &'a Recorder<'a>,
     pub(crate) ledger: Ledger<'a>,
     pub(crate) machine: &'a Machine,
@@ -107,7 +107,7 @@ impl<'a> Conductor<'a> {
                 let Ok(first) = news.recv() else { break };
                 for news in [first].into_iter().chain(news.try_iter()) {
                     if let News::Over(over) = news {
-                        guest.end(over.place);
+                        guest.end(over.place, matches!(over.ended, Ok(Ended::Made(_))));
                         self.take(*over);
                     }
                 }
@@ -191,12 +191,15 @@ impl<'a> Conductor<'a> {
             let report = self.finish(place, report, Outcome::Fresh, manifest.clone());
             return Turn::Decided(Box::new(report));
         }
-        if let (State::Collected { manifest, .. }, true) = (&state, self.spared.contains(&place)) {
+        if let State::Collected { manifest, .. } = &state
+            && self.is_spared(place)
+        {
             self.ledger.settled[place] = Some(manifest.clone());
-            return match link::remove(&self.options.link(&node.name)) {
-                Ok(()) => decided(Outcome::Collected),
-                Err(error) => Turn::Decided(Box::new(report.clone().failing(&error))),
-            };
+            report.summary = Some(manifest.summary.clone());
+            return Turn::Decided(Box::new(match link::remove(&self.options.link(&node.name)) {
+                Ok(()) => StageReport { outcome: Outcome::Collected, ..report },
+                Err(error) => report.failing(&error),
+            }));
         }
         if let (Some(name), false) = (self.ledger.stopper(), self.options.keep_going) {
             return stopped(name);
@@ -213,6 +216,21 @@ impl<'a> Conductor<'a> {
     fn planner(&self) -> Planner<'_> {
         let Conductor { graph, lookups, options, .. } = self;
         Planner { graph, sources: &self.ledger.found.states, lookups: *lookups, seed: options.seed }
+    }
+
+    /// Whether nobody wants more than the manifest of a stage whose artifact `gc` removed.
+    fn is_spared(&self, place: usize) -> bool {
+        let planned = &self.plan.stages[place];
+        match (planned.action, &planned.state) {
+            (Action::Use, State::Collected { .. }) => true,
+            // What it depends on is done: those that read it may have turned out fresh.
+            (Action::Use | Action::Decide, _) => {
+                let is_open = |place: &usize| self.ledger.reports[*place].is_none();
+                let force = self.chosen.force.iter().copied().filter(is_open).collect();
+                self.planner().plan(&Chosen { force, ..self.chosen.clone() }).spared().contains(&place)
+            }
+            _ => false,
+        }
     }
 
     /// Whether this run has made the artifact already, for a stage with the same key: forced once is forced enough.
@@ -254,6 +272,7 @@ impl<'a> Conductor<'a> {
             reason,
             pause: if tries > 0 { PAUSE } else { Duration::ZERO },
             sound: self.sound,
+            machine: self.machine,
         };
         let (graph, finder) = (self.graph, self.finder);
         let look = (tries < self.options.retries).then_some(move || finder.find_of(graph, place));
@@ -302,7 +321,10 @@ impl<'a> Conductor<'a> {
         self.decide(place, report);
     }
 
-    fn decide(&mut self, place: usize, report: StageReport) {
+    fn decide(&mut self, place: usize, mut report: StageReport) {
+        if let (Some(cause), Outcome::Failed { message, .. }) = (report.cause, &report.outcome) {
+            report.cause = Some(self.options.blame(cause, message));
+        }
         self.recorder.stage_finished(&report.name, &report);
         self.ledger.reports[place] = Some(report);
     }

@@ -137,8 +137,8 @@ pub enum Error {
         file: String,
         /// What happened: `no route to host`.
         reason: String,
-        /// Whether the same again may succeed.
-        may_pass: bool,
+        /// Whose fault it is.
+        cause: Cause,
         /// What to do.
         hint: String,
     },
@@ -421,7 +421,8 @@ impl Error {
     /// Whose fault it is.
     pub fn cause(&self) -> Cause {
         match self {
-            Error::Fetch { may_pass: true, .. } | Error::ZipChanged { .. } => Cause::Passing,
+            Error::Fetch { cause, .. } => *cause,
+            Error::ZipChanged { .. } => Cause::Passing,
             Error::DiskFull { .. } => Cause::Disk,
             other => Cause::of(other),
         }
@@ -611,7 +612,7 @@ mod tests {
                     stage: text("backbone"),
                     file: text("r.pth"),
                     reason: text("no route to host"),
-                    may_pass: true,
+                    cause: Cause::Passing,
                     hint: hint.clone(),
                 },
                 "backbone: cannot fetch r.pth: no route to host",
@@ -754,17 +755,17 @@ mod tests {
     }
     #[test]
     fn a_network_and_a_disk_are_told_from_what_the_user_gave() {
-        let fetch = |may_pass| Error::Fetch {
+        let fetch = |cause| Error::Fetch {
             stage: text("a"),
             file: text("b"),
             reason: text("c"),
-            may_pass,
+            cause,
             hint: text("d"),
         };
         let io = |kind: io::ErrorKind| Error::io("open the store", Path::new("no"))(kind.into());
         for (error, expected) in [
-            (fetch(true), Cause::Passing),
-            (fetch(false), Cause::Work),
+            (fetch(Cause::Passing), Cause::Passing),
+            (fetch(Cause::Work), Cause::Work),
             (Error::ZipChanged { stage: text("a"), path: text("b") }, Cause::Passing),
             (io(io::ErrorKind::StaleNetworkFileHandle), Cause::Passing),
             (io(io::ErrorKind::StorageFull), Cause::Disk),

@@ -57,7 +57,7 @@ pub(crate) fn look<T>(
     let store = Store::at(&options.store)?;
     let finder = Finder { options, store: &store, cancel, observer, may_fetch: &|_| false };
     let found = finder.find_all(graph)?;
-    let lookups = Known { store: &store, options };
+    let lookups = Known { store: &store, options, machine: None };
     let planner = Planner { graph, sources: &found.states, lookups: &lookups, seed: options.seed };
     let plan = planner.plan(&chosen);
     refuse_blocked(&plan, graph, options)?;
@@ -104,7 +104,7 @@ pub fn run_on(
     let may_fetch = |place: usize| chosen.may_run.contains(&place);
     let finder = Finder { options, store: &store, cancel, observer, may_fetch: &may_fetch };
     let (found, mut warnings) = find(&finder, graph)?;
-    let lookups = Known { store: &store, options };
+    let lookups = Known { store: &store, options, machine: Some(machine) };
     let planner = Planner { graph, sources: &found.states, lookups: &lookups, seed: options.seed };
     let plan = planner.plan(&chosen);
     refuse_blocked(&plan, graph, options)?;
@@ -119,7 +119,7 @@ pub fn run_on(
         lookups: &lookups,
         finder: &finder,
         chosen: &chosen,
-        spared: plan.spared(),
+        plan: &plan,
         recorder: &recorder,
         ledger: Ledger::new(graph, &store, found),
         machine,
@@ -183,6 +183,8 @@ fn refuse_blocked(plan: &Plan, graph: &Graph, options: &RunOptions) -> Result<()
 pub(crate) struct Known<'a> {
     pub(crate) store: &'a Store,
     pub(crate) options: &'a RunOptions,
+    /// What runs of this process have made, where this is one.
+    pub(crate) machine: Option<&'a Machine>,
 }
 
 impl Lookups for Known<'_> {
@@ -191,6 +193,14 @@ impl Lookups for Known<'_> {
     }
 
     fn current(&self, name: &str) -> Option<Arc<Manifest>> {
-        read_manifest(&self.options.link(name)).ok().map(Arc::new)
+        let link = self.options.link(name);
+        if let Ok(manifest) = read_manifest(&link) {
+            return Some(Arc::new(manifest));
+        }
+        self.store.collected(&link)
+    }
+
+    fn is_new(&self, kind: &str, key: &Digest) -> bool {
+        self.machine.is_some_and(|machine| machine.has_made(&self.store.artifact_dir(kind, key)))
     }
 }

@@ -238,9 +238,7 @@ impl Explainer<'_> {
         let (Some(stage), Some(file), Some(_)) = (&first.stage, &first.file, &first.old) else { return };
         let Some(up) = self.planner.graph.place(stage) else { return };
         let Some(old) = self.maker(up, &first.old_files(parts)) else {
-            sentences.push(format!(
-                "{stage} has another {file}; the artifact with the old one is not in the store any more"
-            ));
+            sentences.push(format!("{stage} has another {file}; no artifact in the store has the old one"));
             return;
         };
         let parts = self.parts(up, Some(&old));

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use pipeline_stage::failure::full_message;
 use pipeline_stage::{Cancel, Digest, Event, Manifest, Progress, Report};
 
 pub use crate::retention::Rules;
@@ -82,17 +83,22 @@ impl Gc<'_> {
         let _alone = store.lock_alone(&self.shown, &claim)?;
         let Look { finds, remembered, kept } = self.look(false)?;
         let mut survey = finds.survey(kept);
-        for manifest in &remembered {
-            // Before any artifact goes: what cannot be remembered is not removed.
-            store.keep_manifest(manifest)?;
-        }
         let draft = store.draft()?;
         let progress = Progress::begin(self, cancel, "remove", Some(finds.doomed.len() as u64), "items");
         let mut gone = vec![];
-        for (place, (item, weight)) in finds.doomed.iter().enumerate() {
-            match remove(&item.path, &draft, place) {
-                Ok(()) => gone.push(weight),
-                Err(error) => survey.failures.push(format!("cannot remove {}: {error}", item.path.display())),
+        // What must be remembered goes last: on a full disk, what goes before makes room for that.
+        let (last, first): (Vec<_>, Vec<_>) =
+            finds.doomed.iter().partition(|(item, _)| remembered.contains_key(&item.path));
+        for (place, (item, weight)) in first.into_iter().chain(last).enumerate() {
+            let path = item.path.display();
+            // Before its artifact goes: what cannot be remembered is not removed.
+            let kept = remembered.get(&item.path).map_or(Ok(()), |manifest| store.keep_manifest(manifest));
+            match kept {
+                Err(error) => survey.failures.push(format!("{path} stays: {}", full_message(&error))),
+                Ok(()) => match remove(&item.path, &draft, place) {
+                    Ok(()) => gone.push(weight),
+                    Err(error) => survey.failures.push(format!("cannot remove {path}: {error}")),
+                },
             }
             progress.add(1)?;
         }
@@ -115,12 +121,15 @@ impl Gc<'_> {
         let names = store.keys_in("store")?;
         let roots = Roots::find(store, &names, &self.forget)?;
         finds.notes.extend(roots.notes());
-        let mut shelf = vec![];
+        let (mut shelf, mut left_alone) = (vec![], vec![]);
         for name in names {
             let is_used = roots.used.contains_key(&name);
-            match self.found(name, is_used) {
+            match self.found(name.clone(), is_used) {
                 Ok(found) => shelf.extend(found),
-                Err(note) => finds.notes.push(note),
+                Err(note) => {
+                    finds.notes.push(note);
+                    left_alone.extend(store.manifest(&name.0, &name.1));
+                }
             }
         }
         let shelved: Vec<Shelved> = shelf.iter().map(|found| found.shelved.clone()).collect();
@@ -131,44 +140,41 @@ impl Gc<'_> {
         }
 
         // What stays was made from some of what goes, and of what went earlier: that is remembered.
-        let stay: Vec<&Manifest> = staying.iter().filter_map(|found| found.manifest.as_deref()).collect();
-        let left: BTreeSet<Name> = store.keys_in("manifests")?.into_iter().collect();
-        let earlier = left.iter().filter_map(|name| Some((name.clone(), store.manifest(&name.0, &name.1)?)));
-        let is_going = |found: &Found| found.damage.is_none();
-        let going_whole = going.iter().filter(|found| is_going(found));
-        let mut known: BTreeMap<Name, Arc<Manifest>> = earlier.collect();
-        known.extend(going_whole.filter_map(|found| Some((found.name(), found.manifest.clone()?))));
-        for found in &staying {
-            known.remove(&found.name());
-        }
+        let stay = staying.iter().filter_map(|found| found.manifest.as_deref());
+        let stay: Vec<&Manifest> = stay.chain(left_alone.iter().map(Arc::as_ref)).collect();
+        let earlier = Earlier::find(store, &mut finds)?;
+        let mut known = earlier.whole.clone();
+        known.extend(going.iter().filter_map(|found| Some((found.name(), found.manifest.clone()?))));
+        let there: BTreeSet<Name> = staying.iter().map(Found::name).collect();
+        known.retain(|name, _| !there.contains(name));
         let makers = makers(stay.iter().copied(), &known);
 
-        let remembered: Vec<&Arc<Manifest>> = makers.iter().filter_map(|name| known.get(name)).collect();
-        let all = stay.iter().copied().chain(remembered.iter().map(|manifest| manifest.as_ref()));
+        let remembered = || makers.iter().filter_map(|name| Some((name, known.get(name)?)));
+        let all = stay.iter().copied().chain(remembered().map(|(_, manifest)| manifest.as_ref()));
         let kept_sources = all.flat_map(|manifest| manifest.parts.sources.values().copied()).collect();
         for found in &going {
             let is_remembered = makers.contains(&found.name());
             found.doom(store, now, is_remembered, &mut finds);
         }
-        for (kind, key) in left.iter().filter(|name| !makers.contains(name)) {
+        let unneeded = earlier.whole.keys().filter(|name| !makers.contains(name)).map(|name| {
+            let why = match there.contains(name) {
+                true => "the artifact that it is of is there again",
+                false => "nothing that stays was made from what it is of",
+            };
+            (name, why.to_owned())
+        });
+        let broken = earlier.broken.iter().filter(|(name, _)| !makers.contains(name));
+        for ((kind, key), why) in unneeded.chain(broken.map(|(name, why)| (name, why.clone()))) {
             let path = store.kept_manifest(kind, key);
             let weight = Weight::of(&path);
             let age = now.saturating_sub(weight.changed());
-            let name = format!("{kind} {}", key.short());
-            finds.add(
-                What::Manifest,
-                name,
-                path,
-                (weight, age),
-                "nothing that stays was made from what it is of",
-            );
+            finds.add(What::Manifest, format!("{kind} {}", key.short()), path, (weight, age), why);
         }
-        let remembered = remembered
-            .into_iter()
-            .filter(|manifest| !left.contains(&(manifest.parts.kind.clone(), manifest.key)));
-        let remembered = remembered.cloned().collect();
+        let new = remembered().filter(|(name, _)| !earlier.whole.contains_key(name));
+        let remembered =
+            new.map(|((kind, key), manifest)| (store.artifact_dir(kind, key), manifest.clone())).collect();
         let leftovers = Leftovers { store, rules, roots: &roots, is_in_use, now, cancel, report: self };
-        leftovers.find(&kept_sources, &mut finds)?;
+        leftovers.find(&kept_sources, &(&makers | &earlier.unread), &mut finds)?;
         Ok(Look { finds, remembered, kept: staying.len() })
     }
 
@@ -198,10 +204,40 @@ impl Gc<'_> {
 /// What was found.
 struct Look {
     finds: Finds,
-    /// The manifests of artifacts that go, as far as they are to be kept and are not yet.
-    remembered: Vec<Arc<Manifest>>,
+    /// The manifests of artifacts that go, by their folders, as far as they are to be kept and are not yet.
+    remembered: BTreeMap<PathBuf, Arc<Manifest>>,
     /// How many artifacts stay.
     kept: usize,
+}
+
+/// The manifests that were kept when their artifacts went.
+#[derive(Default)]
+struct Earlier {
+    /// Those that can be read.
+    whole: BTreeMap<Name, Arc<Manifest>>,
+    /// Those that say nothing, and why.
+    broken: BTreeMap<Name, String>,
+    /// Those that are left alone.
+    unread: BTreeSet<Name>,
+}
+
+impl Earlier {
+    /// Looks at all of them. Those that may be whole although they cannot be read now are left alone, with a note.
+    fn find(store: &Store, finds: &mut Finds) -> Result<Earlier, Error> {
+        let mut earlier = Earlier::default();
+        for name in store.keys_in("manifests")? {
+            match store.read_kept(&name.0, &name.1) {
+                Ok(manifest) => _ = earlier.whole.insert(name, Arc::new(manifest)),
+                Err(none) if none.is_whole() => {
+                    let path = store.kept_manifest(&name.0, &name.1);
+                    finds.notes.push(format!("{} is left alone: {none}", path.display()));
+                    earlier.unread.insert(name);
+                }
+                Err(none) => _ = earlier.broken.insert(name, none.to_string()),
+            }
+        }
+        Ok(earlier)
+    }
 }
 
 /// An artifact that is there.
@@ -222,12 +258,9 @@ impl Found {
     fn doom(&self, store: &Store, now: u64, is_remembered: bool, finds: &mut Finds) {
         let Shelved { kind, made, .. } = &self.shelved;
         let path = store.artifact_dir(kind, &self.key);
-        let more = match &self.damage {
-            Some(damage) => format!(", and it is damaged: {damage}"),
-            None if is_remembered => "; its manifest stays, as what stays was made from it".to_owned(),
-            None => String::new(),
-        };
-        let why = format!("no link leads to it{more}");
+        let damage = self.damage.iter().map(|damage| format!(", and it is damaged: {damage}"));
+        let stays = is_remembered.then(|| "; its manifest stays, as what stays was made from it".to_owned());
+        let why: String = ["no link leads to it".to_owned()].into_iter().chain(damage).chain(stays).collect();
         let name = format!("{kind} {}", self.key.short());
         let weight = Weight::of(&path);
         finds.add(What::Artifact, name, path, (weight, now.saturating_sub(*made)), why);

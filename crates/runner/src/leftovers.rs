@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use pipeline_stage::{Cancel, Digest, Report};
 
 use crate::error::Error;
+use crate::lock::sharer_of;
 use crate::memo::Memo;
 use crate::paths::{entries, file_name, is_temporary, straight};
+use crate::plan::Lookup;
 use crate::retention::{Rules, Shelved, doomed};
-use crate::roots::Roots;
+use crate::roots::{Dead, Name, Roots};
 use crate::runs::RunRecord;
 use crate::store::Store;
 use crate::survey::{Finds, What};
@@ -35,11 +37,17 @@ pub(crate) struct Leftovers<'a> {
 }
 
 impl Leftovers<'_> {
-    /// Adds what goes to `finds`. `kept_sources` are the digests of what the artifacts that stay were made from.
+    /// Adds what goes to `finds`. `kept_sources` are the digests of what the artifacts that stay were made from,
+    /// `remembered` those that go whose manifests stay.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub(crate) fn find(&self, kept_sources: &BTreeSet<Digest>, finds: &mut Finds) -> Result<(), Error> {
+    pub(crate) fn find(
+        &self,
+        kept_sources: &BTreeSet<Digest>,
+        remembered: &BTreeSet<Name>,
+        finds: &mut Finds,
+    ) -> Result<(), Error> {
         if !self.is_in_use {
             self.checkpoints(finds)?;
             self.drafts(finds)?;
@@ -64,7 +72,11 @@ impl Leftovers<'_> {
                 );
             }
         }
-        for (path, link) in &self.roots.dead {
+        for Dead { path, link, of } in &self.roots.dead {
+            // It says what the stage had last, as long as that is known.
+            if of.as_ref().is_some_and(|of| remembered.contains(of)) {
+                continue;
+            }
             // Of its config and its stage.
             let name = format!("{}/{}", link.parent().map(file_name).unwrap_or_default(), file_name(link));
             finds.add(What::Note, name, path.clone(), self.weigh(path), "the link was removed");
@@ -78,7 +90,7 @@ impl Leftovers<'_> {
             let path = self.store.partial_dir(&kind, &key);
             let weighed = self.weigh(&path);
             let why = match () {
-                () if self.store.artifact_dir(&kind, &key).exists() => "the stage is done",
+                () if self.is_done(&kind, &key) => "the stage is done",
                 () if fs_err::read_dir(&path).is_ok_and(|mut found| found.next().is_none()) => "it is empty",
                 () if self.rules.are_old_checkpoints(weighed.1) => "nobody has gone on from them",
                 () => continue,
@@ -87,6 +99,11 @@ impl Leftovers<'_> {
             finds.add(What::Checkpoints, name, path, weighed, why);
         }
         Ok(())
+    }
+
+    /// Whether nobody will go on from checkpoints of this key. Of an artifact that lacks something it is made again.
+    fn is_done(&self, kind: &str, key: &Digest) -> bool {
+        matches!(self.store.lookup(kind, key), Lookup::Hit(made) if made.summary.incomplete.is_none())
     }
 
     /// Folders of processes that are gone.
@@ -115,6 +132,16 @@ impl Leftovers<'_> {
             |path: &PathBuf| path.extension().is_some_and(|ending| ending == "holder") && *path != own;
         for path in self.store.listed("locks")?.into_iter().filter(is_holder) {
             self.add(finds, What::Holder, path, "its process is gone");
+        }
+        // Whoever has the store alone has cleared that of the store.
+        let own = self.store.store_lock().with_extension("shared");
+        let is_left = |path: &PathBuf| {
+            path.extension().is_some_and(|ending| ending == "shared")
+                && *path != own
+                && sharer_of(&path.with_extension("lock")).is_none()
+        };
+        for path in self.store.listed("locks")?.into_iter().filter(is_left) {
+            self.add(finds, What::Holder, path, "nobody holds it");
         }
         Ok(())
     }

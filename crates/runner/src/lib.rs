@@ -27,6 +27,7 @@ pub mod announcement;
 mod attempt;
 mod clock;
 mod conductor;
+mod disk;
 mod draft;
 pub mod error;
 pub mod execute;

@@ -4,7 +4,7 @@
 //! making the same artifact, the stage waits; a bell tells the run when to ask again. Nothing is ever waited for that does
 //! not run: the first stage that asks an idle machine is let in, whatever it costs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -27,6 +27,8 @@ struct Taken {
     scheduler: Scheduler,
     /// The folders of the artifacts that are being made.
     making: BTreeMap<Seat, PathBuf>,
+    /// Those that have been made. What lacks something serves whoever shares the machine, and is made again by others.
+    made: BTreeSet<PathBuf>,
     /// One of each run, by its number.
     bells: BTreeMap<usize, Bell>,
     /// The number of the next run.
@@ -49,8 +51,12 @@ impl Machine {
         // Where nothing runs beside another, nobody asks how much there is.
         let memory = if options.jobs.get() > 1 { options.memory_bytes.or_else(free_memory) } else { None };
         let scheduler = Scheduler::new(options.jobs, options.threads, memory);
-        let taken = Taken { scheduler, making: BTreeMap::new(), bells: BTreeMap::new(), next: 0 };
-        Machine { taken: Mutex::new(taken) }
+        Machine { taken: Mutex::new(Taken::new(scheduler)) }
+    }
+
+    /// Whether a run has made the artifact of this folder.
+    pub(crate) fn has_made(&self, artifact: &Path) -> bool {
+        self.taken().made.contains(artifact)
     }
 
     /// Takes in one more run. `bell` is rung whenever a stage of another run has ended; it must not wait.
@@ -69,6 +75,12 @@ impl Machine {
 }
 
 impl Taken {
+    /// Nothing.
+    fn new(scheduler: Scheduler) -> Taken {
+        let (making, made, bells) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+        Taken { scheduler, making, made, bells, next: 0 }
+    }
+
     /// Takes back what the seats have, and tells every run but `run`.
     fn free(&mut self, run: usize, seats: &[Seat]) {
         for seat in seats {
@@ -112,9 +124,13 @@ impl Guest<'_> {
         self.machine.taken().scheduler.start(self.run)
     }
 
-    /// The stage at `place` has ended.
-    pub(crate) fn end(&self, place: usize) {
-        self.machine.taken().free(self.run, &[(self.run, place)]);
+    /// The stage at `place` has ended, and its artifact is there now, or not.
+    pub(crate) fn end(&self, place: usize, is_made: bool) {
+        let (mut taken, seat) = (self.machine.taken(), (self.run, place));
+        if let (Some(artifact), true) = (taken.making.get(&seat).cloned(), is_made) {
+            taken.made.insert(artifact);
+        }
+        taken.free(self.run, &[seat]);
     }
 }
 
@@ -137,8 +153,7 @@ mod tests {
     fn machine(jobs: usize, threads: usize) -> Machine {
         let number = |n| NonZeroUsize::new(n).unwrap();
         let scheduler = Scheduler::new(number(jobs), number(threads), None);
-        let taken = Taken { scheduler, making: BTreeMap::new(), bells: BTreeMap::new(), next: 0 };
-        Machine { taken: Mutex::new(taken) }
+        Machine { taken: Mutex::new(Taken::new(scheduler)) }
     }
 
     #[test]
@@ -153,7 +168,8 @@ mod tests {
         assert!(!other.admit(3, "a".into(), Cost::one_thread(0)));
         assert!(other.admit(4, "b".into(), Cost::one_thread(0)), "there is room for another");
         assert_eq!(rings(), [0, 0]);
-        one.end(3);
+        one.end(3, true);
+        assert!(machine.has_made(Path::new("a")) && !machine.has_made(Path::new("b")));
         assert_eq!(rings(), [0, 1], "a run is not told what it knows");
         assert!(other.admit(3, "a".into(), Cost::one_thread(0)));
         assert_eq!(other.start().len(), 2);

@@ -4,8 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use pipeline_stage::Manifest;
 use pipeline_stage::manifest::{MANIFEST_FILE, MANIFEST_FORMAT};
+use pipeline_stage::{Digest, Manifest};
 
 /// Why a manifest cannot be had.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub enum NoManifest {
         /// What the reader says.
         reason: String,
     },
+    /// It is that of another artifact, of this key.
+    Foreign(Digest),
 }
 
 impl NoManifest {
@@ -48,6 +50,7 @@ impl fmt::Display for NoManifest {
                 write!(f, "{MANIFEST_FILE} has format {format}, this command reads {MANIFEST_FORMAT}")
             }
             NoManifest::Garbled { reason, .. } => write!(f, "{MANIFEST_FILE} cannot be read: {reason}"),
+            NoManifest::Foreign(key) => write!(f, "{MANIFEST_FILE} is of another artifact, {}", key.short()),
         }
     }
 }

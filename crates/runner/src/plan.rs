@@ -93,6 +93,8 @@ pub enum State {
     Incomplete {
         /// The key.
         key: Digest,
+        /// The artifact's manifest.
+        manifest: Arc<Manifest>,
         /// Why: `3 photos were missing when it was made`.
         reason: String,
     },
@@ -137,8 +139,12 @@ pub enum Unready {
 pub trait Lookups {
     /// What the store has under `key`.
     fn lookup(&self, kind: &str, key: &Digest) -> Lookup;
-    /// The manifest of the artifact that the stage `name` had last in this config, whole or not.
+    /// The manifest of the artifact that the stage `name` had last in this config, whole or not, or collected.
     fn current(&self, name: &str) -> Option<Arc<Manifest>>;
+    /// Whether this process has made the artifact: what it lacks has just been looked for.
+    fn is_new(&self, _kind: &str, _key: &Digest) -> bool {
+        false
+    }
 }
 
 /// What the store has under a key.
@@ -269,9 +275,11 @@ impl Planner<'_> {
         let parts = self.parts(place, settled);
         let key = parts.key();
         match self.lookups.lookup(node.stage.kind(), &key) {
-            Lookup::Hit(manifest) => match &manifest.summary.incomplete {
-                Some(reason) => State::Incomplete { key, reason: reason.clone() },
-                None => State::Fresh { key, manifest },
+            Lookup::Hit(manifest) => match manifest.summary.incomplete.clone() {
+                Some(reason) if !self.lookups.is_new(node.stage.kind(), &key) => {
+                    State::Incomplete { key, manifest, reason }
+                }
+                _ => State::Fresh { key, manifest },
             },
             Lookup::Damaged(reason) | Lookup::Unreadable(reason) => State::Damaged { key, reason },
             Lookup::Collected(manifest) => State::Collected { key, manifest },
@@ -349,6 +357,11 @@ impl Plan {
         let is_fresh =
             |s: &&PlannedStage| matches!(s.state, State::Fresh { .. }) && s.action != Action::Rerun;
         self.stages.iter().filter(is_fresh).count()
+    }
+
+    /// How many stages `gc` removed, and stay so.
+    pub fn collected(&self) -> usize {
+        self.spared().len()
     }
 
     /// How many stages a run would run, those counted that it has yet to decide on.
@@ -453,6 +466,20 @@ impl State {
         match self {
             State::Unknown { why: Unready::Missing { hint, .. }, .. } => hint.as_deref(),
             _ => None,
+        }
+    }
+
+    /// The manifest of its artifact, where that is known.
+    pub fn manifest(&self) -> Option<&Arc<Manifest>> {
+        match self {
+            State::Fresh { manifest, .. }
+            | State::Collected { manifest, .. }
+            | State::Incomplete { manifest, .. } => Some(manifest),
+            State::Stale { .. }
+            | State::Missing { .. }
+            | State::Damaged { .. }
+            | State::Depends { .. }
+            | State::Unknown { .. } => None,
         }
     }
 

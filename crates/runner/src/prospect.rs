@@ -54,7 +54,7 @@ pub fn prospects<'a>(
             let finder = Finder { options: &options, store: &store, cancel, observer, may_fetch: &|_| false };
             found.insert(sources.clone(), finder.find_all(graph)?);
         }
-        let lookups = Known { store: &store, options: &options };
+        let lookups = Known { store: &store, options: &options, machine: None };
         let planner =
             Planner { graph, sources: &found[&sources].states, lookups: &lookups, seed: options.seed };
         prospects.push(Prospect::of(&planner, &planner.plan(&chosen), &mut coming));

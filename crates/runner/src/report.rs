@@ -53,7 +53,7 @@ pub struct StageReport {
     /// The link to its artifact, `<out>/<config>/<stage>`, where there is one.
     #[serde(serialize_with = "path_text::if_any")]
     pub path: Option<PathBuf>,
-    /// What the stage said about its result; for a fresh stage, when it ran.
+    /// What the stage said about its result; for a fresh or collected stage, when it ran.
     pub summary: Option<Summary>,
     /// Things worth acting on, said while it ran or by the runner.
     pub warnings: Vec<String>,

@@ -9,7 +9,7 @@
 //! | at a noted place is | then |
 //! |---|---|
 //! | a link into this store, or one that leads nowhere | what is noted, and what it leads to, is in use |
-//! | something else, or nothing where `out` is | the link was removed, the note is dead |
+//! | something else, or nothing where `out` is | the link was removed, the note is dead: it keeps nothing, and goes with the manifest |
 //! | nothing, and no `out` either | it may be a disk that is away: what is noted is in use, and that is said |
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,14 +34,24 @@ pub(crate) type Name = (String, Digest);
 pub(crate) struct Roots {
     /// The links that lead to each artifact that is in use; those of notes also where they are away.
     pub(crate) used: BTreeMap<Name, BTreeSet<PathBuf>>,
-    /// Files of notes whose links were removed, with the links.
-    pub(crate) dead: Vec<(PathBuf, PathBuf)>,
+    /// Notes whose links were removed.
+    pub(crate) dead: Vec<Dead>,
     /// Folders of links that are not there.
     away: BTreeSet<PathBuf>,
     /// What was to be forgotten and has no link.
     strange: Vec<PathBuf>,
     /// Folders that links to artifacts are in.
     pub(crate) folders: BTreeSet<PathBuf>,
+}
+
+/// A note whose link was removed.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Dead {
+    /// The note's file.
+    pub(crate) path: PathBuf,
+    pub(crate) link: PathBuf,
+    /// The artifact that the link led to; `None` where it is to be forgotten.
+    pub(crate) of: Option<Name>,
 }
 
 /// The note of one link.
@@ -64,7 +74,7 @@ pub(crate) fn note(store: &Store, link: &Path, kind: &str, key: &Digest) -> Resu
         let name = link.file_name().unwrap_or_default();
         let from_store = relative(&fs_err::canonicalize(store.dir())?, &folder).join(name);
         let note = Note { link: folder.join(name), from_store, kind: kind.to_owned(), key: *key };
-        let path = store.links_dir().join(Digest::of(note.link.as_os_str().as_encoded_bytes()).to_string());
+        let path = note_file(store, &note.link);
         let text = format!("{}\n", serde_json::to_string(&note)?);
         if fs_err::read(&path).is_ok_and(|now| now == text.as_bytes()) {
             return Ok(());
@@ -73,6 +83,18 @@ pub(crate) fn note(store: &Store, link: &Path, kind: &str, key: &Digest) -> Resu
         write_durably(&path, text.as_bytes())
     };
     make().map_err(Error::io("note the link to the artifact", link))
+}
+
+/// The artifact that `link` was noted to lead to, whether or not it is there.
+pub(crate) fn noted_of(store: &Store, link: &Path) -> Option<Name> {
+    let folder = fs_err::canonicalize(link.parent()?).ok()?;
+    let text = fs_err::read(note_file(store, &folder.join(link.file_name()?))).ok()?;
+    serde_json::from_slice::<Note>(&text).ok().map(|note| (note.kind, note.key))
+}
+
+/// Where the link at this absolute place is noted.
+fn note_file(store: &Store, link: &Path) -> PathBuf {
+    store.links_dir().join(Digest::of(link.as_os_str().as_encoded_bytes()).to_string())
 }
 
 /// What is noted, whether or not the links are there.
@@ -159,13 +181,13 @@ impl Looker {
         let is_below = |folder: &PathBuf| places.iter().any(|place| place.starts_with(folder));
         if forgotten.iter().any(is_below) {
             self.roots.strange.retain(|folder| !is_below(folder));
-            self.roots.dead.push((path, note.link));
+            self.roots.dead.push(Dead { path, link: note.link, of: None });
             return Ok(());
         }
         let found = [self.link(&places[0]), self.link(&places[1])];
         let there = found.iter().position(|place| *place == Place::Link);
         if there.is_none() && found.contains(&Place::Removed) {
-            self.roots.dead.push((path, note.link));
+            self.roots.dead.push(Dead { path, link: note.link, of: Some((note.kind, note.key)) });
             return Ok(());
         }
         if there.is_none() {

@@ -42,11 +42,13 @@ pub struct StageRecord {
     pub name: String,
     /// Stage kind.
     pub kind: String,
-    /// `fresh`, `collected`, `ran`, `failed`, `locked`, `cancelled`, `not_run`, `not_selected`; `running` or `killed` for one that
-    /// has not ended, `waiting` for one that has not begun.
+    /// `fresh`, `collected`, `ran`, `shard`, `failed`, `locked`, `cancelled`, `not_run`, `not_selected`; `running` or `killed` for
+    /// one that has not ended, `waiting` for one that has not begun.
     pub outcome: String,
     /// Why it ran.
     pub reason: Option<String>,
+    /// The part that it did as one of several workers: `2/4`.
+    pub shard: Option<String>,
     /// Why it failed, or who has its lock.
     pub message: Option<String>,
     /// Why it was not run.
@@ -84,9 +86,9 @@ pub struct StageSettings {
 }
 
 impl StageRecord {
-    /// Whether the run made its artifact or found it, so that it had one in the end.
-    pub fn has_artifact(&self) -> bool {
-        matches!(self.outcome.as_str(), "ran" | "fresh") && self.key.is_some()
+    /// Whether the run made its artifact or found it, or the manifest of one that was collected.
+    pub fn is_known(&self) -> bool {
+        matches!(self.outcome.as_str(), "ran" | "fresh" | "collected") && self.key.is_some()
     }
 }
 

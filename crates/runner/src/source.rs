@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use pipeline_stage::failure::Cause;
 use pipeline_stage::source::{Remote, Shape, Source};
 use pipeline_stage::{Cancel, Digest, Event, Hint, Report};
 
@@ -362,13 +363,13 @@ impl One<'_> {
     fn unfetched(&self, unfetched: Unfetched, what: String, hint: String) -> Error {
         let stage = self.stage.to_owned();
         match unfetched {
-            Unfetched::Remote(reason) => Error::Fetch { stage, file: what, reason, may_pass: false, hint },
+            Unfetched::Remote(reason) => Error::Fetch { stage, file: what, reason, cause: Cause::Work, hint },
             Unfetched::Busy(reason) | Unfetched::Broken(reason) => {
-                Error::Fetch { stage, file: what, reason, may_pass: true, hint }
+                Error::Fetch { stage, file: what, reason, cause: Cause::Passing, hint }
             }
             Unfetched::NoArchive(found) => {
                 let reason = format!("what arrived is {found}, expected a zip or tar archive");
-                Error::Fetch { stage, file: what, reason, may_pass: false, hint }
+                Error::Fetch { stage, file: what, reason, cause: Cause::Work, hint }
             }
             Unfetched::WrongDigest(found, expected) => {
                 Error::WrongDigest { stage, path: what, found, expected, hint }

@@ -41,7 +41,7 @@ use crate::clock;
 use crate::draft::Draft;
 use crate::error::Error;
 use crate::lock::{Claim, Exclusive, Shared};
-use crate::manifest::{read_file, read_manifest};
+use crate::manifest::{NoManifest, read_file, read_manifest};
 use crate::paths::file_name;
 use crate::plan::Lookup;
 
@@ -300,27 +300,59 @@ impl Store {
     /// What is known of an artifact that is not there. A manifest that cannot be read is as none: it says nothing that
     /// making the artifact again would not say.
     fn kept(&self, kind: &str, key: &Digest) -> Lookup {
-        match read_file(&self.kept_manifest(kind, key)) {
-            Ok(manifest) if manifest.key == *key => Lookup::Collected(Arc::new(manifest)),
-            _ => Lookup::Absent,
-        }
+        self.read_kept(kind, key).map_or(Lookup::Absent, |manifest| Lookup::Collected(Arc::new(manifest)))
+    }
+
+    /// The manifest of an artifact that `gc` removed.
+    pub(crate) fn read_kept(&self, kind: &str, key: &Digest) -> Result<Manifest, NoManifest> {
+        of_key(read_file(&self.kept_manifest(kind, key))?, key)
     }
 
     /// The manifest of an artifact, whole or not, also where `gc` removed the rest of it.
     pub fn manifest(&self, kind: &str, key: &Digest) -> Option<Arc<Manifest>> {
-        let found = read_manifest(&self.artifact_dir(kind, key));
-        found.or_else(|_| read_file(&self.kept_manifest(kind, key))).ok().map(Arc::new)
+        let found = read_manifest(&self.artifact_dir(kind, key)).and_then(|manifest| of_key(manifest, key));
+        found.or_else(|_| self.read_kept(kind, key)).ok().map(Arc::new)
     }
 
-    /// Writes down, before an artifact is removed, what it was.
-    pub(crate) fn keep_manifest(&self, manifest: &Manifest) -> Result<(), Error> {
-        let path = self.kept_manifest(&manifest.parts.kind, &manifest.key);
-        let write = || -> io::Result<()> {
-            fs_err::create_dir_all(folder_of(&path))?;
-            // To the disk: the artifact goes next.
-            write_durably(&path, &serde_json::to_vec_pretty(manifest)?)
+    /// The manifest of the artifact that `link` was noted to lead to, where `gc` removed that.
+    pub fn collected(&self, link: &Path) -> Option<Arc<Manifest>> {
+        let (kind, key) = crate::roots::noted_of(self, link)?;
+        match self.lookup(&kind, &key) {
+            Lookup::Collected(manifest) => Some(manifest),
+            _ => None,
+        }
+    }
+
+    /// The manifest of the artifact in the folder `dir`, whether or not that is in a store; of one in a store also where `gc`
+    /// removed the rest.
+    pub fn manifest_at(dir: &Path) -> Option<Manifest> {
+        let kept = || {
+            // <store>/store/<kind>/<key>
+            let store = dir.ancestors().nth(2).filter(|kinds| kinds.ends_with("store"))?.parent()?;
+            let key = file_name(dir).parse().ok()?;
+            Store::at(store).ok()?.read_kept(&file_name(dir.parent()?), &key).ok()
         };
-        write().map_err(Error::io("keep the manifest", &path))
+        read_manifest(dir).ok().or_else(kept)
+    }
+
+    /// Keeps, before an artifact is removed, its manifest.
+    pub(crate) fn keep_manifest(&self, manifest: &Manifest) -> Result<(), Error> {
+        let (kind, key) = (&manifest.parts.kind, &manifest.key);
+        let path = self.kept_manifest(kind, key);
+        let keep = || -> io::Result<()> {
+            let folder = folder_of(&path);
+            if !folder.exists() {
+                fs_err::create_dir_all(folder)?;
+                sync_dir(folder_of(folder))?;
+            }
+            // Another name takes no room, which a full disk has not. Not every file system can give one.
+            match fs_err::hard_link(self.artifact_dir(kind, key).join(MANIFEST_FILE), &path) {
+                // To the disk: the artifact goes next.
+                Ok(()) => sync_dir(folder),
+                Err(_) => write_durably(&path, &serde_json::to_vec_pretty(manifest)?),
+            }
+        };
+        keep().map_err(Error::io("keep the manifest", &path))
     }
 
     /// Takes part in the store's lock, as every run does.
@@ -463,6 +495,11 @@ fn exchange(draft: &Draft, target: &Path) -> io::Result<()> {
     }
 }
 
+/// The manifest, if it is that of `key`.
+fn of_key(manifest: Manifest, key: &Digest) -> Result<Manifest, NoManifest> {
+    if manifest.key == *key { Ok(manifest) } else { Err(NoManifest::Foreign(manifest.key)) }
+}
+
 /// Reads the manifest in `dir` and compares it with what is there. An error is [`Lookup::Damaged`] or
 /// [`Lookup::Unreadable`].
 fn check(dir: &Path, key: &Digest) -> Result<Manifest, Lookup> {
@@ -473,13 +510,11 @@ fn check(dir: &Path, key: &Digest) -> Result<Manifest, Lookup> {
         // No rights, a network that is away: the artifact itself may be in order.
         _ => Lookup::Unreadable(error.to_string()),
     };
-    let manifest = read_manifest(dir).map_err(|none| match none.is_whole() {
+    let manifest = read_manifest(dir).and_then(|manifest| of_key(manifest, key));
+    let manifest = manifest.map_err(|none| match none.is_whole() {
         true => Lookup::Unreadable(none.to_string()),
         false => Lookup::Damaged(none.to_string()),
     })?;
-    if manifest.key != *key {
-        return damaged(format!("{MANIFEST_FILE} is of another artifact, {}", manifest.key.short()));
-    }
     for file in &manifest.files {
         let found = fs_err::symlink_metadata(dir.join(&file.path)).map_err(|e| unfit(e, &file.path))?;
         if !found.is_file() {

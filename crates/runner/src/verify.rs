@@ -217,6 +217,7 @@ fn bad_manifest(none: NoManifest) -> Bad {
         NoManifest::BelowFile => "a file above it".to_owned(),
         NoManifest::NotAFile => "what is not a file".to_owned(),
         NoManifest::Garbled { bytes, reason } => format!("{bytes} bytes that are none: {reason}"),
+        NoManifest::Foreign(key) => format!("the manifest of {}", key.short()),
         NoManifest::Unreadable(_) | NoManifest::Format(_) => return Bad::Unreadable(none.to_string()),
     };
     Bad::fault(MANIFEST_FILE, found, "a manifest".to_owned(), WayOut::Run)

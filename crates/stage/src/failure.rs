@@ -134,7 +134,7 @@ impl From<Cancelled> for Failure {
 }
 
 /// Whether the system blames what comes and goes: a network, a file server, too many processes at the moment.
-pub fn may_pass(error: &(dyn Error + 'static)) -> bool {
+fn may_pass(error: &(dyn Error + 'static)) -> bool {
     use std::io::ErrorKind::{
         ConnectionAborted, ConnectionReset, HostUnreachable, NetworkDown, NetworkUnreachable, ResourceBusy,
         StaleNetworkFileHandle, TimedOut, WouldBlock,

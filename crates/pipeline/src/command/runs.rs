@@ -103,9 +103,11 @@ fn list(arguments: &List, screen: &Screen) -> Result<(), Error> {
 }
 
 fn table_of_runs(runs: &[RunDetails]) -> String {
-    let mut table = Table::new("lllrrrr", ["run", "config", "outcome", "began", "took", "ran", "fresh"]);
+    let names = ["run", "config", "outcome", "began", "took", "ran", "fresh", "collected"];
+    let mut table = Table::new("lllrrrrr", names);
     for run in runs {
-        let (ran, fresh) = (run.count("ran"), run.count("fresh"));
+        // What a worker did of a stage it ran as well.
+        let ran = run.count("ran") + run.count("shard");
         let info = &run.info;
         table.row([
             run.run.clone(),
@@ -114,7 +116,8 @@ fn table_of_runs(runs: &[RunDetails]) -> String {
             info.began().unwrap_or_else(|| "-".to_owned()),
             took(run),
             ran.to_string(),
-            fresh.to_string(),
+            run.count("fresh").to_string(),
+            run.count("collected").to_string(),
         ]);
     }
     table.text()
@@ -171,6 +174,8 @@ fn text(run: &RunDetails) -> String {
 /// The row of a stage.
 fn cells(run: &RunDetails, stage: &StageRecord) -> [String; 7] {
     let dash = || "-".to_owned();
+    let part = stage.shard.iter().map(|part| format!(" {part}"));
+    let outcome = [stage.outcome.replace('_', " ")].into_iter().chain(part).collect();
     let version = run.graph.get(&stage.name).map_or_else(dash, |settings| settings.version.to_string());
     let time = if stage.wall_seconds > 0.0 { words::duration(stage.wall_seconds) } else { dash() };
     let said = stage.summary.as_ref().map(|summary| summary.line.clone());
@@ -180,7 +185,7 @@ fn cells(run: &RunDetails, stage: &StageRecord) -> [String; 7] {
     let said: Vec<String> = said.into_iter().chain(reason).collect();
     [
         stage.name.clone(),
-        stage.outcome.replace('_', " "),
+        outcome,
         version,
         time,
         memory.map_or_else(dash, |size| if stage.peak_memory_is_shared { format!("≤ {size}") } else { size }),
@@ -243,6 +248,8 @@ mod tests {
                  "peak_memory_bytes": 1_200_000_000_u64, "summary": {"line": "98 %"}, "warnings": ["few photos"]},
                 {"name": "tune", "outcome": "failed", "message": "no room", "wall_seconds": 1.0},
                 {"name": "more", "outcome": "not_run", "because": "tune failed"},
+                {"name": "photos", "outcome": "collected"},
+                {"name": "part", "outcome": "shard", "shard": "2/4", "wall_seconds": 1.0},
                 {"name": "other", "outcome": "not_selected"},
             ],
         }))
@@ -257,11 +264,13 @@ mod tests {
   config c, seed 42, cpu, 2 threads, host atlas, pipeline 0.1.0
   began -, took 1m 01 s
 
-  stage    outcome   version    time   memory     size   what came of it, and why it ran
-  ingest   fresh           -       -        -   4.1 kB   20 photos
-  head     ran             3   2.0 s   1.2 GB        -   98 % (lr 0.01 → 0.003)
-  tune     failed          -   1.0 s        -        -   no room
-  more     not run         -       -        -        -   tune failed
+  stage    outcome     version    time   memory     size   what came of it, and why it ran
+  ingest   fresh             -       -        -   4.1 kB   20 photos
+  head     ran               3   2.0 s   1.2 GB        -   98 % (lr 0.01 → 0.003)
+  tune     failed            -   1.0 s        -        -   no room
+  more     not run           -       -        -        -   tune failed
+  photos   collected         -       -        -        -
+  part     shard 2/4         -   1.0 s        -        -
 
 warning: the record of this run is not complete
 warning: head: few photos";
@@ -270,8 +279,8 @@ warning: head: few photos";
 
     #[test]
     fn runs_are_listed_with_how_they_ended_and_how_much_they_did() {
-        let expected = "  run                   config   outcome   began      took   ran   fresh
-  20261128T103712Z-0a   c        failed        -   1m 01 s     1       1";
+        let expected = "  run                   config   outcome   began      took   ran   fresh   collected
+  20261128T103712Z-0a   c        failed        -   1m 01 s     2       1           1";
         assert_eq!(table_of_runs(&[run()]), expected);
     }
 }

@@ -7,7 +7,7 @@ use pipeline_stage::exit;
 
 use super::Stop;
 use super::interrupt::Interrupt;
-use crate::terminal::{Header, Screen, Style, Told, watch, words};
+use crate::terminal::{Header, Screen, Style, Teller, watch, words};
 
 /// Draw a folder of labelled cats and dogs to try the pipeline on
 #[derive(Debug, clap::Args)]
@@ -39,7 +39,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     let interrupt = Interrupt::listen();
     let header = Header::default();
     let observer = watch(Style::choose(false, false, screen), &header, screen);
-    let written = draw_all(&arguments.dir, &options, &Told("pictures", observer.as_ref()), &interrupt.cancel);
+    let teller = Teller { name: "pictures", observer: observer.as_ref() };
+    let written = draw_all(&arguments.dir, &options, &teller, &interrupt.cancel);
     drop(observer);
     let written = written.map_err(|error| {
         let code = match error {

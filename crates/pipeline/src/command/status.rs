@@ -10,7 +10,7 @@ use super::interrupt::Interrupt;
 use super::job::{Folders, JobArguments};
 use crate::terminal::{Screen, words};
 
-/// Show which stages are fresh, stale (and why) or missing, and which files that was read from
+/// Show which stages are fresh, stale (and why), missing or else, and which files that was read from
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: pipeline status configs/dogscats.yaml --set head.lr=0.003\n\n\
     A stage is\n  \

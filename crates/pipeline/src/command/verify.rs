@@ -14,7 +14,7 @@ use super::store_folder::{StoreFolder, shown};
 use super::{Stop, stop};
 use crate::config::{self, Job};
 use crate::stages::STAGES;
-use crate::terminal::{Header, Screen, Style, Told, watch, words};
+use crate::terminal::{Header, Screen, Style, Teller, watch, words};
 
 /// Check every byte of artifacts against their manifests; changes nothing
 #[derive(Debug, clap::Args)]
@@ -43,15 +43,16 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     let job = arguments.config.as_deref().map(|path| config::load(path, &[], STAGES)).transpose()?;
     let default = job.as_ref().map_or_else(|| arguments.store.dir(), |job| job.root.join(".pipeline"));
     let dir = arguments.store.named().unwrap_or(&default);
-    let verified = || -> Result<(Vec<Verified>, Vec<String>), Error> {
+    let verified = || -> Result<(Vec<Verified>, Without), Error> {
         let store = Store::existing(dir)?;
         let (targets, without) = match &job {
-            Some(job) => arguments.current(job)?,
-            None => (verify::all(&store)?, vec![]),
+            Some(job) => arguments.current(job, &store)?,
+            None => (verify::all(&store)?, Without::default()),
         };
         let header = Header { width: "verify".len(), ..Header::default() };
         let observer = watch(Style::choose(arguments.json, false, screen), &header, screen);
-        Ok((verify::verify(targets, &Told("verify", observer.as_ref()), &interrupt.cancel)?, without))
+        let teller = Teller { name: "verify", observer: observer.as_ref() };
+        Ok((verify::verify(targets, &teller, &interrupt.cancel)?, without))
     };
     let (verified, without) = verified().map_err(|error| stop(&error, &interrupt))?;
 
@@ -60,14 +61,17 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     let bytes: u64 = verified.iter().map(|artifact| artifact.size_bytes).sum();
     if arguments.json {
         screen.json(&json!({
-            "artifacts": verified, "without_artifact": without, "damaged": damaged, "unreadable": unread,
+            "artifacts": verified, "without_artifact": without.missing, "collected": without.collected, "damaged": damaged, "unreadable": unread,
             "size_bytes": bytes, "wall_seconds": started.elapsed().as_secs_f64(),
         }));
     } else {
         let config = arguments.config.as_deref();
         verified.iter().for_each(|artifact| show(artifact, config, dir, screen));
-        for stage in &without {
+        for stage in &without.missing {
             screen.line(&format!("{stage} has no artifact yet"));
+        }
+        for stage in &without.collected {
+            screen.line(&format!("{stage} was collected by gc: nothing to check"));
         }
         let count = verified.len();
         let artifacts = if count == 1 { "artifact" } else { "artifacts" };
@@ -86,14 +90,25 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     })
 }
 
+/// Stages of a config that have nothing to check.
+#[derive(Default)]
+struct Without {
+    /// They have no artifact yet.
+    missing: Vec<String>,
+    /// `gc` removed their artifacts.
+    collected: Vec<String>,
+}
+
 impl Arguments {
     /// The current artifacts of the stages of `job`, and the stages that have none.
-    fn current(&self, job: &Job) -> Result<(Vec<verify::Target>, Vec<String>), Error> {
+    fn current(&self, job: &Job, store: &Store) -> Result<(Vec<verify::Target>, Without), Error> {
         let out = self.out.clone().unwrap_or_else(|| job.root.join("out")).join(&job.name);
-        let (mut targets, mut without): (Vec<verify::Target>, Vec<String>) = (vec![], vec![]);
+        let (mut targets, mut without): (Vec<verify::Target>, Without) = (vec![], Without::default());
         for name in job.graph.names() {
-            match verify::current(&out.join(name))? {
-                None => without.push(name.to_owned()),
+            let link = out.join(name);
+            match verify::current(&link)? {
+                None if store.collected(&link).is_some() => without.collected.push(name.to_owned()),
+                None => without.missing.push(name.to_owned()),
                 // Two stages may have one artifact.
                 Some(target) => match targets.iter_mut().find(|known| known.dir == target.dir) {
                     Some(known) => known.links.extend(target.links),

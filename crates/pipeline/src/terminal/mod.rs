@@ -13,7 +13,7 @@ pub(crate) mod pictures;
 mod screen;
 pub(crate) mod summary;
 mod swept;
-mod told;
+mod teller;
 mod watched;
 pub(crate) mod words;
 
@@ -25,7 +25,7 @@ use pipeline_runner::{Observer, Outcome, StageReport, Unobserved};
 pub(crate) use keys::{Keys, restore};
 pub(crate) use screen::Screen;
 pub(crate) use swept::Swept;
-pub(crate) use told::Told;
+pub(crate) use teller::Teller;
 pub(crate) use watched::{Heading, Watched};
 
 /// How a run is shown.
@@ -74,10 +74,14 @@ impl Header {
     pub(crate) fn line(&self, plan: &Plan) -> String {
         let Header { config, pipeline, seed, device, .. } = self;
         let (all, fresh) = (plan.stages.len(), plan.fresh());
+        let collected = match plan.collected() {
+            0 => String::new(),
+            collected => format!(", {collected} collected"),
+        };
         let to_run = to_run(plan.to_run() - plan.depending(), plan.depending());
         let room = words::room(self.threads, self.jobs, "stages", self.memory_bytes);
         format!(
-            "{config}: {all} stages, {fresh} fresh, {to_run}   ({pipeline}, seed {seed}, {device}, {room})"
+            "{config}: {all} stages, {fresh} fresh{collected}, {to_run}   ({pipeline}, seed {seed}, {device}, {room})"
         )
     }
 
@@ -168,6 +172,8 @@ pub(crate) fn watch_plan<'a>(quiet: bool, header: &'a Header, screen: &'a Screen
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::sync::Arc;
+
     use pipeline_runner::plan::{PlannedStage, State};
     use pipeline_stage::{Digest, Summary};
 
@@ -219,6 +225,18 @@ pub(crate) mod tests {
             header().line(&plan),
             "c: 2 stages, 0 fresh, 1 to run   (pipelines/quick.yaml, seed 42, cpu, 2 threads)"
         );
+        let manifest = serde_json::json!({
+            "format": 1, "key": Digest::of(b""), "files": [], "summary": {"line": "", "metrics": {}},
+            "parts": {"kind": "head", "version": 1, "params": {}, "seed": null, "sources": {}, "inputs": {}},
+            "made": {"unix_seconds": 1, "wall_seconds": 1.0, "host": "", "seed": 1, "threads": 1, "device": "cpu",
+                     "pipeline_version": ""},
+        });
+        let manifest = Arc::new(serde_json::from_value(manifest).unwrap());
+        let mut gone = stage(Action::Use);
+        gone.state = State::Collected { key: Digest::of(b""), manifest };
+        let with_gone = Plan { stages: vec![stage(Action::Run), gone] };
+        let start = "c: 2 stages, 0 fresh, 1 collected, 1 to run   (";
+        assert!(header().line(&with_gone).starts_with(start), "{}", header().line(&with_gone));
         let one = Header { threads: 1, ..header() };
         assert!(one.line(&plan).ends_with(", 1 thread)"));
         let several = Header { jobs: 3, memory_bytes: Some(8_000_000_000), ..header() };

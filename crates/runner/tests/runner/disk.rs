@@ -209,3 +209,25 @@ fn links_that_cannot_be_made_stop_the_run_at_the_first() {
         assert_eq!(report.stages[0].cause, Some(Cause::Disk));
     }
 }
+
+#[test]
+fn a_full_disk_that_only_one_stage_writes_to_stops_no_other() {
+    with_mounts("disk::a_full_disk_that_only_one_stage_writes_to_stops_no_other", || {
+        let project = Project::new();
+        let disk = Mount::in_memory(&project.path("disk"), "size=64k");
+        fs_err::write(disk.path().join("rest"), vec![0; 1 << 20]).unwrap_err();
+        let journal = disk.path().join("journal");
+        let nodes =
+            vec![join("one", json!({"journal": journal}), &[]), join("other", json!({"text": "x"}), &[])];
+        let options = RunOptions { keep_going: true, ..project.options() };
+        let report = project.try_run(nodes, &options).unwrap();
+        assert_eq!(outcomes(&report), ["one failed", "other ran"], "{report:?}");
+        let Outcome::Failed { message, .. } = &report.stages[0].outcome else { panic!("{report:?}") };
+        assert!(message.contains("No space left on device") && message.contains("disk/journal"), "{message}");
+        // It is another one where the links are there.
+        let linked = RunOptions { out: disk.path().join("out"), ..project.options() };
+        assert_eq!(options.blame(Cause::Disk, message), Cause::Work);
+        assert_eq!(linked.blame(Cause::Disk, message), Cause::Disk);
+        assert_eq!(options.blame(Cause::Disk, "No space left on device"), Cause::Disk);
+    });
+}

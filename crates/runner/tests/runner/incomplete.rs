@@ -1,8 +1,10 @@
 //! An artifact that says that it lacks something serves the run that made it; the next makes it again.
 
+use pipeline_runner::{Machine, Unobserved, run_on};
+use pipeline_stage::Cancel;
 use serde_json::json;
 
-use crate::project::{Project, join, outcomes};
+use crate::project::{Project, graph, join, outcomes};
 
 #[test]
 fn what_is_incomplete_is_used_by_its_run_and_made_again_by_the_next() {
@@ -26,6 +28,7 @@ fn what_is_incomplete_is_used_by_its_run_and_made_again_by_the_next() {
     assert_eq!(project.text("after"), "y");
     assert_eq!(planned(), expected);
     assert_eq!(project.in_store("partial/join").len(), 1, "its pieces are kept");
+    assert_eq!(project.collect().doomed, [], "whoever makes it whole goes on from them");
 
     // As long as it is missing, nothing after it is done again.
     let again = project.run(nodes());
@@ -43,4 +46,23 @@ fn what_is_incomplete_is_used_by_its_run_and_made_again_by_the_next() {
     assert_eq!(said, reason);
     assert_eq!(planned(), ["fresh Use", "fresh Use"]);
     assert_eq!(project.in_store("partial/join"), [""; 0]);
+}
+
+#[test]
+fn what_is_incomplete_is_made_once_by_runs_that_share_the_machine() {
+    let project = Project::new();
+    let away = project.path("away");
+    project.write("away", "");
+    let part = |name| join(name, json!({"text": "x", "behaviour": {"incomplete": away}}), &[]);
+    let nodes = |text: &str| {
+        vec![part("part"), part("twin"), join("after", json!({"text": text}), &["part", "twin"])]
+    };
+    let (options, cancel) = (project.options(), Cancel::default());
+    let machine = Machine::of(&options);
+    let run = |machine: &Machine, text: &str| {
+        outcomes(&run_on(machine, &graph(nodes(text)), &options, &cancel, &Unobserved).unwrap())
+    };
+    assert_eq!(run(&machine, "y"), ["part ran", "twin fresh", "after ran"]);
+    assert_eq!(run(&machine, "z"), ["part fresh", "twin fresh", "after ran"]);
+    assert_eq!(run(&Machine::of(&options), "z"), ["part ran", "twin fresh", "after fresh"]);
 }

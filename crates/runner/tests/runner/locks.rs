@@ -46,7 +46,7 @@ fn a_held_stage_names_its_holder_and_a_killed_holder_holds_nothing() {
     let project = Project::new();
     let nodes = || waiting_for(&project.path("go"), &project.path("journal"));
     let mut child = hold(&project);
-    let report = project.run(nodes());
+    let report = project.try_run(nodes(), &project.options()).unwrap();
     assert_eq!(outcomes(&report), ["slow locked"]);
     let Outcome::Locked { message, hint } = &report.stages[0].outcome else { panic!("{report:?}") };
     let start = format!("stage `slow` is in use by pid {} on host ", child.id());

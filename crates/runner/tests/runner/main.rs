@@ -10,6 +10,7 @@
 //! - `retries`: what is tried again, and what is not.
 //! - `failures`: failed, panicking and cancelled stages.
 //! - `collecting`: what `gc` removes, also beside a run and after a kill.
+//! - `remembering`: the manifests that `gc` keeps of what it removes.
 //! - `verifying`: bytes that are not what manifests say.
 //! - `recorded`: what the record of a run says later.
 //! - `incomplete`: artifacts that say that they lack something.
@@ -31,6 +32,7 @@ mod locks;
 mod project;
 mod publishing;
 mod recorded;
+mod remembering;
 mod retries;
 mod side_by_side;
 mod sources;

@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use pipeline_runner::gc::{Rules, Survey};
 use pipeline_runner::verify::{self, Verified};
@@ -19,6 +20,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::toys::{Draw, Join, Join2, Read, TEXT};
+
+/// Processes that other tests are starting may have a lock for a moment still that this test has let go.
+const SHORTLY: Option<Duration> = Some(Duration::from_secs(20));
 
 pub(crate) struct Project {
     dir: TempDir,
@@ -52,7 +56,7 @@ impl Project {
     }
 
     pub(crate) fn run(&self, nodes: Vec<Node>) -> RunReport {
-        self.try_run(nodes, &self.options()).unwrap()
+        self.try_run(nodes, &RunOptions { wait_lock: SHORTLY, ..self.options() }).unwrap()
     }
 
     pub(crate) fn try_run(&self, nodes: Vec<Node>, options: &RunOptions) -> Result<RunReport, Error> {
@@ -110,7 +114,7 @@ impl Project {
             forget: vec![],
             shown: ".pipeline".to_owned(),
             command: "pipeline gc".to_owned(),
-            wait_lock: None,
+            wait_lock: SHORTLY,
             cancel: &Cancel::default(),
             observer: &Unobserved,
         };

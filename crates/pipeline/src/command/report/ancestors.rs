@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use pipeline_report::comparison::{Comparison, Setting};
-use pipeline_runner::read_manifest;
+use pipeline_runner::Store;
 use pipeline_stage::key::{Change, InputPart};
 use pipeline_stage::{Digest, Manifest};
 use pipeline_table::images::IMAGES_FILE;
@@ -98,7 +98,7 @@ impl Lineage {
     pub(super) fn of(side: &ReportArtifact) -> Lineage {
         let mut beside: BTreeMap<Digest, (PathBuf, Manifest)> = BTreeMap::new();
         for dir in &side.beside {
-            if let Ok(manifest) = read_manifest(dir) {
+            if let Some(manifest) = Store::manifest_at(dir) {
                 beside.entry(manifest.key).or_insert((dir.clone(), manifest));
             }
         }
@@ -121,7 +121,9 @@ impl Lineage {
     pub(super) fn images(&self) -> Option<(PathBuf, Digest)> {
         let of = |ancestor: &Ancestor| {
             let file = ancestor.manifest.files.iter().find(|file| file.path == IMAGES_FILE)?;
-            Some((ancestor.dir.join(IMAGES_FILE), file.blake3))
+            let path = ancestor.dir.join(IMAGES_FILE);
+            // gc may have removed it.
+            path.exists().then_some((path, file.blake3))
         };
         let read = self.evaluation().parts.inputs.get("images").and_then(|parts| parts.first());
         let own = read.and_then(|part| part.files.get(IMAGES_FILE));
@@ -314,6 +316,25 @@ mod tests {
                        not those of the stages before it.";
         assert_eq!(comparison.unknown[0], outside);
         assert_eq!(comparison.unknown.len(), 2, "{:?}", comparison.unknown);
+    }
+
+    #[test]
+    fn of_what_was_collected_the_manifest_tells() {
+        let dir = tempfile::tempdir().unwrap();
+        let [old, new] = [1, 2].map(|lr| {
+            let content = format!("head {lr}");
+            let head = artifact(dir.path(), "head", &json!({"lr": lr}), &content, &json!({}), lr);
+            let kept = dir.path().join("manifests/head");
+            fs_err::create_dir_all(&kept).unwrap();
+            let name = format!("{}.json", head.file_name().unwrap().to_str().unwrap());
+            fs_err::rename(head.join(MANIFEST_FILE), kept.join(name)).unwrap();
+            fs_err::remove_dir(head).unwrap();
+            let inputs = json!({"models": [reads(Some("head"), &content)]});
+            artifact(dir.path(), "evaluate", &json!({}), &format!("made {lr}"), &inputs, 10 + lr)
+        });
+        let (settings, comparison) = made(&new, &old);
+        assert!(settings.contains(&"head lr 1 2".to_owned()), "{settings:?}");
+        assert!(comparison.unknown.is_empty(), "{:?}", comparison.unknown);
     }
 
     #[test]

@@ -192,11 +192,13 @@ pub(super) fn of_plan(
     Ok(asked)
 }
 
-/// The artifacts of a config's stages: what is fresh, and what is linked.
+/// The artifacts of a config's stages: what is fresh or collected, and what is linked.
 fn beside_in_plan(config: &Config<'_>, store: &Store, plan: &Plan) -> Vec<PathBuf> {
     let of_stage = |name: &str| {
         let fresh = plan.stage(name).and_then(|planned| match &planned.state {
-            State::Fresh { key, .. } => Some(store.artifact_dir(planned.kind, key)),
+            State::Fresh { key, .. } | State::Collected { key, .. } => {
+                Some(store.artifact_dir(planned.kind, key))
+            }
             _ => None,
         });
         fresh.into_iter().chain([config.options.link(name)])
@@ -300,9 +302,9 @@ pub(super) fn of_run(
         _ => stop(&error, interrupt),
     })?;
     let RunDetails { run: name, stages, damage, .. } = record.details();
-    let has_artifact = stages.into_iter().filter(StageRecord::has_artifact);
+    let known = stages.into_iter().filter(StageRecord::is_known);
     let made: Vec<(String, String, Digest)> =
-        has_artifact.filter_map(|stage| Some((stage.name, stage.kind, stage.key?))).collect();
+        known.filter_map(|stage| Some((stage.name, stage.kind, stage.key?))).collect();
     let beside = made.iter().map(|(_, kind, key)| store.artifact_dir(kind, key)).collect();
     let done: Vec<_> = made.iter().filter(|(_, kind, _)| produces_report(kind)).collect();
     if let (true, Some(damage)) = (done.is_empty(), damage) {

@@ -88,6 +88,10 @@ impl Sweep<'_> {
                 let (ran, seconds) = self.run_one(place, one, style, interrupt);
                 let mut row = locked(&rows[place]);
                 row.fill(ran, seconds);
+                // A disk that others need not write to, as that of a download, is no reason to stop.
+                row.cause = row
+                    .cause
+                    .map(|cause| self.options.blame(cause, row.error.as_deref().unwrap_or_default()));
                 if row.cause == Some(Cause::Disk) {
                     told.is_stopped.store(true, Ordering::Relaxed);
                 }
