@@ -59,7 +59,7 @@ pub(crate) enum Ended {
     /// The stage ran, and this is its artifact.
     Made(Arc<Manifest>),
     /// The stage did its part of the pieces.
-    Worked { shard: Shard, summary: Summary },
+    Worked { shard: Shard, summary: Box<Summary> },
     /// Another process made the artifact while we waited for the lock.
     MadeElsewhere(Arc<Manifest>),
     /// The stage stopped on request.

@@ -302,7 +302,7 @@ impl<'a> Conductor<'a> {
             (Ok(Ended::MadeElsewhere(manifest)), _) => self.finish(place, report, Outcome::Fresh, manifest),
             (Ok(Ended::Worked { shard, summary }), _) => {
                 let outcome = Outcome::Shard { shard: shard.to_string() };
-                StageReport { outcome, summary: Some(summary), ..report }
+                StageReport { outcome, summary: Some(*summary), ..report }
             }
             (Ok(Ended::Cancelled) | Err(Error::Cancelled), _) => {
                 StageReport { outcome: Outcome::Cancelled, ..report }

@@ -85,6 +85,6 @@ impl Attempt<'_> {
         let peak = Peak::begin();
         let ran = self.run(&draft, &partial, report);
         (report.peak_memory_bytes, report.peak_memory_is_shared) = (peak.bytes(), peak.is_shared());
-        Ok(ran.map_or_else(|ended| ended, |summary| Ended::Worked { shard, summary }))
+        Ok(ran.map_or_else(|ended| ended, |summary| Ended::Worked { shard, summary: Box::new(summary) }))
     }
 }
