@@ -121,9 +121,8 @@ impl Lineage {
     pub(super) fn images(&self) -> Option<(PathBuf, Digest)> {
         let of = |ancestor: &Ancestor| {
             let file = ancestor.manifest.files.iter().find(|file| file.path == IMAGES_FILE)?;
-            let path = ancestor.dir.join(IMAGES_FILE);
             // gc may have removed it.
-            path.exists().then_some((path, file.blake3))
+            ancestor.dir.is_dir().then(|| (ancestor.dir.join(IMAGES_FILE), file.blake3))
         };
         let read = self.evaluation().parts.inputs.get("images").and_then(|parts| parts.first());
         let own = read.and_then(|part| part.files.get(IMAGES_FILE));
