@@ -159,10 +159,10 @@ fn runs_are_listed_shown_told_and_compared() {
     assert_ne!(first, second);
     let list = project.succeed(&["runs", "list"]).stdout;
     let words: Vec<Vec<&str>> = list.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(words[0], ["run", "config", "outcome", "began", "took", "ran", "fresh"]);
+    assert_eq!(words[0], ["run", "config", "outcome", "began", "took", "ran", "fresh", "collected"]);
     assert_eq!((words[1][0], words[2][0]), (second.as_str(), first.as_str()));
     assert_eq!(words[2][1..3], ["c", "succeeded"]);
-    assert!(words[1].ends_with(&["0", "1"]) && words[2].ends_with(&["1", "0"]), "{list}");
+    assert!(words[1].ends_with(&["0", "1", "0"]) && words[2].ends_with(&["1", "0", "0"]), "{list}");
     assert!(
         project
             .succeed(&["runs", "list", "--limit", "1"])

@@ -18,7 +18,7 @@ backbone: { arch: efficientnet_lite0, weights: weights.safetensors }
 precompute: { size: 32 }
 head: { batch_size: 4, epochs: 2 }
 last_layer: { freeze: trunk, batch_size: 3, epochs: 1, lr: 0.01, dtype: f32 }
-finetune: { batch_size: 3, epochs: 1, lr: 0.001, dtype: f32 }
+finetune: { batch_size: 3, epochs: 1, lr: 0.0001, dtype: f32 }
 evaluate: { tta: 1, dtype: f32 }
 ";
 

@@ -25,7 +25,7 @@ const HIDDEN_PER_BYTE: usize = 8;
 /// The widths of a [`Head`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
-    /// Width of the pooled features, at least 1: [`Backbone::feature_dim`](crate::Backbone::feature_dim).
+    /// Width of the pooled features, at least 1: [`Pool::width`](crate::Pool::width).
     pub features: usize,
     /// Width of the hidden layer, at least 1.
     pub hidden: usize,

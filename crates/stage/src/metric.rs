@@ -18,6 +18,8 @@ const DIRECTIONS: &[(&str, Direction)] = &[
     ("photos_per_second", Direction::Up),
     ("views_per_second", Direction::Up),
     ("waiting", Direction::Down),
+    ("decode_seconds", Direction::Down),
+    ("trunk_seconds", Direction::Down),
 ];
 
 impl Direction {
