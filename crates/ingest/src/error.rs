@@ -140,7 +140,7 @@ impl Hint for Error {
             }),
             Error::EmptyClass { class, splits_from, .. } => Some(match splits_from {
                 SplitsFrom::Folders => {
-                    format!("put photos into train/{class}/, or remove the folder from every split")
+                    format!("put photos of `{class}` into train, or remove the class from every split")
                 }
                 SplitsFrom::Table => format!("give photos of `{class}` the split train in the table"),
                 SplitsFrom::Draw => {
@@ -149,7 +149,7 @@ impl Hint for Error {
             }),
             Error::NothingToMeasure { splits_from } => Some(
                 match splits_from {
-                    SplitsFrom::Folders => "put photos into the class folders of valid/",
+                    SplitsFrom::Folders => "put photos of each class into valid/",
                     SplitsFrom::Table => "give a part of the photos the split valid in the table",
                     SplitsFrom::Draw => "raise `split.valid`, or add photos",
                 }
@@ -161,7 +161,7 @@ impl Hint for Error {
                 Some("mend or remove it, or set `on_bad: quarantine` to go on without such files".to_owned())
             }
             Error::Leak { .. } => Some(
-                "leave one of them out, or set `on_leak: drop_from_train` to go on without those of train"
+                "leave one of them out (where splits are drawn, `split.group_by` keeps photos together), or set `on_leak: drop_from_train` to go on without those of train"
                     .to_owned(),
             ),
             Error::Threads(_) | Error::Json(_) | Error::Io(_) => None,
@@ -242,7 +242,7 @@ mod tests {
         let nothing = |splits_from| Error::NothingToMeasure { splits_from };
         assert_eq!(nothing(SplitsFrom::Draw).to_string(), "there is no usable photo in valid");
         let hint = |splits_from| nothing(splits_from).hint().unwrap();
-        assert_eq!(hint(SplitsFrom::Folders), "put photos into the class folders of valid/");
+        assert_eq!(hint(SplitsFrom::Folders), "put photos of each class into valid/");
         assert_eq!(hint(SplitsFrom::Table), "give a part of the photos the split valid in the table");
         assert_eq!(hint(SplitsFrom::Draw), "raise `split.valid`, or add photos");
         let name = Error::ClassNameNotText { folder: "data/train/x".into() };
@@ -272,7 +272,9 @@ mod tests {
         );
         assert_eq!(
             leak(true, 0).hint().as_deref(),
-            Some("leave one of them out, or set `on_leak: drop_from_train` to go on without those of train")
+            Some(
+                "leave one of them out (where splits are drawn, `split.group_by` keeps photos together), or set `on_leak: drop_from_train` to go on without those of train"
+            )
         );
     }
 

@@ -99,7 +99,7 @@ impl Photo {
 /// What one way of telling the classes found.
 struct Found {
     photos: Vec<Photo>,
-    /// Names of the classes where folders say them; else they are the labels of train.
+    /// Names of the classes where folders say them; else they are the labels of what train may have.
     classes: Option<Vec<String>>,
     splits_from: SplitsFrom,
     /// Where the labels are, for messages.
@@ -122,13 +122,14 @@ impl Layout {
             LayoutKind::NamePattern => by_name::find(root, params, &mut walk)?,
             LayoutKind::Table => by_table::find(root, params, &mut walk)?,
         };
+        // Before the draw: a class of which train gets nothing is an error, and not forgotten.
+        let classes = match found.classes {
+            Some(classes) => classes,
+            None => labels_to_learn(&found.photos, found.from)?,
+        };
         if let Some(draw) = &params.split {
             draw.draw(&mut found.photos)?;
         }
-        let classes = match found.classes {
-            Some(classes) => classes,
-            None => labels_of_train(&found.photos, found.from)?,
-        };
         let mut files = Vec::with_capacity(found.photos.len());
         for photo in found.photos {
             files.push(numbered(photo, &classes)?);
@@ -142,10 +143,10 @@ impl Layout {
     }
 }
 
-/// The labels that can be learned.
-fn labels_of_train(photos: &[Photo], from: PathBuf) -> Result<Vec<String>, LayoutError> {
+/// The labels of what is in train, or may be drawn for it.
+fn labels_to_learn(photos: &[Photo], from: PathBuf) -> Result<Vec<String>, LayoutError> {
     // With those that are set aside: a class of nothing else is an error, and not left out in silence.
-    let of_train = photos.iter().filter(|photo| photo.split == Some(Split::Train));
+    let of_train = photos.iter().filter(|photo| photo.split.is_none_or(|split| split == Split::Train));
     let labels: BTreeSet<&String> = of_train.filter_map(|photo| photo.label.as_ref()).collect();
     let labels: Vec<String> = labels.into_iter().cloned().collect();
     if labels.len() < 2 { Err(LayoutError::TooFewLabels { from, found: labels }) } else { Ok(labels) }

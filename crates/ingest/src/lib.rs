@@ -132,7 +132,9 @@ impl Params {
     /// What says the classes, where the parameters say it.
     fn kind(&self) -> Option<LayoutKind> {
         let pattern = self.label_pattern.as_ref().map(|_| LayoutKind::NamePattern);
-        self.layout.or(pattern).or(self.table.as_ref().map(|_| LayoutKind::Table))
+        let group_by = self.split.as_ref().and_then(|draw| draw.group_by.as_ref());
+        let has_table = self.table.is_some() || matches!(group_by, Some(GroupBy::Column(_)));
+        self.layout.or(pattern).or(has_table.then_some(LayoutKind::Table))
     }
 
     fn check_layout(&self, problems: &mut Vec<Problem>) {

@@ -56,9 +56,13 @@ pub(crate) fn near_pairs(
     let tables: Vec<Table> = (0..SUBSTRINGS).filter_map(|at| Table::new(hashes, at, bits)).collect();
     let mut found = NearPairs::default();
     let mut looks = 0;
-    let firsts: Vec<u32> = (0..hashes.len() as u32).collect();
-    for chunk in firsts.chunks(CHUNK) {
+    let mut rest: &[u32] = &(0..hashes.len() as u32).collect::<Vec<_>>();
+    let mut len = 16;
+    while !rest.is_empty() {
         cancel.check()?;
+        let chunk;
+        (chunk, rest) = rest.split_at(len.min(rest.len()));
+        let before = found.pairs.len();
         let near: Vec<(Vec<NearPair>, u64)> =
             chunk.par_iter().map(|&a| above(&tables, hashes, a, bits)).collect();
         for (pairs, looks_here) in near {
@@ -66,6 +70,9 @@ pub(crate) fn near_pairs(
             looks += looks_here;
         }
         found.looked_up += chunk.len();
+        // Where many are alike, few are looked up at a time, so that their pairs take no more memory than the budget means.
+        let is_crowded = (found.pairs.len() - before) > budget.pairs / 16;
+        len = if is_crowded { (len / 2).max(1) } else { (2 * len).min(CHUNK) };
         if found.pairs.len() >= budget.pairs || looks >= budget.looks {
             break;
         }
@@ -193,9 +200,9 @@ mod tests {
         let hashes: Vec<u64> = (0..3000).collect();
         let by_pairs = Budget { pairs: 1, ..UNBOUNDED };
         let found = near_pairs(&hashes, 1, by_pairs, &Cancel::default()).unwrap();
-        assert_eq!(found.looked_up, 1024);
+        assert_eq!(found.looked_up, 16, "those that are looked up first");
         let all = by_comparing_all(&hashes, 1);
-        assert_eq!(found.pairs, all.iter().copied().filter(|pair| pair.a < 1024).collect::<Vec<_>>());
+        assert_eq!(found.pairs, all.iter().copied().filter(|pair| pair.a < 16).collect::<Vec<_>>());
         let by_looks = Budget { looks: 1, ..UNBOUNDED };
         assert_eq!(near_pairs(&hashes, 1, by_looks, &Cancel::default()).unwrap().pairs, found.pairs);
         assert!(near_pairs(&[], 16, UNBOUNDED, &Cancel::default()).unwrap().pairs.is_empty());

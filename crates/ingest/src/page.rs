@@ -72,7 +72,7 @@ pub(crate) fn write(path: &Path, findings: &Findings, folder: &Path, cancel: &Ca
     let page = Inspection {
         title: "What ingest found".to_owned(),
         note: format!(
-            "{}. Names are paths within the folder of the photos, or within the zip. Nothing in that folder was moved, changed or deleted.",
+            "{}. Names are paths within the folder of the photos, or within the archive. Nothing in that folder was moved, changed or deleted.",
             findings.line()
         ),
         parts: parts.collect(),

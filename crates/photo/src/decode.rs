@@ -59,9 +59,10 @@ pub fn decode_small(bytes: &[u8], limits: &Limits, least_side: u32) -> Result<Ph
 fn decode_to(bytes: &[u8], limits: &Limits, least_side: Option<u32>) -> Result<Photo, Rejected> {
     let format = Format::sniff(bytes)?;
     // The decoders are other people's code: a panic on one damaged file must not end a run over thousands.
-    DECODING.set(true);
-    let decoded = catch_unwind(AssertUnwindSafe(|| decode_as(format, bytes, limits, least_side)));
-    DECODING.set(false);
+    let decoded = catch_unwind(AssertUnwindSafe(|| {
+        let _decoding = Decoding::begin();
+        decode_as(format, bytes, limits, least_side)
+    }));
     let decoded = decoded
         .unwrap_or_else(|_| Err(Rejected::new(Reason::Corrupt, Some(format), "the decoder broke off")))?;
 
@@ -80,6 +81,24 @@ fn decode_to(bytes: &[u8], limits: &Limits, least_side: Option<u32>) -> Result<P
 
 thread_local! {
     static DECODING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While it is there, this thread [is decoding](is_decoding).
+pub(crate) struct Decoding {
+    /// What was so before.
+    before: bool,
+}
+
+impl Decoding {
+    pub(crate) fn begin() -> Self {
+        Decoding { before: DECODING.replace(true) }
+    }
+}
+
+impl Drop for Decoding {
+    fn drop(&mut self) {
+        DECODING.set(self.before);
+    }
 }
 
 /// Whether this thread is inside a decoder. A panic hook can ask, since such a panic is caught.

@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_view_is_in_one_shard_and_a_shard_is_whole_batches() {
+    fn every_view_is_in_one_chunk_and_a_chunk_is_whole_batches() {
         // (views, batch size): views in each chunk.
         let cases = [
             ((1u64, 8usize), vec![1u64]),
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_reads_as_it_was_written_and_a_damaged_one_is_not_done() {
+    fn a_chunk_reads_as_it_was_written_and_a_damaged_one_is_not_done() {
         let dir = tempfile::tempdir().unwrap();
         let chunks = Chunks::new(dir.path(), 259, 3, 8);
         let features = [1.5f32, -0.0, f32::MIN_POSITIVE, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0];

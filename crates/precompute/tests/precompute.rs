@@ -346,7 +346,7 @@ fn a_split_without_photos_is_noted_and_no_photo_at_all_is_an_error() {
 }
 
 #[test]
-fn a_run_that_was_stopped_goes_on_after_its_finished_shards_and_makes_the_same_bytes() {
+fn a_run_that_was_stopped_goes_on_after_its_finished_chunks_and_makes_the_same_bytes() {
     let mut bench = StageBench::default();
     // 280 photos of train and valid, one of them bad: chunks of 256 and 23.
     let (images, backbone) = (images(bench.dir(), 420), backbone(bench.dir()));

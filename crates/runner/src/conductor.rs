@@ -196,7 +196,10 @@ impl<'a> Conductor<'a> {
         {
             self.ledger.settled[place] = Some(manifest.clone());
             report.summary = Some(manifest.summary.clone());
-            return Turn::Decided(Box::new(match link::remove(&self.options.link(&node.name)) {
+            // The link may have led to another artifact: what was of it last is noted, so that it can be told what changed.
+            let link = self.options.link(&node.name);
+            let noted = roots::note(self.store, &link, node.stage.kind(), &manifest.key);
+            return Turn::Decided(Box::new(match noted.and_then(|()| link::remove(&link)) {
                 Ok(()) => StageReport { outcome: Outcome::Collected, ..report },
                 Err(error) => report.failing(&error),
             }));

@@ -121,14 +121,16 @@ impl Gc<'_> {
         let names = store.keys_in("store")?;
         let roots = Roots::find(store, &names, &self.forget)?;
         finds.notes.extend(roots.notes());
-        let (mut shelf, mut left_alone) = (vec![], vec![]);
+        let (mut shelf, mut left_alone, mut is_blind) = (vec![], vec![], false);
         for name in names {
             let is_used = roots.used.contains_key(&name);
             match self.found(name.clone(), is_used) {
                 Ok(found) => shelf.extend(found),
                 Err(note) => {
                     finds.notes.push(note);
-                    left_alone.extend(store.manifest(&name.0, &name.1));
+                    let manifest = store.manifest(&name.0, &name.1);
+                    is_blind |= manifest.is_none();
+                    left_alone.extend(manifest);
                 }
             }
         }
@@ -147,7 +149,12 @@ impl Gc<'_> {
         known.extend(going.iter().filter_map(|found| Some((found.name(), found.manifest.clone()?))));
         let there: BTreeSet<Name> = staying.iter().map(Found::name).collect();
         known.retain(|name, _| !there.contains(name));
-        let makers = makers(stay.iter().copied(), &known);
+        // What cannot be read may have been made from anything.
+        let is_blind = is_blind || !earlier.unread.is_empty();
+        let makers = match is_blind {
+            true => known.keys().cloned().collect(),
+            false => makers(stay.iter().copied(), &known),
+        };
 
         let remembered = || makers.iter().filter_map(|name| Some((name, known.get(name)?)));
         let all = stay.iter().copied().chain(remembered().map(|(_, manifest)| manifest.as_ref()));

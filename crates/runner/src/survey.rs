@@ -38,7 +38,7 @@ pub enum What {
     Checkpoints,
     /// What a stage was writing when its process was killed, with what it was replacing.
     Draft,
-    /// What a zip holds.
+    /// What an archive holds.
     Unpacked,
     /// The list of the files of a folder, for `explain`.
     Listing,
@@ -70,7 +70,7 @@ impl What {
             What::Manifest => "manifest",
             What::Checkpoints => "checkpoints",
             What::Draft => "draft",
-            What::Unpacked => "unpacked zip",
+            What::Unpacked => "unpacked archive",
             What::Listing => "list of files",
             What::Damaged => "damaged",
             What::Temporary => "temporary",

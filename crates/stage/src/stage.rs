@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::context::Context;
@@ -196,9 +197,10 @@ impl<S: Stage> AnyStage for S {
             .map_or_else(|problems| problems, |typed| S::check_inputs(&typed, inputs))
     }
     fn reads(&self, resolved: &Value, input: &Input, path: &str) -> bool {
-        // Parameters that do not parse fail when it runs.
+        // Asked for every file, and resolved parameters were checked: they are only read here. Those that are none fail when
+        // the stage runs.
         let is_read =
-            || params::parse::<S::Params>(resolved).map_or(true, |typed| S::reads(&typed, input.name, path));
+            || S::Params::deserialize(resolved).map_or(true, |typed| S::reads(&typed, input.name, path));
         input.reads_file(path) && is_read()
     }
     fn cost(&self, resolved: &Value, input_bytes: u64) -> Cost {

@@ -13,7 +13,7 @@ const LANES: usize = 8;
 
 /// A row and how much it is like what was asked for.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Neighbor {
+pub struct Neighbour {
     /// The row.
     pub row: FeatureRow,
     /// Its place in the table, from 0.
@@ -33,9 +33,9 @@ pub fn nearest(
     query: &[f32],
     k: usize,
     is_wanted: impl Fn(usize, &FeatureRow) -> bool,
-) -> Result<Vec<Neighbor>> {
+) -> Result<Vec<Neighbour>> {
     let dim = reader.meta().dim;
-    let mut best: Vec<Neighbor> = Vec::new();
+    let mut best: Vec<Neighbour> = Vec::new();
     let mut before = 0; // rows in earlier batches
     for batch in reader.batches(BATCH_ROWS) {
         let batch = batch?;
@@ -45,7 +45,7 @@ pub fn nearest(
             let is_in = best.len() < k || best.last().is_some_and(|last| cosine > last.cosine);
             if is_in && cosine.is_finite() && is_wanted(at, &row) {
                 let place = best.partition_point(|other| other.cosine >= cosine);
-                best.insert(place, Neighbor { row, at, cosine });
+                best.insert(place, Neighbour { row, at, cosine });
                 best.truncate(k);
             }
         }

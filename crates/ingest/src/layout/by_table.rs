@@ -8,7 +8,6 @@ use pipeline_stage::Failure;
 use pipeline_table::Split;
 
 use super::by_folder::{photo, split_of};
-use super::draw::GroupBy;
 use super::guess::tables;
 use super::label_table::{LabelTable, Row};
 use super::notes::{MOST_LISTED, TableNotes};
@@ -30,12 +29,9 @@ pub(super) fn find(root: &Path, params: &Params, walk: &mut Walk<'_>) -> Result<
     if plain(&name).is_none() || !file.is_file() {
         return Err(no_table(root, Some(name))?.into());
     }
-    let group = params.split.as_ref().and_then(|draw| match &draw.group_by {
-        Some(GroupBy::Column(column)) => Some(column),
-        _ => None,
-    });
-    let table = LabelTable::open(&file, &name, &columns, group)?;
-    let splits_from = splits_from(&table, &name, params.split.as_ref())?;
+    let draw = params.split.as_ref();
+    let table = LabelTable::open(&file, &name, &columns, draw)?;
+    let splits_from = splits_from(&table, &name, draw)?;
 
     let seen: BTreeMap<String, PathBuf> =
         walk.all(root, "")?.into_iter().map(|seen| (seen.id, seen.path)).collect();

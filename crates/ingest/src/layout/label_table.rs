@@ -10,7 +10,8 @@ use pipeline_table::texts::TextRows;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::LayoutError;
+use super::draw::GroupBy;
+use super::{Draw, LayoutError};
 
 /// The table of labels, and its columns. A column that is not given is found by name, whatever its case.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -64,12 +65,12 @@ pub(super) struct LabelTable<'a> {
 }
 
 impl<'a> LabelTable<'a> {
-    /// Opens a table; `group` is the column of the group where it is given.
+    /// Opens a table whose photos are drawn by `draw`, if they are: only then groups are of use.
     pub(super) fn open(
         file: &'a Path,
         shown: &'a str,
         columns: &Columns,
-        group: Option<&String>,
+        draw: Option<&Draw>,
     ) -> Result<Self, LayoutError> {
         let header = header(file, shown)?;
         let find = |role, given, names: &'static [&'static str]| find(shown, &header, role, given, names);
@@ -84,7 +85,11 @@ impl<'a> LabelTable<'a> {
         let path = needed("path", columns.path.as_ref(), PATH)?;
         let label = needed("label", columns.label.as_ref(), LABEL)?;
         let split = find("split", columns.split.as_ref(), SPLIT)?;
-        let group = find("group", group, GROUP)?;
+        let group = match draw.map(|draw| &draw.group_by) {
+            None => None,
+            Some(Some(GroupBy::Column(column))) => find("group", Some(column), GROUP)?,
+            Some(_) => find("group", None, GROUP)?,
+        };
         Ok(LabelTable { file, shown, columns: [Some(path), Some(label), split, group] })
     }
 
@@ -114,7 +119,11 @@ pub(super) fn is_table(name: &str) -> bool {
 
 /// Whether the table has a column of paths and one of labels, as far as their names tell.
 pub(super) fn has_labels(file: &Path) -> bool {
-    LabelTable::open(file, "", &Columns::default(), None).is_ok()
+    // With two columns that may be meant, whoever reads the table says so.
+    matches!(
+        LabelTable::open(file, "", &Columns::default(), None),
+        Ok(_) | Err(LayoutError::ManyColumns { .. })
+    )
 }
 
 fn is_parquet(file: &Path) -> bool {

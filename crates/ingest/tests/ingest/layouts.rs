@@ -431,3 +431,49 @@ fn clutter_is_counted_by_name_and_hidden_files_together() {
     );
     assert_eq!(table(&made).len(), 4);
 }
+
+#[test]
+fn a_class_that_the_draw_leaves_no_photo_to_train_on_is_named_in_a_table_too() {
+    let bench = StageBench::default();
+    let ids: Vec<String> = (0..9).map(|i| format!("{i}.png")).collect();
+    let root = tree(&bench, &ids.iter().map(String::as_str).collect::<Vec<_>>());
+    // Owner 0 has all dogs, one of each three photos; the largest share has room for one owner.
+    let lines = (0..9).map(|i| format!("{i}.png,{},{}\n", if i < 3 { "dog" } else { "cat" }, i / 3));
+    write(&root, "labels.csv", format!("path,label,owner\n{}", lines.collect::<String>()).as_bytes());
+    let share = |seed: u64| {
+        let group_by = json!({"column": "owner"});
+        json!({"split": {"valid": 0.34, "seed": seed, "stratify": false, "group_by": group_by}})
+    };
+    // Some seed draws that owner: then it is an error, with any other there are two classes.
+    let told: Vec<(String, String)> = (0..8)
+        .filter_map(|seed| try_ingest(&bench, &root, share(seed)).err())
+        .map(|failure| match failure {
+            Failure::Failed { message, hint, .. } => (message, hint.unwrap_or_default()),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert!(!told.is_empty() && told.len() < 8, "{told:?}");
+    for (message, hint) in told {
+        assert!(message.contains("dog") || message.contains("cat"), "{message}");
+        assert!(hint.ends_with("or lower the shares in `split`"), "{hint}");
+    }
+}
+
+#[test]
+fn columns_of_groups_are_of_no_matter_where_the_table_says_the_splits() {
+    let bench = StageBench::default();
+    let root = tree(&bench, &["1.png", "2.png", "3.png", "4.png"]);
+    let rows = "1.png,a,train,x,1\n2.png,b,train,y,2\n3.png,a,valid,x,3\n4.png,b,valid,y,4\n";
+    write(&root, "labels.csv", format!("path,label,split,group,group_id\n{rows}").as_bytes());
+    let made = try_ingest(&bench, &root, json!({})).unwrap();
+    assert_eq!([counts(&made, "a"), counts(&made, "b")], [[1, 1, 0], [1, 1, 0]]);
+}
+
+#[test]
+fn a_group_by_column_means_a_table_and_is_not_forgotten_where_there_is_none() {
+    let bench = StageBench::default();
+    let root = tree(&bench, &["cats/1.png", "cats/2.png", "dogs/1.png", "dogs/2.png"]);
+    let params = json!({"split": {"valid": 0.5, "group_by": {"column": "owner"}}});
+    let (message, _) = refused(&bench, &root, params);
+    assert!(message.contains("table"), "{message}");
+}

@@ -8,6 +8,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use zune_core::colorspace::ColorSpace;
 
 use super::Frame;
+use crate::decode::Decoding;
 
 /// The pixels at 1/2, 1/4 or 1/8 of the sides, rounded up: the smallest whose shorter side is `least_side` or more. `None`
 /// where the picture is not large enough for a half, is neither grey nor of three `colours`, or this decoder refuses it: the
@@ -28,6 +29,7 @@ pub(super) fn pixels(
     let small = |side: u16| side.div_ceil(denominator);
     let (width, height) = (small(frame.width), small(frame.height));
     let decode = || {
+        let _decoding = Decoding::begin();
         let mut decoder = Decoder::new(bytes);
         decoder.set_color_transform(transform);
         // Another frame than the survey's is no concern of ours.

@@ -18,7 +18,7 @@ use crate::terminal::Screen;
 #[command(after_help = "Examples:\n  pipeline features show configs/dogscats.yaml\n  \
     pipeline features stats out/dogscats/precompute\n  \
     pipeline features neighbors configs/dogscats.yaml valid/cats/cat.1.jpg\n\n\
-    The table is read once, some rows at a time, whatever its size. Nothing is run and nothing is written.")]
+    The table is read some rows at a time, whatever its size. Nothing is run and nothing is written.")]
 pub(super) struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -24,7 +24,7 @@ const MOST_LISTED: usize = 200;
 #[command(after_help = "Examples:\n  pipeline gc --dry-run\n  pipeline gc --keep-last 3 --older-than 7d\n\n\
     What a link of any project leads to stays, and what it was made from is remembered, so that it stays fresh. Checkpoints of a stage that is not done stay for a week, or as long as \
     --older-than says; records of runs (but the latest of each config, and the N that --keep-last says), pages in \
-    reports/ and tables in sweeps/ for 90 days, or as long as --older-than says. What was moved aside as damaged and unpacked zips \
+    reports/ and tables in sweeps/ for 90 days, or as long as --older-than says. What was moved aside as damaged and unpacked archives \
     that no artifact which stays was made from go at once, or at that age. While a run is going on, nothing is removed.")]
 pub(super) struct Arguments {
     /// Show what would be removed, and remove nothing

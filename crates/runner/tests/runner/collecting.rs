@@ -215,7 +215,10 @@ fn a_zip_stays_unpacked_as_long_as_an_artifact_was_made_from_it() {
     project.run(reading("one.zip"));
     project.run(reading("two.zip"));
     assert_eq!((project.in_store("sources").len(), project.in_store("trees").len()), (2, 2));
-    assert_eq!(words(&collect(&project)).iter().filter(|word| word.starts_with("unpacked zip")).count(), 1);
+    assert_eq!(
+        words(&collect(&project)).iter().filter(|word| word.starts_with("unpacked archive")).count(),
+        1
+    );
     assert_eq!(
         project.in_store("trees").len(),
         1,

@@ -9,7 +9,7 @@ fn rows(content: &[u8], columns: &Columns) -> Result<Vec<String>, LayoutError> {
     fs_err::write(&file, content).unwrap();
     let mut rows = Vec::new();
     let text = |cell: &Option<String>| cell.clone().unwrap_or_else(|| "-".to_owned());
-    LabelTable::open(&file, "labels.csv", columns, None)?.each(|row| {
+    LabelTable::open(&file, "labels.csv", columns, Some(&Draw::default()))?.each(|row| {
         let cells = [&row.path, &row.label, &row.split, &row.group].map(text);
         rows.push(format!("{} {}", row.number, cells.join(" ")));
         Ok(())

@@ -2,7 +2,7 @@
 
 use pipeline_stage::exit;
 use pipeline_stage::suggest::nearest as nearest_word;
-use pipeline_table::nearest::{Neighbor, nearest};
+use pipeline_table::nearest::{Neighbour, nearest};
 use pipeline_table::{FeatureRow, FeaturesReader};
 use serde_json::{Value, json};
 
@@ -94,7 +94,7 @@ fn find(reader: &FeaturesReader, photo: &str) -> Result<(usize, FeatureRow), Sto
     }
 }
 
-fn text(photo: &FeatureRow, at: usize, found: &[Neighbor]) -> String {
+fn text(photo: &FeatureRow, at: usize, found: &[Neighbour]) -> String {
     let name = |row: &FeatureRow| match row.view {
         0 => row.id.clone(),
         view => format!("{} view {view}", row.id),
@@ -102,14 +102,14 @@ fn text(photo: &FeatureRow, at: usize, found: &[Neighbor]) -> String {
     let label = |row: &FeatureRow| row.label.clone().unwrap_or_else(|| "-".to_owned());
     let head = format!("{} ({}, row {at})", name(photo), label(photo));
     let mut table = Table::new("rlllr", ["cosine", "photo", "split", "label", "row"]);
-    for Neighbor { row, at, cosine } in found {
+    for Neighbour { row, at, cosine } in found {
         let cells = [format!("{cosine:.4}"), name(row), row.split.to_string(), label(row), at.to_string()];
         table.row(cells);
     }
     format!("{head}\n\n{}", table.text())
 }
 
-fn as_json(Neighbor { row, at, cosine }: &Neighbor) -> Value {
+fn as_json(Neighbour { row, at, cosine }: &Neighbour) -> Value {
     json!({
         "id": row.id, "view": row.view, "split": row.split, "label": row.label, "row": at, "cosine": cosine,
     })
