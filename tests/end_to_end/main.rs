@@ -54,11 +54,17 @@ use pipeline_testkit::Project;
 /// A project with a small job: two classes of drawn pictures, random weights of the smallest network at a
 /// small size. It learns little, in little time.
 fn small_project() -> Project {
+    drawn_project(["6", "4", "2"], SMALL)
+}
+
+/// A project with so many drawn pictures of each class in train and valid, and in test, random weights of the smallest
+/// network, and this config as `configs/c.yaml`.
+fn drawn_project([train, valid, test]: [&str; 3], config: &str) -> Project {
     let project = Project::new(env!("CARGO_BIN_EXE_pipeline"));
-    let drawn = ["--seed", "3", "--train", "6", "--valid", "4", "--test", "2"];
+    let drawn = ["--seed", "3", "--train", train, "--valid", valid, "--test", test];
     project.succeed(&[["sample-data", "photos"].as_slice(), &drawn].concat());
     write_weights(&project);
-    project.write("configs/c.yaml", SMALL);
+    project.write("configs/c.yaml", config);
     project
 }
 

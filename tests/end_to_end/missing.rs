@@ -5,29 +5,12 @@ use std::process::Stdio;
 
 use pipeline_testkit::Project;
 
-use crate::{SMALL, write_weights};
+use crate::{SMALL, drawn_project};
 
 /// 100 photos of train and valid, in 6 views each: two chunks of 256 views and one of 88.
 fn project() -> Project {
-    let project = Project::new(env!("CARGO_BIN_EXE_pipeline"));
-    project.succeed(&[
-        "sample-data",
-        "photos",
-        "--seed",
-        "3",
-        "--train",
-        "36",
-        "--valid",
-        "14",
-        "--test",
-        "1",
-    ]);
-    write_weights(&project);
-    project.write(
-        "configs/c.yaml",
-        SMALL.replace("size: 64", "size: 64, on_missing: skip") + "augment: { cached_views: 5 }\n",
-    );
-    project
+    let config = SMALL.replace("size: 64", "size: 64, on_missing: skip") + "augment: { cached_views: 5 }\n";
+    drawn_project(["36", "14", "1"], &config)
 }
 
 #[test]

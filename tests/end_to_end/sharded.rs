@@ -8,30 +8,15 @@ use std::time::{Duration, Instant};
 use pipeline_stage::random::{Random, Stream, below};
 use pipeline_testkit::Project;
 
-use crate::{SMALL, write_weights};
+use crate::{SMALL, drawn_project};
 
 /// Views: 5 chunks of 256, the last of 176, so that 4 workers have 2, 1, 1 and 1 of them.
 const VIEWS: &str = "1,200";
 
 /// 72 photos of train and 28 of valid, each in 12 views of 32 pixels.
 fn project_of_views() -> Project {
-    let project = Project::new(env!("CARGO_BIN_EXE_pipeline"));
-    project.succeed(&[
-        "sample-data",
-        "photos",
-        "--seed",
-        "3",
-        "--train",
-        "36",
-        "--valid",
-        "14",
-        "--test",
-        "1",
-    ]);
-    write_weights(&project);
     let config = SMALL.replace("size: 64", "size: 32") + "augment: { cached_views: 11 }\n";
-    project.write("configs/c.yaml", config);
-    project
+    drawn_project(["36", "14", "1"], &config)
 }
 
 /// The arguments of a run that makes the table in this store, with more of them.

@@ -9,7 +9,7 @@ use pipeline_stage::manifest::MANIFEST_FILE;
 use pipeline_stage::{Digest, Manifest};
 use pipeline_testkit::Project;
 
-use crate::write_weights;
+use crate::drawn_project;
 
 const CONFIG: &str = "\
 pipeline: lesson1
@@ -44,11 +44,7 @@ impl TinyLesson {
 
     /// With the store and the links at these places in the project.
     pub(crate) fn at(store: &str, out: &str) -> TinyLesson {
-        let project = Project::new(env!("CARGO_BIN_EXE_pipeline"));
-        let drawn = ["--seed", "3", "--train", "4", "--valid", "3", "--test", "1"];
-        project.succeed(&[["sample-data", "photos"].as_slice(), &drawn].concat());
-        write_weights(&project);
-        project.write("configs/c.yaml", CONFIG);
+        let project = drawn_project(["4", "3", "1"], CONFIG);
         let (store, out) = (project.path(store), project.path(out));
         TinyLesson { project, store, out }
     }

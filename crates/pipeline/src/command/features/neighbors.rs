@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &Arguments, table: &Opened, screen: &Screen) -> Res
 /// The row of the photo with the id `photo`, in its first view, or else the row with this number.
 fn find(reader: &FeaturesReader, photo: &str) -> Result<(usize, FeatureRow), Stop> {
     let number: Option<usize> = photo.parse().ok();
-    let (mut at, mut numbered, mut near) = (0, None, None::<String>);
+    let (mut at, mut numbered) = (0, None);
     for batch in reader.keys(BATCH_ROWS) {
         let rows = batch.map_err(|error| unreadable(&error))?.rows;
         if let Some(place) = rows.iter().position(|row| row.id == photo) {
@@ -65,15 +65,11 @@ fn find(reader: &FeaturesReader, photo: &str) -> Result<(usize, FeatureRow), Sto
         if let Some(row) = number.and_then(|number| rows.get(number.checked_sub(at)?)) {
             numbered = Some(row.clone());
         }
-        if number.is_none() {
-            let known = near.iter().map(String::as_str).chain(rows.iter().map(|row| row.id.as_str()));
-            near = nearest_word(photo, known).map(str::to_owned).or(near);
-        }
         at += rows.len();
     }
-    match (number, numbered, near) {
-        (Some(number), Some(row), _) => Ok((number, row)),
-        (Some(number), None, _) => {
+    match (number, numbered) {
+        (Some(number), Some(row)) => Ok((number, row)),
+        (Some(number), None) => {
             let rows = words::count(at as u64);
             let hint = format!("name an id, or a row from 0 to {}", at.saturating_sub(1));
             Err(wrong(
@@ -81,8 +77,8 @@ fn find(reader: &FeaturesReader, photo: &str) -> Result<(usize, FeatureRow), Sto
                 hint,
             ))
         }
-        (None, _, near) => {
-            let hint = near.map_or_else(
+        (None, _) => {
+            let hint = suggestion(reader, photo)?.map_or_else(
                 || {
                     "ids are paths from the folder of photos on, as `pipeline features head` shows them"
                         .to_owned()
@@ -92,6 +88,17 @@ fn find(reader: &FeaturesReader, photo: &str) -> Result<(usize, FeatureRow), Sto
             Err(wrong(format!("there is no photo `{photo}` in the table"), hint))
         }
     }
+}
+
+/// The id in the table that is nearest to `photo`, if one is near.
+fn suggestion(reader: &FeaturesReader, photo: &str) -> Result<Option<String>, Stop> {
+    let mut near: Option<String> = None;
+    for batch in reader.keys(BATCH_ROWS) {
+        let rows = batch.map_err(|error| unreadable(&error))?.rows;
+        let known = near.iter().map(String::as_str).chain(rows.iter().map(|row| row.id.as_str()));
+        near = nearest_word(photo, known).map(str::to_owned).or(near);
+    }
+    Ok(near)
 }
 
 fn text(photo: &FeatureRow, at: usize, found: &[Neighbour]) -> String {
