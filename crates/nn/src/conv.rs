@@ -2,9 +2,10 @@
 
 use tch::{Kind, TchError, Tensor};
 
+use crate::activation::Activation;
 use crate::backbones::Provide;
-use crate::dtype;
 use crate::error::Error;
+use crate::packed::{self, Geometry};
 use crate::rounding;
 
 /// How the borders are extended with zeros.
@@ -22,6 +23,8 @@ pub(crate) struct Conv2d {
     weight: Tensor,
     /// `[out]`. No backbone here has one but where a batch norm is folded into it.
     bias: Option<Tensor>,
+    /// Whether the weight is in oneDNN's order.
+    is_packed: bool,
     kernel: i64,
     stride: i64,
     padding: Padding,
@@ -49,7 +52,7 @@ impl Conv2d {
     ) -> Result<Self, Error> {
         let ConvSize { input, output, kernel, stride, groups } = size;
         let weight = provide(&format!("{name}.weight"), &[output, input / groups, kernel, kernel])?;
-        Ok(Conv2d { weight, bias: None, kernel, stride, padding, groups })
+        Ok(Conv2d { weight, bias: None, is_packed: false, kernel, stride, padding, groups })
     }
 
     /// The same layer, its tensors shared.
@@ -67,39 +70,55 @@ impl Conv2d {
             Some(bias) => bias.f_mul(scale)?.f_add(shift)?,
             None => shift.shallow_clone(),
         };
-        let bias_kind =
-            if kind == Kind::BFloat16 && dtype::onednn_has_bf16(bias.device()) { Kind::Float } else { kind };
-        Ok(Conv2d { weight: channels_last(&weight)?, bias: Some(bias.f_to_kind(bias_kind)?), ..*self })
+        let weight = channels_last(&weight)?;
+        let (weight, bias, is_packed) = match packed::pack(&weight, self.geometry([self.kernel / 2; 2]))? {
+            // oneDNN adds a float32 bias before it rounds; `conv2d` asks for one format of all.
+            Some(packed) => (packed, bias.f_to_kind(Kind::Float)?, true),
+            None => (weight, bias.f_to_kind(kind)?, false),
+        };
+        Ok(Conv2d { weight, bias: Some(bias), is_packed, ..*self })
     }
 
-    /// `x`: `[N, in, H, W]` to `[N, out, H', W']`.
-    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
-        let half = self.kernel / 2;
-        let (x, weight) = match &self.bias {
-            // Folded: the layer has its own format.
-            Some(_) => (&x.f_to_kind(self.weight.kind())?, self.weight.shallow_clone()),
-            // Weights stay float32; where maps are not, a copy of them is convolved with, and gradients flow through it.
-            None => (x, self.weight.f_to_kind(x.kind())?),
-        };
-        let convolve = |x: &Tensor, padding: [i64; 2]| {
-            let stride = [self.stride, self.stride];
-            if let Some(bias) = self.bias.as_ref().filter(|bias| bias.kind() != weight.kind()) {
-                // oneDNN adds a float32 bias before it rounds; `conv2d` asks for one format of all.
-                return x.f_mkldnn_convolution(&weight, Some(bias), padding, stride, [1, 1], self.groups);
-            }
-            x.f_conv2d(&weight, self.bias.as_ref(), stride, padding, [1, 1], self.groups)
-        };
+    fn geometry(&self, padding: [i64; 2]) -> Geometry {
+        Geometry { padding, stride: self.stride, groups: self.groups }
+    }
+
+    /// `x`: `[N, in, H, W]` to the activation of the convolution, `[N, out, H', W']`.
+    pub(crate) fn forward(&self, x: &Tensor, activation: Activation) -> Result<Tensor, TchError> {
         if self.padding == Padding::Half {
-            return convolve(x, [half, half]);
+            return self.convolve(x, [self.kernel / 2; 2], activation);
         }
         let (_, _, height, width) = x.size4()?;
         let (top, bottom) = same_padding(height, self.kernel, self.stride);
         let (left, right) = same_padding(width, self.kernel, self.stride);
         if top == bottom && left == right {
-            convolve(x, [top, left])
+            self.convolve(x, [top, left], activation)
         } else {
-            convolve(&x.f_constant_pad_nd([left, right, top, bottom])?, [0, 0])
+            self.convolve(&x.f_constant_pad_nd([left, right, top, bottom])?, [0, 0], activation)
         }
+    }
+
+    /// With as many zeros on both sides of height and width.
+    fn convolve(&self, x: &Tensor, padding: [i64; 2], activation: Activation) -> Result<Tensor, TchError> {
+        let (weight, stride) = (&self.weight, [self.stride; 2]);
+        let Some(bias) = &self.bias else {
+            // Weights stay float32; where maps are not, a copy of them is convolved with, and gradients flow through it.
+            let weight = weight.f_to_kind(x.kind())?;
+            return activation.of(x.f_conv2d(
+                &weight,
+                None::<&Tensor>,
+                stride,
+                padding,
+                [1, 1],
+                self.groups,
+            )?);
+        };
+        // Folded: the layer has its own format.
+        let x = &x.f_to_kind(weight.kind())?;
+        if self.is_packed {
+            return packed::convolve(x, weight, bias, self.geometry(padding), activation);
+        }
+        activation.of(x.f_conv2d(weight, Some(bias), stride, padding, [1, 1], self.groups)?)
     }
 }
 
@@ -138,7 +157,8 @@ mod tests {
         let size = ConvSize { input: 1, output: 1, kernel: 3, stride: 2, groups: 1 };
         let conv = Conv2d::new(&mut ones, "c", size, Padding::Same).unwrap();
         // Height 4 pads (0, 1), width 5 pads (1, 1). Each output counts the cells under the kernel.
-        let y = conv.forward(&Tensor::ones([1, 1, 4, 5], tch::kind::FLOAT_CPU)).unwrap();
+        let x = Tensor::ones([1, 1, 4, 5], tch::kind::FLOAT_CPU);
+        let y = conv.forward(&x, Activation::Identity).unwrap();
         assert_eq!(y.size(), [1, 1, 2, 3]);
         let counts: Vec<f32> = y.flatten(0, -1).try_into().unwrap();
         assert_eq!(counts, [6.0, 9.0, 6.0, 4.0, 6.0, 4.0]);

@@ -2,6 +2,7 @@
 
 use tch::{Kind, TchError, Tensor};
 
+use crate::activation::Activation;
 use crate::batch_norm::{BatchNorm, Mode};
 use crate::conv::Conv2d;
 
@@ -17,12 +18,12 @@ impl ConvNorm {
         ConvNorm { conv, norm: Some(norm) }
     }
 
-    /// `x`: `[N, in, H, W]` to `[N, out, H', W']`. What is folded has no mode: it is in [`Mode::Eval`].
-    pub(crate) fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, TchError> {
-        let y = self.conv.forward(x)?;
+    /// `x`: `[N, in, H, W]` to the activation of both, `[N, out, H', W']`. What is folded has no mode: it is in
+    /// [`Mode::Eval`].
+    pub(crate) fn forward(&self, x: &Tensor, mode: Mode, activation: Activation) -> Result<Tensor, TchError> {
         match &self.norm {
-            Some(norm) => norm.forward(&y, mode),
-            None => Ok(y),
+            Some(norm) => activation.of(norm.forward(&self.conv.forward(x, Activation::Identity)?, mode)?),
+            None => self.conv.forward(x, activation),
         }
     }
 
@@ -72,7 +73,7 @@ mod tests {
         for kind in [Kind::Float, Kind::BFloat16] {
             let folded = layer.folded(kind).unwrap();
             for layer in [&folded, &folded.share(), &folded.folded(kind).unwrap()] {
-                let y = layer.forward(&x.to_kind(kind), Mode::Train).unwrap();
+                let y = layer.forward(&x.to_kind(kind), Mode::Train, Activation::Identity).unwrap();
                 assert_eq!((y.kind(), y.size()), (kind, vec![1, 2, 1, 3]));
                 let found: Vec<f32> = y.to_kind(Kind::Float).flatten(0, -1).try_into().unwrap();
                 // All of them are numbers of bfloat16.

@@ -21,6 +21,7 @@
 //! Batches are `[N, 3, H, W]` float32, normalised; features `[N, D]`, `D = 2 C` unless said otherwise; log-probabilities `[N, classes]`.
 //! On a processor the same inputs and the same thread count give the same bits.
 
+mod activation;
 pub mod artifact;
 pub mod backbones;
 mod batch_norm;
@@ -39,6 +40,7 @@ pub mod libtorch;
 mod linear;
 mod loss;
 mod optimizer;
+mod packed;
 mod pool;
 mod residual;
 mod rounding;

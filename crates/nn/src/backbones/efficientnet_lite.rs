@@ -6,6 +6,7 @@
 use tch::{TchError, Tensor};
 
 use super::{Backbone, Change, Network, Pretrained, Provide};
+use crate::activation::Activation;
 use crate::batch_norm::{BatchNorm, Mode};
 use crate::conv::{Conv2d, ConvSize, Padding};
 use crate::conv_norm::ConvNorm;
@@ -86,11 +87,11 @@ impl EfficientNetLite {
 
 impl Network for EfficientNetLite {
     fn forward(&self, x: &Tensor, [early, late]: [Mode; 2]) -> Result<Tensor, TchError> {
-        let mut x = self.conv_stem.forward(x, early)?.f_relu6()?; // [N, 32, H/2, W/2]
+        let mut x = self.conv_stem.forward(x, early, Activation::Relu6)?; // [N, 32, H/2, W/2]
         for (i, block) in self.blocks.iter().enumerate() {
             x = block.forward(&x, if i < LATE { early } else { late })?;
         } // [N, 320, H/32, W/32]
-        self.conv_head.forward(&x, late)?.f_relu6() // [N, 1280, H/32, W/32]
+        self.conv_head.forward(&x, late, Activation::Relu6) // [N, 1280, H/32, W/32]
     }
 
     fn map(&self, early: Change<'_>, change: Change<'_>) -> Result<Box<dyn Network>, TchError> {
@@ -142,11 +143,11 @@ impl Block {
     /// `x`: `[N, in, H, W]` to `[N, out, ceil(H/stride), ceil(W/stride)]`.
     fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, TchError> {
         let wide = match &self.expand {
-            Some(expand) => expand.forward(x, mode)?.f_relu6()?,
+            Some(expand) => expand.forward(x, mode, Activation::Relu6)?,
             None => x.shallow_clone(),
         };
-        let filtered = self.depthwise.forward(&wide, mode)?.f_relu6()?;
-        let y = self.project.forward(&filtered, mode)?;
+        let filtered = self.depthwise.forward(&wide, mode, Activation::Relu6)?;
+        let y = self.project.forward(&filtered, mode, Activation::Identity)?;
         if self.residual { residual::add(y, x) } else { y.f_to_kind(x.kind()) }
     }
 

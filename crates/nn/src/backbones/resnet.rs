@@ -6,6 +6,7 @@
 use tch::{TchError, Tensor};
 
 use super::{Backbone, Change, Network, Pretrained, Provide};
+use crate::activation::Activation;
 use crate::batch_norm::{BatchNorm, Mode};
 use crate::conv::{Conv2d, ConvSize, Padding};
 use crate::conv_norm::ConvNorm;
@@ -121,7 +122,7 @@ impl ResNet {
 
 impl Network for ResNet {
     fn forward(&self, x: &Tensor, [early, late]: [Mode; 2]) -> Result<Tensor, TchError> {
-        let x = self.conv1.forward(x, early)?.f_relu_()?; // [N, 64, H/2, W/2]
+        let x = self.conv1.forward(x, early, Activation::Relu)?; // [N, 64, H/2, W/2]
         let mut x = x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?; // [N, 64, H/4, W/4]
         for block in self.layer1.iter().chain(&self.layer2) {
             x = block.forward(&x, early)?;
@@ -213,14 +214,12 @@ impl Block {
     /// `x`: `[N, in, H, W]` to `[N, out, H/stride, W/stride]`.
     fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, TchError> {
         let mut y = x.shallow_clone();
-        for (i, conv) in self.convs.iter().enumerate() {
-            y = conv.forward(&y, mode)?;
-            if i + 1 < self.convs.len() {
-                y = y.f_relu_()?;
-            }
+        for (i, conv) in (1..).zip(&self.convs) {
+            let is_last = i == self.convs.len();
+            y = conv.forward(&y, mode, if is_last { Activation::Identity } else { Activation::Relu })?;
         }
         let shortcut = match &self.downsample {
-            Some(downsample) => downsample.forward(x, mode)?.f_to_kind(x.kind())?,
+            Some(downsample) => downsample.forward(x, mode, Activation::Identity)?.f_to_kind(x.kind())?,
             None => x.shallow_clone(),
         };
         residual::add(y, &shortcut)?.f_relu_()
