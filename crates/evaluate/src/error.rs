@@ -1,11 +1,9 @@
 //! What can go wrong in the `evaluate` stage beyond reading tables and weights.
 
-use pipeline_photo::Preprocessing;
+use pipeline_photo::{Preprocessing, Tta};
 use pipeline_stage::suggest::nearest;
 use pipeline_stage::{Hint, words};
 use pipeline_table::Split;
-
-use crate::tta::Tta;
 
 /// An error of the `evaluate` stage.
 #[derive(Debug, thiserror::Error)]
@@ -219,7 +217,7 @@ impl Hint for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tta::FixedViews;
+    use pipeline_photo::FixedViews;
 
     #[test]
     fn each_message_says_what_was_found_and_the_way_out() {

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use pipeline_nn::{Device, device, libtorch};
-use pipeline_photo::{Augmentation, Policy};
+use pipeline_photo::{Augmentation, Policy, Tta};
 use pipeline_stage::{Context, Failure};
 use pipeline_table::Mode;
 
@@ -14,7 +14,6 @@ use crate::lane::{Augmented, Eyes};
 use crate::metrics::FeatureTrunk;
 use crate::model::{Model, Table};
 use crate::scores::{Scored, Scores};
-use crate::tta::Tta;
 use crate::{PREDICTIONS_FILE, Params};
 
 /// Models, and what they look at.

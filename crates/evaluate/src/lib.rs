@@ -27,7 +27,6 @@ mod model;
 mod page;
 mod pictures;
 mod scores;
-mod tta;
 mod verdict;
 mod warnings;
 
@@ -36,6 +35,7 @@ use std::collections::BTreeMap;
 use pipeline_nn::Dtype;
 use pipeline_nn::artifact::{HEAD_FILE, MODEL_FILE, TRUNK_FILE};
 use pipeline_photo::augmentation::POLICY_FILE;
+use pipeline_photo::{MOST_RANDOM, Tta};
 use pipeline_stage::params::{Parameters, Problem};
 use pipeline_stage::{Context, Cost, Event, Failure, Hint, Input, Source, Stage, Summary};
 use pipeline_table::Split;
@@ -54,7 +54,6 @@ pub use metrics::{
 };
 use page::CHARTS;
 pub use page::REPORT_FILE;
-pub use tta::{FixedViews, MOST_RANDOM, Tta};
 
 /// The stage kind `evaluate`.
 #[derive(Debug, Clone, Copy)]
@@ -217,10 +216,19 @@ impl Stage for Evaluate {
 
 /// What cannot be done with the inputs that there are.
 fn lacking(params: &Params, has: impl Fn(&str) -> bool) -> Option<Error> {
-    let missing: Vec<&str> = params.tta.needs().iter().copied().filter(|input| !has(input)).collect();
+    let missing: Vec<&str> = needs(params.tta).iter().copied().filter(|input| !has(input)).collect();
     match () {
         () if !has("features") && !has("images") => Some(Error::NothingToLookAt),
         () if !missing.is_empty() => Some(Error::TtaWithout { tta: params.tta, missing }),
         () => None,
+    }
+}
+
+/// The inputs that test-time augmentation needs.
+fn needs(tta: Tta) -> &'static [&'static str] {
+    match tta {
+        Tta::Random(0) => &[],
+        Tta::Random(_) => &["images", "augment"],
+        Tta::Fixed(_) => &["images"],
     }
 }

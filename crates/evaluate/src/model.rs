@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use pipeline_nn::artifact::{MODEL_FILE, ModelRecord};
-use pipeline_nn::{Device, Head, Kind, Tensor, no_grad};
+use pipeline_nn::{Device, Head};
 use pipeline_photo::Preprocessing;
 use pipeline_stage::{Artifact, Failure};
 use pipeline_table::FeaturesReader;
@@ -90,17 +90,6 @@ impl Model {
 
     /// Log-probabilities `[N, classes]` of pooled features `[N, dim]`, both row-major.
     pub(crate) fn log_probs(&self, features: &[f32], dim: usize) -> Result<Vec<f32>, pipeline_nn::Error> {
-        let rows = features.len() / dim;
-        let shape = [rows as i64, dim as i64];
-        let x = || Tensor::f_from_slice(features)?.f_view(shape)?.f_to_device(self.head.device());
-        if rows == 0 {
-            return Ok(vec![]);
-        }
-        let log_probs = no_grad(|| {
-            let x = x().map_err(pipeline_nn::Error::torch("put a batch of features together"))?; // [N, dim]
-            self.head.forward_eval(&x) // [N, classes]
-        })?;
-        let flat = log_probs.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view(-1);
-        Vec::try_from(&flat).map_err(pipeline_nn::Error::torch("read the predictions of a batch"))
+        self.head.log_probs(features, dim)
     }
 }

@@ -1,6 +1,7 @@
 //! The summary of the stage: what a person reads on the terminal, in at most 20 lines.
 
 use pipeline_fit::Measures;
+use pipeline_photo::Tta;
 use pipeline_report::confusion_text;
 use pipeline_stage::{Summary, words};
 use pipeline_table::{Mode, Split};
@@ -10,7 +11,6 @@ use crate::answers::MOST_KEPT;
 use crate::candidate::Candidate;
 use crate::marks::{MOST_COMPARISONS, Marks};
 use crate::metrics::Measured;
-use crate::tta::Tta;
 
 /// Models and modes in the table.
 const MOST_ROWS: usize = 6;

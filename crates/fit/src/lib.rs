@@ -5,6 +5,7 @@
 //! | to measure or decide | file |
 //! |---|---|
 //! | which class has the largest score | [`mod@argmax`] |
+//! | what several views of a photo say together | [`mod@log_mean`] |
 //! | which class is taken for which | [`confusion`] |
 //! | how good a model's answers are, with intervals | [`measures`] |
 //! | whether two models differ beyond chance | [`mod@mcnemar`] |
@@ -27,6 +28,7 @@ pub mod confident;
 pub mod confusion;
 mod error;
 pub mod finder;
+pub mod log_mean;
 pub mod mcnemar;
 pub mod measures;
 pub mod patience;
@@ -43,6 +45,7 @@ pub use confident::{LabelIssue, label_issues};
 pub use confusion::{Confusion, most_confused};
 pub use error::Error;
 pub use finder::{Curve, FinderRange, Point};
+pub use log_mean::log_mean;
 pub use mcnemar::McNemar;
 pub use measures::{
     Answers, Bin, Calibration, ClassCurves, ClassMeasures, Estimate, Interval, MeasureOptions, Measures,

@@ -1,20 +1,13 @@
 //! [`look`]: one file, read and decoded once, becomes a row of the table.
 
-use std::io::ErrorKind;
-
-use pipeline_photo::{Limits, Reason};
+use pipeline_photo::{Limits, Reason, content};
 use pipeline_stage::Digest;
-use pipeline_stage::source::is_link_loop;
 use pipeline_table::{ImageRow, Verdict};
 
 use crate::File;
 use crate::appearance::appearance;
 use crate::error::Error;
 use crate::layout::Misplaced;
-
-/// Files above this size are not read. Far above any photo: an uncompressed picture of the largest
-/// allowed number of pixels.
-const MAX_BYTES: u64 = 2 << 30;
 
 /// What was seen.
 #[derive(Debug, Clone)]
@@ -65,10 +58,10 @@ pub(crate) fn look(file: &File, classes: &[String]) -> Result<Looked, Error> {
         looked.misplaced(misplaced);
         return Ok(looked);
     }
-    let bytes = match read(file)? {
-        Content::Bytes(bytes) => bytes,
-        Content::Unfit(reason, detail) => {
-            looked.set_aside(reason, detail);
+    let bytes = match content(&file.path).map_err(Error::Io)? {
+        Ok(bytes) => bytes,
+        Err(rejected) => {
+            looked.set_aside(rejected.reason, rejected.detail);
             return Ok(looked);
         }
     };
@@ -101,38 +94,6 @@ pub(crate) fn look(file: &File, classes: &[String]) -> Result<Looked, Error> {
         }
     }
     Ok(looked)
-}
-
-/// What is in a file.
-enum Content {
-    Bytes(Vec<u8>),
-    /// Not to be read, for this reason, and what was found.
-    Unfit(Reason, String),
-}
-
-fn read(file: &File) -> Result<Content, Error> {
-    let read = || {
-        let metadata = fs_err::metadata(&file.path)?;
-        if !metadata.is_file() {
-            return Ok(Content::Unfit(Reason::Unreadable, "it is no ordinary file".to_owned()));
-        }
-        if metadata.len() > MAX_BYTES {
-            let detail = format!("it has {} bytes, the limit is {MAX_BYTES}", metadata.len());
-            return Ok(Content::Unfit(Reason::TooLarge, detail));
-        }
-        fs_err::read(&file.path).map(Content::Bytes)
-    };
-    let lasting = match read() {
-        Ok(content) => return Ok(content),
-        // Paths are no content, so none of these names the file; the list does.
-        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            "it is a link that leads nowhere"
-        }
-        Err(e) if e.kind() == ErrorKind::PermissionDenied => "there is no permission to read it",
-        Err(_) if is_link_loop(&file.path) => "it is a link that leads to itself",
-        Err(e) => return Err(Error::Io(e)),
-    };
-    Ok(Content::Unfit(Reason::Unreadable, lasting.to_owned()))
 }
 
 impl Looked {

@@ -129,7 +129,7 @@ fn behind(features: &Tensor, classifier: &Classifier, channels: usize) -> Result
 }
 
 /// The numbers of a tensor in order, on the processor.
-fn numbers(tensor: &Tensor) -> Result<Vec<f32>, TchError> {
+pub(crate) fn numbers(tensor: &Tensor) -> Result<Vec<f32>, TchError> {
     let flat = tensor.f_to_device(Device::Cpu)?.f_contiguous()?.f_view(-1)?;
     Vec::try_from(&flat)
 }

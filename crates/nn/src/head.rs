@@ -14,6 +14,7 @@ use crate::batch_norm::{BatchNorm, Mode};
 use crate::dropout;
 use crate::dtype::Dtype;
 use crate::error::Error;
+use crate::folded_trunk::numbers;
 use crate::linear::Linear;
 use crate::weights::Weights;
 
@@ -167,6 +168,34 @@ impl Head {
     pub fn forward_eval(&self, x: &Tensor) -> Result<Tensor, Error> {
         self.check_input(x)?;
         tch::no_grad(|| self.forward(x, Mode::Eval, None)).map_err(Error::torch("run the head"))
+    }
+
+    /// As [`forward_eval`](Self::forward_eval) on plain numbers: log-probabilities `[N, classes]` of features `[N, dim]`,
+    /// both row-major. The last bits of a row may change with N and with the number of threads.
+    ///
+    /// # Errors
+    /// [`Error::WrongInput`] where `dim` is not its width, [`Error::Torch`].
+    pub fn log_probs(&self, features: &[f32], dim: usize) -> Result<Vec<f32>, Error> {
+        let shape = [(features.len() / dim.max(1)) as i64, dim as i64];
+        if shape[0] == 0 {
+            return Ok(vec![]);
+        }
+        let x = || Tensor::f_from_slice(features)?.f_view(shape)?.f_to_device(self.device);
+        let x = x().map_err(Error::torch("put a batch of features together"))?; // [N, dim]
+        let log_probs = self.forward_eval(&x)?; // [N, classes]
+        numbers(&log_probs).map_err(Error::torch("read the predictions of a batch"))
+    }
+
+    /// The same head for another thread: its tensors are shared, nothing is copied.
+    #[must_use]
+    pub fn share(&self) -> Head {
+        Head {
+            bn1: self.bn1.share(),
+            linear1: self.linear1.share(),
+            bn2: self.bn2.share(),
+            linear2: self.linear2.share(),
+            ..*self
+        }
     }
 
     /// What the softmax is taken of: scores `[N, classes]` of features `x: [N, features]`, as
@@ -372,6 +401,20 @@ mod tests {
     fn features_of_another_width_are_an_error() {
         let error = head(3).forward_eval(&features(5).reshape([6, 5])).unwrap_err();
         assert_eq!(error.to_string(), "cannot run the head on a batch of shape [6, 5], expected [N, 6]");
+    }
+
+    #[test]
+    fn plain_numbers_and_a_shared_head_answer_as_tensors_do() {
+        let head = head(3);
+        let x = features(5);
+        let expected = numbers(&head.forward_eval(&x).unwrap());
+        assert_eq!(head.log_probs(&numbers(&x), 6).unwrap(), expected);
+        let shared = head.share();
+        let found = std::thread::spawn(move || shared.log_probs(&numbers(&features(5)), 6).unwrap());
+        assert_eq!(found.join().unwrap(), expected);
+        assert_eq!(head.log_probs(&[], 6).unwrap(), [0.0; 0]);
+        let message = head.log_probs(&numbers(&x), 5).unwrap_err().to_string();
+        assert_eq!(message, "cannot run the head on a batch of shape [6, 5], expected [N, 6]");
     }
 
     #[test]

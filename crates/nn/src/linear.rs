@@ -22,6 +22,11 @@ impl Linear {
         })
     }
 
+    /// The same layer, its tensors shared.
+    pub(crate) fn share(&self) -> Self {
+        Linear { weight: self.weight.shallow_clone(), bias: self.bias.shallow_clone() }
+    }
+
     /// `x`: `[N, in]` to `[N, out]`.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
         x.f_linear(&self.weight, Some(&self.bias))

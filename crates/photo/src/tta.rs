@@ -1,10 +1,11 @@
-//! [`Tta`]: the parameter `tta`, which views' probabilities are averaged.
+//! [`Tta`]: what a user writes for test-time augmentation, which views' probabilities are averaged.
 
 use std::fmt;
 
-use pipeline_photo::TestViews;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::test_time::TestViews;
 
 /// Most random views: more say the same in more time.
 pub const MOST_RANDOM: u32 = 64;
@@ -44,7 +45,7 @@ impl Default for Tta {
 
 impl Tta {
     /// The views besides the plain one, which is always looked at; `None` where there are none.
-    pub(crate) fn views(self) -> Option<TestViews> {
+    pub fn views(self) -> Option<TestViews> {
         match self {
             Tta::Random(0) => None,
             Tta::Random(views) => Some(TestViews::Policy(views)),
@@ -54,22 +55,13 @@ impl Tta {
         }
     }
 
-    /// The inputs that it needs.
-    pub(crate) fn needs(self) -> &'static [&'static str] {
-        match self {
-            Tta::Random(0) => &[],
-            Tta::Random(_) => &["images", "augment"],
-            Tta::Fixed(_) => &["images"],
-        }
-    }
-
     /// The first view that is averaged: 0, or 1 where the plain one is not among them.
-    pub(crate) fn first_averaged(self) -> usize {
+    pub fn first_averaged(self) -> usize {
         usize::from(matches!(self, Tta::Fixed(FixedViews::FiveCrop | FixedViews::TenCrop)))
     }
 
     /// What is averaged, for people.
-    pub(crate) fn words(self) -> String {
+    pub fn words(self) -> String {
         match self {
             Tta::Random(views) => format!("mean of {} views", u64::from(views) + 1),
             Tta::Fixed(FixedViews::Flip) => "mean of plain and mirrored".to_owned(),

@@ -1,0 +1,136 @@
+//! What can go wrong with a model, beyond what its weights can have. What is wrong with a photo is an answer.
+
+use pipeline_photo::MOST_RANDOM;
+use pipeline_stage::Hint;
+
+/// An error of this crate.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file of the model folder, or libtorch.
+    #[error(transparent)]
+    Network(#[from] pipeline_nn::Error),
+    /// The head has another number of outputs than `model.json` has classes.
+    #[error(
+        "cannot use the model: its head has {found} outputs, expected {expected}, one for each class in model.json"
+    )]
+    Outputs {
+        /// Outputs of the head.
+        found: usize,
+        /// Classes.
+        expected: usize,
+    },
+    /// The head takes other features than the trunk gives.
+    #[error(
+        "cannot use the model: its head takes {found} features, expected {expected}, which its trunk gives"
+    )]
+    Features {
+        /// What the head takes.
+        found: usize,
+        /// What the trunk gives.
+        expected: usize,
+    },
+    /// `model.json` asks for views of a size that nothing of this project has.
+    #[error("cannot use the model: model.json says photos of {found} x {found} pixels, expected {least} to {most}", least = crate::predictor::SIZES.start(), most = crate::predictor::SIZES.end())]
+    Size {
+        /// The side, in pixels.
+        found: u32,
+    },
+    /// A model whose answers are no numbers.
+    #[error("the model answers a photo with {found}, expected log-probabilities")]
+    NotFinite {
+        /// The first that is none.
+        found: f32,
+    },
+    /// Random views without the policy that draws them.
+    #[error(
+        "cannot draw {views} random views of each photo: a model folder does not have the training's policy of augmentation"
+    )]
+    NoPolicy {
+        /// How many were asked for.
+        views: u32,
+    },
+    /// More random views than make sense.
+    #[error("cannot draw {found} random views of each photo, expected 0 to {MOST_RANDOM}")]
+    TooManyViews {
+        /// How many were asked for.
+        found: u32,
+    },
+    /// A batch that the memory does not hold.
+    #[error("cannot keep a batch of {views} views: there are no {bytes} bytes for its pixels")]
+    OutOfMemory {
+        /// Views in it.
+        views: usize,
+        /// Bytes of pixels.
+        bytes: u64,
+    },
+}
+
+impl Hint for Error {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Error::Network(error) => return error.hint(),
+            Error::Outputs { .. } | Error::Features { .. } | Error::Size { .. } => {
+                "copy the whole folder of the model again"
+            }
+            Error::NotFinite { .. } => "compute in f32; if it stays so, train the model again",
+            Error::NoPolicy { .. } => {
+                "name an artifact of augment, such as out/CONFIG/augment, or use flip, five_crop or ten_crop"
+            }
+            Error::OutOfMemory { .. } => "use fewer threads",
+            Error::TooManyViews { .. } => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_message_says_what_was_found_and_the_way_out() {
+        let again = Some("copy the whole folder of the model again");
+        let cases = [
+            (
+                Error::Outputs { found: 3, expected: 2 },
+                "cannot use the model: its head has 3 outputs, expected 2, one for each class in model.json",
+                again,
+            ),
+            (
+                Error::Features { found: 512, expected: 1024 },
+                "cannot use the model: its head takes 512 features, expected 1024, which its trunk gives",
+                again,
+            ),
+            (
+                Error::Size { found: 70_000 },
+                "cannot use the model: model.json says photos of 70000 x 70000 pixels, expected 32 to 1024",
+                again,
+            ),
+            (
+                Error::NotFinite { found: f32::NAN },
+                "the model answers a photo with NaN, expected log-probabilities",
+                Some("compute in f32; if it stays so, train the model again"),
+            ),
+            (
+                Error::NoPolicy { views: 4 },
+                "cannot draw 4 random views of each photo: a model folder does not have the training's policy of augmentation",
+                Some(
+                    "name an artifact of augment, such as out/CONFIG/augment, or use flip, five_crop or ten_crop",
+                ),
+            ),
+            (
+                Error::TooManyViews { found: 65 },
+                "cannot draw 65 random views of each photo, expected 0 to 64",
+                None,
+            ),
+            (
+                Error::OutOfMemory { views: 8, bytes: 12 },
+                "cannot keep a batch of 8 views: there are no 12 bytes for its pixels",
+                Some("use fewer threads"),
+            ),
+        ];
+        for (error, message, hint) in cases {
+            assert_eq!((error.to_string().as_str(), error.hint().as_deref()), (message, hint));
+        }
+    }
+}
