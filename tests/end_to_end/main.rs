@@ -18,6 +18,7 @@
 //! - `features`: a table of features, looked at, and with other layers than the usual ones.
 //! - `starting`: what is loaded when the command starts.
 //! - `schema`: the JSON schema of configs, with a validator in Python.
+//! - `submitting`: what models say of unlabelled photos, as a file for Kaggle.
 //! - `sweeping`: every combination of some parameters' values, and the table of them.
 //! - `lesson`: the whole lesson: three trainings, and the learning-rate finder.
 //! - `tiny_lesson`: the whole lesson in seconds, and what its runs leave; for the tests above.
@@ -44,6 +45,7 @@ mod sharded;
 mod side_by_side;
 mod starting;
 mod storing;
+mod submitting;
 mod sweeping;
 mod tiny_lesson;
 mod watching;

@@ -1,4 +1,4 @@
-//! [`TinyLesson`]: the lesson's whole pipeline, every stage kind in it, on photos and with settings so small that a run
+//! [`TinyLesson`]: the lesson's whole pipeline with its submission, every stage kind in it, on photos and with settings so small that a run
 //! takes a few seconds; and what is left of its runs.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +12,7 @@ use pipeline_testkit::Project;
 use crate::drawn_project;
 
 const CONFIG: &str = "\
-pipeline: lesson1
+pipeline: kaggle
 ingest: { root: photos }
 backbone: { arch: efficientnet_lite0, weights: weights.safetensors }
 precompute: { size: 32 }
@@ -23,8 +23,8 @@ evaluate: { tta: 1, dtype: f32 }
 ";
 
 /// Its stages in the order of running.
-pub(crate) const LESSON_STAGES: [&str; 8] =
-    ["ingest", "augment", "backbone", "precompute", "head", "last_layer", "finetune", "evaluate"];
+pub(crate) const LESSON_STAGES: [&str; 9] =
+    ["ingest", "augment", "backbone", "precompute", "head", "last_layer", "finetune", "evaluate", "submit"];
 
 /// The project, its store and its links, each anywhere.
 pub(crate) struct TinyLesson {

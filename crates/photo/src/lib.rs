@@ -61,7 +61,7 @@ pub use mix::{BatchMix, Mixing};
 pub use planes::Planes;
 pub use policy::{Column, Policy};
 pub use preprocessing::{Crop, Decode, Filter, Preprocessing, Resize};
-pub use read::{ReadError, read};
+pub use read::{ReadError, read, read_content};
 pub use reason::Reason;
 pub use rejected::Rejected;
 pub use resizer::Resizer;

@@ -59,14 +59,23 @@ pub fn read(
     preprocessing: &Preprocessing,
     limits: &Limits,
 ) -> Result<Photo, ReadError> {
+    let bytes = read_content(folder, id, digest)?;
+    preprocessing
+        .decode(&bytes, limits)
+        .map_err(|rejected| ReadError::Undecodable { id: id.to_owned(), why: rejected.to_string() })
+}
+
+/// The content of the photo `id` of `folder`, which has `digest` (64 hexadecimal digits).
+///
+/// # Errors
+/// It is not there any more, or has other content.
+pub fn read_content(folder: &Path, id: &str, digest: &str) -> Result<Vec<u8>, ReadError> {
     let named = || id.to_owned();
     let bytes = bytes(&folder.join(id)).map_err(|source| ReadError::Unreadable { id: named(), source })?;
     if Digest::of(&bytes).to_string() != digest {
         return Err(ReadError::Changed { id: named() });
     }
-    preprocessing
-        .decode(&bytes, limits)
-        .map_err(|rejected| ReadError::Undecodable { id: named(), why: rejected.to_string() })
+    Ok(bytes)
 }
 
 /// The content of a file. Whoever opens a named pipe waits for a writer, perhaps for ever: it is refused unopened.

@@ -11,6 +11,7 @@ pub const STAGES: &[&dyn AnyStage] = &[
     &pipeline_head::HeadStage,
     &pipeline_finetune::Finetune,
     &pipeline_evaluate::Evaluate,
+    &pipeline_submit::Submit,
 ];
 
 /// For each kind that trains, the kind that searches its learning rate (`pipeline lr-find`): one with the same inputs and

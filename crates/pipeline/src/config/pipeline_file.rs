@@ -15,6 +15,7 @@ use super::yaml::Yaml;
 /// The pipelines that are built into the command: name and text.
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("features", include_str!("../../../../pipelines/features.yaml")),
+    ("kaggle", include_str!("../../../../pipelines/kaggle.yaml")),
     ("lesson1", include_str!("../../../../pipelines/lesson1.yaml")),
     ("quick", include_str!("../../../../pipelines/quick.yaml")),
 ];
@@ -268,7 +269,7 @@ mod tests {
         let faults = PipelineFile::find("quik", Path::new("/nowhere"), &place).unwrap_err();
         assert_eq!(
             faults[0].to_string(),
-            "c.yaml: no pipeline `quik`: expected one of: features, lesson1, quick"
+            "c.yaml: no pipeline `quik`: expected one of: features, kaggle, lesson1, quick"
         );
         assert_eq!(faults[0].hint.as_deref(), Some("did you mean `quick`?"));
     }

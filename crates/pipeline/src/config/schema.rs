@@ -199,7 +199,7 @@ mod tests {
             .iter()
             .map(|one| &one["if"]["properties"]["pipeline"]["const"])
             .collect();
-        assert_eq!(names, ["features", "lesson1", "quick"]);
+        assert_eq!(names, ["features", "kaggle", "lesson1", "quick"]);
         assert_eq!(schema["$defs"].as_object().unwrap().len(), STAGES.len());
         assert_eq!(schema["additionalProperties"]["anyOf"].as_array().unwrap().len(), STAGES.len());
     }
@@ -216,7 +216,7 @@ mod tests {
         let fault = schema(Some("quik"), Path::new("/nowhere"), STAGES).unwrap_err().remove(0);
         assert_eq!(
             fault.to_string(),
-            "--pipeline quik: no pipeline `quik`: expected one of: features, lesson1, quick"
+            "--pipeline quik: no pipeline `quik`: expected one of: features, kaggle, lesson1, quick"
         );
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("pipelines/mine.yaml");
