@@ -1,8 +1,9 @@
 //! `pipeline predict MODEL PATHS...`: what a model says of photos that are in no data set.
 //!
 //! - `model`: the folder of the model that was named.
-//! - `asked`: the photos, with `walk` and `glob`.
+//! - `asked`: the photos, with `walk`, `glob` and `list`.
 //! - `form`, `output`, `draft`: how answers look, where they go, and a file that appears when it is whole.
+//! - `desk`: where answers come in.
 //! - `sorter`: photos copied or moved by class.
 //! - `tally`: what is said in the end.
 //!
@@ -10,9 +11,11 @@
 //! forgotten.
 
 mod asked;
+mod desk;
 mod draft;
 mod form;
 mod glob;
+mod list;
 mod model;
 mod output;
 mod sorter;
@@ -26,15 +29,15 @@ use std::time::Instant;
 use pipeline_nn::Dtype;
 use pipeline_photo::augmentation::POLICY_FILE;
 use pipeline_photo::{Augmentation, Policy, Tta};
-use pipeline_predict::{Answer, Options, Photo, Predictor, Views, answer};
-use pipeline_stage::{Cancel, Event, Failure, Progress, Report, exit, lanes, words};
-use pipeline_table::{AnswerRow, Refused, Said};
+use pipeline_predict::{Options, Photo, Predictor, Views};
+use pipeline_stage::{Cancel, Failure, Progress, exit, lanes};
 
 use super::Stop;
 use super::how::hash_on;
 use super::interrupt::Interrupt;
 use crate::terminal::{Header, Screen, Style, Teller, watch};
 use asked::Asked;
+use desk::{Desk, Done};
 use draft::Draft;
 use form::{Form, Format};
 use output::Output;
@@ -46,9 +49,6 @@ const UNSURE: &str = "unsure";
 
 /// Batches that may wait before each lane, and behind it.
 const WAITING: usize = 2;
-
-/// Photos that could not be copied or moved and are named; more are counted.
-const MOST_UNPLACED: u64 = 10;
 
 /// Predict the classes of photos with a trained model
 #[derive(Debug, clap::Args)]
@@ -119,7 +119,10 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     let cancel = &interrupt.cancel;
     let ended = |failure: Failure| match failure {
         Failure::Cancelled => Stop::Error {
-            message: "interrupted; no file was written".to_owned(),
+            message: match &arguments.out {
+                Some(out) => format!("interrupted; `{}` was not written", out.display()),
+                None => "interrupted".to_owned(),
+            },
             hint: None,
             code: interrupt.exit_code().unwrap_or(exit::INTERRUPTED),
         },
@@ -192,13 +195,6 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
 /// What bars and warnings are called by.
 const NAME: &str = "predict";
 
-/// What is left in the end.
-struct Done {
-    tally: Tally,
-    /// What became of the photos that were sorted.
-    placed: Option<String>,
-}
-
 /// Shows all photos to the model.
 fn look(
     predictor: Predictor,
@@ -255,92 +251,6 @@ impl<P: Iterator<Item = Result<PathBuf, Failure>>> Iterator for Batches<P> {
     }
 }
 
-/// Where answers come in, in the order of the photos.
-struct Desk<'a> {
-    output: Output<'a>,
-    sorter: Option<Sorter>,
-    tally: Tally,
-    threshold: Option<f32>,
-    report: &'a dyn Report,
-    classes: &'a [String],
-}
-
-impl Desk<'_> {
-    /// Sorts photos, counts and writes what was said of them.
-    fn take(&mut self, answers: Vec<(PathBuf, Answer)>) -> Result<(), Failure> {
-        let mut rows = Vec::with_capacity(answers.len());
-        for (path, answer) in answers {
-            let why = answer.as_ref().err().map(|rejected| rejected.reason.sentence());
-            let row = row(&path, answer, self.classes, self.threshold);
-            self.tally.add(&row, why);
-            if let (Some(sorter), Ok(said)) = (&self.sorter, &row.answer) {
-                match sorter.sort(&path, &said.predicted) {
-                    Ok(sorted) => self.tally.sorted(sorted),
-                    Err(error) => {
-                        self.tally.unplaced += 1;
-                        if self.tally.unplaced <= MOST_UNPLACED {
-                            let text =
-                                format!("`{}` was not {}: {error}", path.display(), sorter.done_word());
-                            self.report.emit(Event::Warning(text));
-                        }
-                    }
-                }
-            }
-            rows.push(row);
-        }
-        self.output.write(&rows)
-    }
-
-    fn finish(self) -> Result<Done, Failure> {
-        self.output.finish()?;
-        let tally = self.tally;
-        let placed = self.sorter.map(|sorter| {
-            let some =
-                |count: u64, what: &str| (count > 0).then(|| format!(", {} {what}", words::count(count)));
-            let known = some(tally.known, "were there before").unwrap_or_default();
-            let unplaced = some(tally.unplaced, "could not be").unwrap_or_default();
-            let (placed, word) = (words::count(tally.placed), sorter.done_word());
-            format!("{word} {placed} into {}{known}{unplaced}", sorter.folder().display())
-        });
-        Ok(Done { tally, placed })
-    }
-}
-
-/// The row of a photo.
-fn row(path: &Path, answer: Answer, classes: &[String], threshold: Option<f32>) -> AnswerRow {
-    let answer = match answer {
-        Err(rejected) => {
-            Err(Refused { reason: rejected.reason.as_str().to_owned(), detail: rejected.to_string() })
-        }
-        Ok(prediction) => {
-            let probs = prediction.probs();
-            let (class, confidence) = answer::best(&probs);
-            let is_sure = threshold.is_none_or(|threshold| confidence >= threshold);
-            let predicted = if is_sure { classes[class as usize].clone() } else { UNSURE.to_owned() };
-            Ok(Said { predicted, predicted_id: is_sure.then_some(class), confidence, probs })
-        }
-    };
-    AnswerRow { id: id(path), answer }
-}
-
-/// The path as text. Bytes of names that are no UTF-8 are escaped behind two strokes, which no path has, so that it is no
-/// other photo's, as in the ids of `ingest`.
-fn id(path: &Path) -> String {
-    if let Some(text) = path.to_str() {
-        return text.to_owned();
-    }
-    let mut id = String::new();
-    for component in path.components() {
-        let name = component.as_os_str();
-        let stroke = if id.is_empty() || id.ends_with('/') { "" } else { "/" };
-        match name.to_str() {
-            Some(text) => id.extend([stroke, text]),
-            None => id.extend(["//", &name.as_encoded_bytes().escape_ascii().to_string()]),
-        }
-    }
-    id
-}
-
 impl Arguments {
     fn format(&self, screen: &Screen) -> Result<Format, Stop> {
         let ending = self.out.as_deref().map(|out| (out, Format::of(out)));
@@ -361,6 +271,11 @@ impl Arguments {
     /// The policy that random views are drawn by.
     fn policy(&self) -> Result<Option<Policy>, Stop> {
         let Some(path) = &self.policy else { return Ok(None) };
+        let tta = self.tta.unwrap_or_default();
+        if !matches!(tta, Tta::Random(1..)) {
+            let message = format!("a policy draws random views, and `--tta {tta}` has none");
+            return Err(wrong(message, "leave --policy out, or give a number of views, as in --tta 4"));
+        }
         let folder = match path.parent() {
             Some(folder) if path.ends_with(POLICY_FILE) => folder,
             _ => path,
@@ -387,18 +302,7 @@ fn wrong(message: String, hint: impl Into<String>) -> Stop {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsStr;
-    use std::os::unix::ffi::OsStrExt;
-
     use super::*;
-
-    #[test]
-    fn ids_are_paths_and_names_that_are_no_text_are_escaped() {
-        assert_eq!(id(Path::new("a b/c.jpg")), "a b/c.jpg");
-        let raw = |bytes: &'static [u8]| id(Path::new(OsStr::from_bytes(bytes)));
-        assert_eq!(raw(b"/a/\xff.jpg"), "/a//\\xff.jpg");
-        assert_eq!(raw(b"\xffa/c.jpg"), "//\\xffa/c.jpg");
-    }
 
     #[test]
     fn batches_are_full_but_for_the_last_and_end_with_a_failure() {
@@ -410,22 +314,6 @@ mod tests {
         let mut batches = Batches { photos, size: 3 };
         assert_eq!(batches.next().unwrap().unwrap().len(), 3);
         assert!(matches!(batches.next(), Some(Err(Failure::Cancelled))));
-    }
-
-    #[test]
-    fn a_photo_is_unsure_below_the_threshold() {
-        let prediction = || {
-            let log_probs = vec![0.3_f32.ln(), 0.7_f32.ln()];
-            Ok(pipeline_predict::Prediction { log_probs, features: vec![] })
-        };
-        let classes = ["cats", "dogs"].map(str::to_owned);
-        let said = |threshold| {
-            let said = row(Path::new("a.jpg"), prediction(), &classes, threshold).answer.unwrap();
-            (said.predicted, said.predicted_id)
-        };
-        assert_eq!(said(None), ("dogs".to_owned(), Some(1)));
-        assert_eq!(said(Some(0.69)), ("dogs".to_owned(), Some(1)));
-        assert_eq!(said(Some(0.71)), ("unsure".to_owned(), None));
     }
 
     #[test]

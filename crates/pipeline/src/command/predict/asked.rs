@@ -1,26 +1,22 @@
 //! [`Asked`]: the photos that were asked about: files, folders, patterns, and lists on standard input. They are met one by one,
 //! so that memory does not grow with their number.
 
-use std::ffi::OsString;
-use std::io::{self, BufRead, BufReader, Read};
-use std::os::unix::ffi::OsStringExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use pipeline_stage::{Cancel, Failure, words};
 
 use super::glob;
+use super::list::List;
 use super::walk::Walk;
 use super::wrong;
 use crate::command::Stop;
-
-/// Longest path in a list: far above what any system takes. What has no end is no list.
-const MOST_BYTES: u64 = 1 << 16;
 
 /// What was asked about.
 #[derive(Debug)]
 pub(super) struct Asked {
     origins: Vec<Origin>,
-    /// Real paths that are left out: what the command itself writes.
+    /// Left out of folders: what the command itself writes.
     own: Vec<PathBuf>,
     /// What ends a path in a list: a line break, or the byte 0.
     separator: u8,
@@ -46,7 +42,7 @@ pub(super) struct Count {
 }
 
 impl Asked {
-    /// What these arguments mean. `own` is left out of folders: what the command itself writes, where it is there.
+    /// What these arguments mean. `own` is left out of folders: what the command itself writes.
     ///
     /// # Errors
     /// An argument that is not there, a pattern that stands for nothing.
@@ -72,7 +68,7 @@ impl Asked {
         if origins.iter().filter(|origin| matches!(origin, Origin::List)).count() > 1 {
             return Err(wrong("standard input was named twice, as `-`".to_owned(), "name it once"));
         }
-        let own = own.iter().filter_map(|path| path.canonicalize().ok()).collect();
+        let own = own.iter().map(|path| (*path).to_owned()).collect();
         Ok(Asked { origins, own, separator: if is_null { 0 } else { b'\n' } })
     }
 
@@ -86,7 +82,7 @@ impl Asked {
             match origin {
                 Origin::List => has_list = true,
                 Origin::Path(path) if path.is_dir() => {
-                    let mut walk = Walk::from(path, &self.own).map_err(|error| io_failure(&error))?;
+                    let mut walk = self.walk(path).map_err(|error| io_failure(&error))?;
                     for file in &mut walk {
                         cancel.check()?;
                         file.map_err(|error| io_failure(&error))?;
@@ -105,6 +101,11 @@ impl Asked {
     pub(super) fn photos(&self, cancel: &Cancel) -> Photos<'_> {
         let origins = self.origins.clone().into_iter();
         Photos { asked: self, cancel: cancel.clone(), origins, list: None, walk: None }
+    }
+
+    /// Of what the command writes, some may not be there yet when photos are counted.
+    fn walk(&self, folder: &Path) -> io::Result<Walk> {
+        Walk::from(folder, self.own.iter().filter_map(|path| path.canonicalize().ok()).collect())
     }
 
     /// The arguments, for messages.
@@ -139,15 +140,15 @@ pub(super) struct Photos<'a> {
     asked: &'a Asked,
     cancel: Cancel,
     origins: std::vec::IntoIter<Origin>,
-    list: Option<BufReader<Input>>,
-    walk: Option<Walk<'a>>,
+    list: Option<List>,
+    walk: Option<Walk>,
 }
 
 impl Photos<'_> {
     /// A file is a photo, a folder has photos. What is not there is a photo that cannot be read.
     fn meet(&mut self, path: PathBuf) -> io::Result<Option<PathBuf>> {
         if path.is_dir() {
-            self.walk = Some(Walk::from(&path, &self.asked.own)?);
+            self.walk = Some(self.asked.walk(&path)?);
             return Ok(None);
         }
         Ok(Some(path))
@@ -162,7 +163,7 @@ impl Photos<'_> {
                 }
             }
             let path = match &mut self.list {
-                Some(list) => listed(list, self.asked.separator)?,
+                Some(list) => list.next()?,
                 None => None,
             };
             let path = match path {
@@ -173,7 +174,7 @@ impl Photos<'_> {
                         None => return Ok(None),
                         Some(Origin::Path(path)) => path,
                         Some(Origin::List) => {
-                            self.list = Some(BufReader::new(Input { cancel: self.cancel.clone() }));
+                            self.list = Some(List::of(self.asked.separator, self.cancel.clone()));
                             continue;
                         }
                     }
@@ -201,53 +202,6 @@ impl Iterator for Photos<'_> {
     }
 }
 
-/// The next path of a list that is not empty.
-fn listed(list: &mut impl BufRead, separator: u8) -> io::Result<Option<PathBuf>> {
-    loop {
-        let mut bytes = vec![];
-        let read = list.by_ref().take(MOST_BYTES).read_until(separator, &mut bytes)?;
-        if read as u64 == MOST_BYTES {
-            let way = if separator == 0 { "" } else { " (of paths that end in the byte 0: --null)" };
-            return Err(io::Error::other(format!(
-                "cannot read the list on standard input: a path has {MOST_BYTES} bytes or more{way}"
-            )));
-        }
-        if bytes.last() == Some(&separator) {
-            bytes.pop();
-        }
-        if !bytes.is_empty() {
-            return Ok(Some(Path::new(&OsString::from_vec(bytes)).components().collect()));
-        }
-        if read == 0 {
-            return Ok(None);
-        }
-    }
-}
-
-/// Standard input, not waited for any longer once the command is to stop.
-struct Input {
-    cancel: Cancel,
-}
-
-impl Read for Input {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        use rustix::event::{PollFd, PollFlags, Timespec, poll};
-        let limit = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
-        let stdin = io::stdin();
-        loop {
-            if self.cancel.is_cancelled() {
-                return Ok(0);
-            }
-            match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&limit)) {
-                Ok(0) | Err(rustix::io::Errno::INTR) => {}
-                // Also where nobody writes any more.
-                Ok(_) => return Ok(rustix::io::read(&stdin, buffer)?),
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-}
-
 /// What the file system says, which names the path.
 fn io_failure(error: &io::Error) -> Failure {
     Failure::new(error.to_string(), None)
@@ -260,27 +214,6 @@ fn unreadable(error: &io::Error) -> Stop {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_list_has_a_path_a_line_or_between_zero_bytes_and_empty_ones_count_for_nothing() {
-        let all = |mut text: &[u8], separator| {
-            let mut found = vec![];
-            while let Some(path) = listed(&mut text, separator).unwrap() {
-                found.push(path);
-            }
-            found
-        };
-        assert_eq!(
-            all(b"a b.jpg\n\n-x.jpg\n./c//d.jpg", b'\n'),
-            ["a b.jpg", "-x.jpg", "./c/d.jpg"].map(PathBuf::from)
-        );
-        assert_eq!(all(b"a\nb.jpg\0c.jpg\0", 0), ["a\nb.jpg", "c.jpg"].map(PathBuf::from));
-        let error = listed(&mut [b'x'; 1 << 17].as_slice(), b'\n').unwrap_err().to_string();
-        assert!(
-            error.starts_with("cannot read the list on standard input: a path has 65536 bytes or more"),
-            "{error}"
-        );
-    }
 
     #[test]
     fn what_is_left_out_is_said() {

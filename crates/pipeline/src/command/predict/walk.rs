@@ -9,11 +9,11 @@ use pipeline_stage::source::is_clutter;
 
 /// A way down from a folder.
 #[derive(Debug)]
-pub(super) struct Walk<'a> {
+pub(super) struct Walk {
     /// Folders on the way, the first on top; each with what is left in it.
     levels: Vec<Level>,
     /// Real paths that are left out: what the command itself writes.
-    own: &'a [PathBuf],
+    own: Vec<PathBuf>,
     /// Files and folders that were left out because of their names.
     pub(super) clutter: u64,
     /// Links that lead back.
@@ -28,9 +28,9 @@ struct Level {
     names: std::vec::IntoIter<OsString>,
 }
 
-impl<'a> Walk<'a> {
+impl Walk {
     /// Starts at `folder`.
-    pub(super) fn from(folder: &Path, own: &'a [PathBuf]) -> io::Result<Self> {
+    pub(super) fn from(folder: &Path, own: Vec<PathBuf>) -> io::Result<Self> {
         let mut walk = Walk { levels: vec![], own, clutter: 0, loops: 0 };
         let real = fs_err::canonicalize(folder)?;
         walk.enter(folder.to_owned(), real)?;
@@ -71,7 +71,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-impl Iterator for Walk<'_> {
+impl Iterator for Walk {
     type Item = io::Result<PathBuf>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -120,7 +120,7 @@ mod tests {
         symlink("../b/c", root.join("b/linked")).unwrap();
         symlink("nowhere", root.join("b/dangling")).unwrap();
         let own = ["sorted", "out.csv"].map(|name| root.join(name).canonicalize().unwrap());
-        let mut walk = Walk::from(root, &own).unwrap();
+        let mut walk = Walk::from(root, own.to_vec()).unwrap();
         let found: Vec<String> = walk
             .by_ref()
             .map(|path| path.unwrap().strip_prefix(root).unwrap().to_str().unwrap().to_owned())
