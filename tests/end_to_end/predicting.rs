@@ -252,7 +252,7 @@ fn photos_are_named_by_patterns_and_by_lists_and_by_names_of_any_kind() {
     assert_eq!(found, expected);
 
     let listed = |list: &[u8], more: &[&str]| {
-        let arguments = [["predict", "../out/c/head", "-", "--format", "json"].as_slice(), more].concat();
+        let arguments = [["predict", "../out/c/head", "-", "--format"].as_slice(), more].concat();
         let mut command = project.command(&arguments);
         command
             .current_dir(project.path("odd"))
@@ -265,10 +265,10 @@ fn photos_are_named_by_patterns_and_by_lists_and_by_names_of_any_kind() {
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         ran
     };
-    assert_eq!(ids(listed(b"-v.jpg\n\n=1+1.jpg\n../photos/valid/cats\n", &[])).len(), 2 + 5);
-    assert_eq!(ids(listed(b"new\nline.jpg\0a b.jpg\0", &["-0"])), ["new\nline.jpg", "a b.jpg"]);
+    assert_eq!(ids(listed(b"-v.jpg\n\n=1+1.jpg\n../photos/valid/cats\n", &["json"])).len(), 2 + 5);
+    assert_eq!(ids(listed(b"new\nline.jpg\0a b.jpg\0", &["json", "-0"])), ["new\nline.jpg", "a b.jpg"]);
     // In a spreadsheet, a name is no formula.
-    let ran = listed(b"=1+1.jpg\n-v.jpg\ngone.jpg\n", &["--format", "csv"]);
+    let ran = listed(b"=1+1.jpg\n-v.jpg\ngone.jpg\n", &["csv"]);
     let rows = csv(&ran.stdout);
     let told: Vec<(&str, &str)> =
         rows.iter().map(|row| (row["id"].as_str(), row["reason"].as_str())).collect();
