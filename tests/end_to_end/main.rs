@@ -16,6 +16,7 @@
 //! - `watching`: a run's record, shown.
 //! - `reporting`: what was evaluated, shown and compared.
 //! - `features`: a table of features, looked at, and with other layers than the usual ones.
+//! - `predicting`: a model asked about photos that are in no data set.
 //! - `starting`: what is loaded when the command starts.
 //! - `schema`: the JSON schema of configs, with a validator in Python.
 //! - `submitting`: what models say of unlabelled photos, as a file for Kaggle.
@@ -38,6 +39,7 @@ mod lesson;
 mod memory;
 mod missing;
 mod photos;
+mod predicting;
 mod read_only;
 mod reporting;
 mod schema;

@@ -30,15 +30,16 @@ pub fn content(path: &Path) -> io::Result<Result<Vec<u8>, Rejected>> {
         }
         fs_err::read(path).map(Ok)
     };
-    let lasting = match read() {
-        Ok(content) => return Ok(content),
-        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            "it is a link that leads nowhere"
-        }
-        Err(e) if e.kind() == ErrorKind::PermissionDenied => "there is no permission to read it",
-        Err(_) if is_link_loop(path) => "it is a link that leads to itself",
-        Err(e) => return Err(e),
-    };
+    let lasting =
+        match read() {
+            Ok(content) => return Ok(content),
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                if path.is_symlink() { "it is a link that leads nowhere" } else { "there is no such file" }
+            }
+            Err(e) if e.kind() == ErrorKind::PermissionDenied => "there is no permission to read it",
+            Err(_) if is_link_loop(path) => "it is a link that leads to itself",
+            Err(e) => return Err(e),
+        };
     rejected(Reason::Unreadable, lasting.to_owned())
 }
 
@@ -61,7 +62,8 @@ mod tests {
         assert_eq!(told("a"), "text");
         assert_eq!(told("."), "unreadable: it is no ordinary file");
         assert_eq!(told("dangling"), "unreadable: it is a link that leads nowhere");
-        assert_eq!(told("a/b"), "unreadable: it is a link that leads nowhere");
+        assert_eq!(told("a/b"), "unreadable: there is no such file");
+        assert_eq!(told("gone"), "unreadable: there is no such file");
         assert_eq!(told("loop"), "unreadable: it is a link that leads to itself");
         assert_eq!(told("huge"), "too large: it has 2147483649 bytes, the limit is 2147483648");
     }

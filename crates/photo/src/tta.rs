@@ -1,6 +1,7 @@
 //! [`Tta`]: what a user writes for test-time augmentation, which views' probabilities are averaged.
 
 use std::fmt;
+use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -71,6 +72,23 @@ impl Tta {
     }
 }
 
+/// As it is written in YAML. Numbers above [`MOST_RANDOM`] are left to whoever uses it.
+impl FromStr for Tta {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fixed = [FixedViews::Flip, FixedViews::FiveCrop, FixedViews::TenCrop].map(Tta::Fixed);
+        let number = text.parse().ok().map(Tta::Random);
+        let found = number.or_else(|| fixed.into_iter().find(|tta| tta.to_string() == text));
+        let expected = || {
+            format!(
+                "expected a number of random views from 0 to {MOST_RANDOM}, or one of flip, five_crop, ten_crop"
+            )
+        };
+        found.ok_or_else(expected)
+    }
+}
+
 /// As it is written in YAML.
 impl fmt::Display for Tta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,8 +118,11 @@ mod tests {
             let tta: Tta = serde_json::from_str(json).unwrap();
             assert_eq!(serde_json::to_string(&tta).unwrap(), json);
             assert_eq!(tta.to_string(), json.trim_matches('"'));
+            assert_eq!(tta.to_string().parse(), Ok(tta));
             let views = tta.views().map_or(0, |views| views.names().len());
             assert_eq!((tta.words().as_str(), views, tta.first_averaged()), (words, others, first));
         }
+        let expected = "expected a number of random views from 0 to 64, or one of flip, five_crop, ten_crop";
+        assert_eq!("flop".parse::<Tta>(), Err(expected.to_owned()));
     }
 }

@@ -1,4 +1,5 @@
-//! How many photos a second: decoding alone, the trunk alone, and the stage, on the same photos and threads, in turn. For
+//! How many photos a second: decoding alone, the trunk alone, the stage, and a model that predicts, on the same photos and
+//! threads, in turn. For
 //! `cargo xtask bench precompute`, which puts Python's rates beside them.
 //!
 //!     cargo run --release -p pipeline-precompute --example rates -- PHOTOS ARCH COUNT THREADS DTYPE [WEIGHTS]
@@ -16,11 +17,12 @@ use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use pipeline_nn::artifact::BackboneRecord;
+use pipeline_nn::artifact::{BackboneRecord, ModelRecord};
 use pipeline_nn::weights::{self, Weights};
-use pipeline_nn::{Device, Dtype, FoldedTrunk, backbones, device};
+use pipeline_nn::{Backbone, Device, Dtype, FoldedTrunk, Head, Pool, Sizes, backbones, device};
 use pipeline_photo::{Limits, Loader, Preprocessing, decode};
 use pipeline_precompute::Precompute;
+use pipeline_predict::{Options, Photo, Predictor};
 use pipeline_stage::{Artifact, Digest};
 use pipeline_table::{ImageRow, ImagesWriter, Split, Verdict, classes};
 use pipeline_testkit::StageBench;
@@ -109,6 +111,19 @@ impl<'a> Job<'a> {
         let made = bench.run(&Precompute, &params, &inputs, &[]).map_err(|failure| failure.to_string())?;
         let rate = made.summary.metrics.get("views_per_second").ok_or("the stage names no rate")?;
         println!("stage {rate:.2}");
+
+        let model = model(&trunk, backbone, preprocessing)?;
+        let first = Predictor::load(&model, Options { dtype: self.dtype, ..Options::default() })?;
+        let mut predictors =
+            (1..self.threads).map(|_| first.share()).collect::<Result<Vec<Predictor>, _>>()?;
+        predictors.push(first);
+        let paths: Vec<PathBuf> = rows.iter().map(|row| self.photos.join(&row.id)).collect();
+        let batches: Vec<&[PathBuf]> = paths.chunks(BATCH).collect();
+        let rate = in_lanes(predictors, batches.len(), |predictor, at| {
+            let photos: Vec<Photo<'_>> = batches[at].iter().map(|path| Photo::File(path)).collect();
+            predictor.predict(&photos).map(drop)
+        })?;
+        println!("predict {:.2}", rate * rows.len() as f64 / batches.len() as f64);
         Ok(())
     }
 
@@ -170,6 +185,27 @@ impl<'a> Job<'a> {
         let files = [("trunk.safetensors".to_owned(), Digest::of(&fs_err::read(&file)?))].into();
         Ok(Artifact { stage: "backbone".to_owned(), dir, files, sources: BTreeMap::new() })
     }
+}
+
+/// A model folder beside the trunk's, of the same trunk and a head of two classes as it begins.
+fn model(
+    trunk: &Artifact,
+    backbone: &Backbone,
+    preprocessing: Preprocessing,
+) -> Result<PathBuf, Box<dyn Error>> {
+    let dir = trunk.dir.with_file_name("model");
+    fs_err::create_dir_all(&dir)?;
+    fs_err::copy(trunk.path("trunk.safetensors"), dir.join("trunk.safetensors"))?;
+    let features = Pool::MaxAvg.width(backbone.channels);
+    let head = Head::new(Sizes { features, hidden: Sizes::HIDDEN, classes: 2 }, 1, Device::Cpu)?;
+    let file = dir.join("head.safetensors");
+    weights::write_safetensors(&file, &head.named_tensors(), &BTreeMap::new())?;
+    let head = Digest::of(&fs_err::read(&file)?);
+    let classes = ["one", "other"].map(str::to_owned).to_vec();
+    let arch = backbone.arch.to_owned();
+    ModelRecord::new(arch, classes, preprocessing, features, trunk.files["trunk.safetensors"], head)
+        .write(&dir.join("model.json"))?;
+    Ok(dir)
 }
 
 /// Items a second: `work` on the numbers below `count`, shared out over lanes, each a thread; once in each uncounted.

@@ -36,8 +36,10 @@ pub enum Error {
         found: u32,
     },
     /// A model whose answers are no numbers.
-    #[error("the model answers a photo with {found}, expected log-probabilities")]
+    #[error("the model answers {photo} with {found}, expected log-probabilities")]
     NotFinite {
+        /// The photo: `photo `a.jpg``, or its place among those that were given as bytes.
+        photo: String,
         /// The first that is none.
         found: f32,
     },
@@ -107,8 +109,8 @@ mod tests {
                 again,
             ),
             (
-                Error::NotFinite { found: f32::NAN },
-                "the model answers a photo with NaN, expected log-probabilities",
+                Error::NotFinite { photo: "photo `a.jpg`".to_owned(), found: f32::NAN },
+                "the model answers photo `a.jpg` with NaN, expected log-probabilities",
                 Some("compute in f32; if it stays so, train the model again"),
             ),
             (

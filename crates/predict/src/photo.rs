@@ -15,6 +15,14 @@ pub enum Photo<'a> {
 }
 
 impl<'a> Photo<'a> {
+    /// The photo in a message; `place` counts those of its batch from 0.
+    pub(crate) fn named(self, place: usize) -> String {
+        match self {
+            Photo::Bytes(_) => format!("photo {} of its batch", place + 1),
+            Photo::File(path) => format!("photo `{}`", path.display()),
+        }
+    }
+
     /// Its content. A disk that fails at this file says no more of the others than a file that may not be read.
     pub(crate) fn content(self) -> Result<Cow<'a, [u8]>, Rejected> {
         match self {

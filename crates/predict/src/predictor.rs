@@ -173,7 +173,7 @@ impl Predictor {
             }
             let of_views = &log_probs[place * views * classes..][..views * classes]; // [views, classes]
             if let Some(found) = of_views.iter().find(|x| !x.is_finite()) {
-                return Err(Error::NotFinite { found: *found });
+                return Err(Error::NotFinite { photo: photos[place].named(place), found: *found });
             }
             let log_probs = if views == 1 { of_views.to_vec() } else { log_mean(of_views, classes) };
             let features = features[place * views * dim..][..dim].to_vec();

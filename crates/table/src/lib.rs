@@ -8,6 +8,7 @@
 //! | `views` | [`views`] | a view of a photo, with the numbers that an augmentation drew |
 //! | `features` | [`features`] | the features of one view of a photo |
 //! | `predictions` | [`predictions`] | what one model says of a photo |
+//! | `answers` | [`answers`] | what one model says of a photo that is in no data set |
 //! | `history` | [`history`] | one epoch or step of a training |
 //! | `lr_curve` | [`curve`] | one step of the learning-rate finder |
 //! | any other | [`plain`] | what its columns say: a combination of a sweep |
@@ -17,6 +18,7 @@
 //! `writer`, and how it is checked when opened in another, `reader`. The key-value metadata is named in
 //! [`metadata`]. Tables of other people's making are read by [`texts`]. What is computed of features in one pass over their table: [`feature_stats`], [`nearest`].
 
+pub mod answers;
 mod appearance;
 pub mod classes;
 mod columns;
@@ -38,6 +40,7 @@ pub mod texts;
 pub mod views;
 mod writer;
 
+pub use answers::{AnswerRow, AnswersReader, AnswersWriter, Refused, Said};
 pub use appearance::Appearance;
 pub use curve::{CURVE_FILE, CurveReader, CurveRow, CurveWriter};
 pub use error::Error;

@@ -5,7 +5,7 @@
 //! that a vector has a fixed length. It is a function of the columns, so it is content too; readers that do
 //! not know it see a plain list.
 
-/// Which table the file holds: `images`, `views`, `features`, `predictions`, `history`, `lr_curve`, or the name that a
+/// Which table the file holds: `images`, `views`, `features`, `predictions`, `answers`, `history`, `lr_curve`, or the name that a
 /// [plain](crate::plain) table was given.
 pub const TABLE: &str = "pipeline.table";
 
@@ -40,7 +40,7 @@ pub const POOL: &str = "pipeline.pool";
 /// Features: length of `logits`, where the table has them.
 pub const LOGITS: &str = "pipeline.logits";
 
-/// Features and predictions: class names in order of their numbers (which is that of `probs`), as a JSON list.
+/// Features, predictions and answers: class names in order of their numbers (which is that of `probs`), as a JSON list.
 pub const CLASSES: &str = "pipeline.classes";
 
 /// Written as the file's `created_by` in place of the library's name and version, so that another version

@@ -1,4 +1,4 @@
-//! `cargo xtask bench precompute`: photos a second of decoding, of the trunk, of the stage, and of what one would write in
+//! `cargo xtask bench precompute`: photos a second of decoding, of the trunk, of the stage, of a model that predicts, and of what one would write in
 //! Python, in turn on the same photos with as many threads.
 
 use std::path::{Path, PathBuf};
@@ -48,8 +48,12 @@ const MODES: [(&str, &str); 6] = [
 ];
 
 /// What our own program measures, and in which words that is printed.
-const OURS: [(&str, &str); 3] =
-    [("decode", "decode, resize, crop"), ("trunk", "trunk alone"), ("stage", "whole stage")];
+const OURS: [(&str, &str); 4] = [
+    ("decode", "decode, resize, crop"),
+    ("trunk", "trunk alone"),
+    ("stage", "whole stage"),
+    ("predict", "predict"),
+];
 
 /// Measures, prints.
 ///
@@ -93,9 +97,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Error>
         process::processor(),
         options.rounds
     ));
-    let [decode, trunk, stage] = ours.map(Rates::of);
+    let [decode, trunk, stage, predict] = ours.map(Rates::of);
     let theirs: Vec<(&str, Rates)> = modes.into_iter().zip(theirs.into_iter().map(Rates::of)).collect();
-    for line in lines([&decode, &trunk, &stage], &theirs) {
+    for line in lines([&decode, &trunk, &stage, &predict], &theirs) {
         step::text(&line);
     }
     Ok(())
@@ -141,7 +145,7 @@ fn number_after(printed: &str, key: &str) -> Result<f64, Error> {
 }
 
 /// The table: ours with the share that one is of another, theirs with how many times ours the stage is.
-fn lines([decode, trunk, stage]: [&Rates; 3], theirs: &[(&str, Rates)]) -> Vec<String> {
+fn lines([decode, trunk, stage, predict]: [&Rates; 4], theirs: &[(&str, Rates)]) -> Vec<String> {
     let line = |what: &str, rates: &Rates, note: String| {
         format!("  {what:<24}   {:<24}   {note}", rates.shown()).trim_end().to_owned()
     };
@@ -150,6 +154,7 @@ fn lines([decode, trunk, stage]: [&Rates; 3], theirs: &[(&str, Rates)]) -> Vec<S
         line(OURS[0].1, decode, String::new()),
         line(OURS[1].1, trunk, String::new()),
         line(OURS[2].1, stage, share),
+        line(OURS[3].1, predict, format!("{:.2} of the stage", predict.median / stage.median)),
     ];
     for (mode, rates) in theirs {
         let times = format!("the stage is {:.2} times as fast", stage.median / rates.median);
@@ -200,14 +205,16 @@ mod tests {
 
     #[test]
     fn the_stage_is_compared_with_its_trunk_and_with_each_mode_of_the_peer() {
-        let [decode, trunk, stage] = [vec![400.0], vec![60.0, 50.0, 58.0], vec![55.1]].map(Rates::of);
+        let ours = [vec![400.0], vec![60.0, 50.0, 58.0], vec![55.1], vec![54.0]];
+        let [decode, trunk, stage, predict] = ours.map(Rates::of);
         let theirs = [("eager", Rates::of(vec![20.0, 24.0])), ("bf16", Rates::of(vec![38.0]))];
         assert_eq!(
-            lines([&decode, &trunk, &stage], &theirs),
+            lines([&decode, &trunk, &stage, &predict], &theirs),
             [
                 "  decode, resize, crop       400.0",
                 "  trunk alone                58.0 (50.0 to 60.0)",
                 "  whole stage                55.1                       0.95 of the trunk alone",
+                "  predict                    54.0                       0.98 of the stage",
                 "  peer, eager                24.0 (20.0 to 24.0)        the stage is 2.30 times as fast",
                 "  peer, bf16                 38.0                       the stage is 1.45 times as fast",
             ]

@@ -11,6 +11,7 @@ mod interrupt;
 mod job;
 mod lr_find;
 mod man;
+mod predict;
 mod report;
 mod run;
 mod runs;
@@ -55,6 +56,7 @@ enum Command {
     Explain(explain::Arguments),
     Watch(watch::Arguments),
     LrFind(lr_find::Arguments),
+    Predict(predict::Arguments),
     Report(report::Arguments),
     Features(features::Arguments),
     Validate(validate::Arguments),
@@ -93,6 +95,7 @@ pub fn main() -> ExitCode {
         Command::Watch(arguments) => watch::run(&arguments, &screen),
         Command::LrFind(arguments) => lr_find::run(&arguments, &screen),
         Command::Explain(arguments) => explain::run(&arguments, &screen),
+        Command::Predict(arguments) => predict::run(&arguments, &screen),
         Command::Report(arguments) => report::run(&arguments, &screen),
         Command::Features(arguments) => features::run(&arguments, &screen),
         Command::Status(arguments) => status::run(&arguments, &screen),
