@@ -5,11 +5,12 @@ use tch::{Kind, TchError, Tensor};
 use crate::backbones::Provide;
 use crate::dtype;
 use crate::error::Error;
+use crate::graph::Operation;
 use crate::rounding;
 
 /// How the borders are extended with zeros.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Padding {
+pub enum Padding {
     /// Half the kernel on each side: PyTorch's way, and torchvision's networks.
     Half,
     /// TensorFlow's SAME: as many zeros as make the output `ceil(n / stride)` long, the odd one after.
@@ -70,6 +71,12 @@ impl Conv2d {
         let bias_kind =
             if kind == Kind::BFloat16 && dtype::onednn_has_bf16(bias.device()) { Kind::Float } else { kind };
         Ok(Conv2d { weight: channels_last(&weight)?, bias: Some(bias.f_to_kind(bias_kind)?), ..*self })
+    }
+
+    /// The layer for a graph, its tensors shared.
+    pub(crate) fn operation(&self) -> Operation {
+        let Conv2d { weight, bias, stride, padding, groups, .. } = self.share();
+        Operation::Convolution { weight, bias, stride, padding, groups }
     }
 
     /// `x`: `[N, in, H, W]` to `[N, out, H', W']`.

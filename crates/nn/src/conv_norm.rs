@@ -4,6 +4,7 @@ use tch::{Kind, TchError, Tensor};
 
 use crate::batch_norm::{BatchNorm, Mode};
 use crate::conv::Conv2d;
+use crate::graph::Operation;
 
 /// A convolution and its batch norm.
 pub(crate) struct ConvNorm {
@@ -24,6 +25,11 @@ impl ConvNorm {
             Some(norm) => norm.forward(&y, mode),
             None => Ok(y),
         }
+    }
+
+    /// The convolution for a graph; of a layer that is [folded](ConvNorm::folded), all that it does.
+    pub(crate) fn operation(&self) -> Operation {
+        self.conv.operation()
     }
 
     /// The same layer, its tensors shared.

@@ -4,6 +4,7 @@ use tch::{Kind, TchError, Tensor};
 
 use crate::backbones::Provide;
 use crate::error::Error;
+use crate::graph::Operation;
 
 /// `y = x * weight^T + bias`
 pub(crate) struct Linear {
@@ -20,6 +21,11 @@ impl Linear {
             weight: provide(&format!("{name}.weight"), &[output, input])?,
             bias: provide(&format!("{name}.bias"), &[output])?,
         })
+    }
+
+    /// The layer for a graph, its tensors shared.
+    pub(crate) fn operation(&self) -> Operation {
+        Operation::Linear { weight: self.weight.detach(), bias: self.bias.detach() }
     }
 
     /// `x`: `[N, in]` to `[N, out]`.
