@@ -194,7 +194,9 @@ pub enum Error {
     },
 
     /// A number has no place in the format that it was to be written in.
-    #[error("cannot write tensor `{tensor}` in {precision}: it has numbers beyond {largest:.4e}, the largest there")]
+    #[error(
+        "cannot write tensor `{tensor}` in {precision}: it has numbers beyond {largest:.4e}, the largest there"
+    )]
     OutOfRange {
         /// The tensor.
         tensor: String,
