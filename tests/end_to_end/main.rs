@@ -15,6 +15,7 @@
 //! - `storing`: what is in the store: `verify`, `gc`, `runs`, `diff`, `graph`.
 //! - `watching`: a run's record, shown.
 //! - `reporting`: what was evaluated, shown and compared.
+//! - `exporting`: models written for other programs, and the examples in Python.
 //! - `features`: a table of features, looked at, and with other layers than the usual ones.
 //! - `predicting`: a model asked about photos that are in no data set.
 //! - `starting`: what is loaded when the command starts.
@@ -30,6 +31,7 @@
 mod bad_input;
 mod caching;
 mod drawn;
+mod exporting;
 mod features;
 mod full_disk;
 mod interrupted;

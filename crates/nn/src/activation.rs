@@ -14,7 +14,7 @@ pub(crate) enum Activation {
 }
 
 impl Activation {
-    /// Of this map, in place where gradients allow it.
+    /// Of this map, which nobody else has: in place where gradients allow it.
     pub(crate) fn of(self, mut map: Tensor) -> Result<Tensor, TchError> {
         match self {
             Activation::Identity => Ok(map),

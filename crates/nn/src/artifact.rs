@@ -3,6 +3,7 @@
 //!
 //! A model folder is whole: copied elsewhere, it is enough to predict. Content only: no times, no paths.
 
+use std::io::Read;
 use std::path::Path;
 
 use pipeline_photo::Preprocessing;
@@ -15,6 +16,7 @@ use tch::{Device, Tensor};
 use crate::backbones::{self, Backbone};
 use crate::batch_norm::Mode;
 use crate::error::Error;
+use crate::graph::{Drawing, Graph};
 use crate::head::Head;
 use crate::pool::Pool;
 use crate::trunk::Trunk;
@@ -31,6 +33,9 @@ pub const HEAD_FILE: &str = "head.safetensors";
 pub const BACKBONE_FILE: &str = "backbone.json";
 /// A [`ModelRecord`].
 pub const MODEL_FILE: &str = "model.json";
+
+/// The longest record that is read: names of a hundred thousand classes have 3 MB.
+const MAX_RECORD_BYTES: u64 = 16 << 20;
 
 /// Version of the form of both records. Raised when an older reader would misread them.
 const FORMAT: u32 = 1;
@@ -208,10 +213,45 @@ impl Model {
     /// # Errors
     /// When a file is missing or damaged, or the three do not belong together.
     pub fn load(dir: &Path, device: Device) -> Result<Self, Error> {
-        let record = ModelRecord::read(&dir.join(MODEL_FILE))?;
+        let path = dir.join(MODEL_FILE);
+        let record = ModelRecord::read(&path)?;
         let trunk = record.load_trunk(dir, device)?;
         let head = record.load_head(dir, device)?;
+        let (sizes, width) = (head.sizes(), record.pool.width(trunk.backbone().channels));
+        for (what, found, expected) in [
+            ("numbers in `feature_dim`", record.feature_dim, width),
+            ("features that the head reads", sizes.features, width),
+            ("names in `classes`", record.classes.len(), sizes.classes),
+        ] {
+            if found != expected || expected == 0 {
+                return Err(Error::Inconsistent { path, what, found, expected });
+            }
+        }
         Ok(Model { record, trunk, head })
+    }
+
+    /// Its trunk.
+    pub fn trunk(&self) -> &Trunk {
+        &self.trunk
+    }
+
+    /// Its head.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// What [`log_probs`](Self::log_probs) computes before the softmax, as operations with their weights: those of the trunk's
+    /// are copies, with batch norm folded in.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] when the device has too little memory.
+    pub fn graph(&self) -> Result<Graph, Error> {
+        let drawing = Drawing::default();
+        let map = self.trunk.draw(&drawing.photos())?; // [N, C, h, w]
+        let features = self.record.pool.draw(map); // [N, D]
+        let logits = self.head.draw(features); // [N, classes]
+        let (features, logits) = (features.value, logits.value);
+        Ok(Graph { steps: drawing.into_steps(), features, logits })
     }
 
     /// Log-probabilities `[N, classes]` of photos `[N, 3, S, S]`, f32, prepared as `record.preprocessing` says.
@@ -227,8 +267,14 @@ impl Model {
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
-    let text = fs_err::read_to_string(path)?;
-    serde_json::from_str(&text).map_err(|source| Error::MalformedRecord { path: path.to_owned(), source })
+    let file = fs_err::File::open(path)?;
+    let size_bytes = file.metadata()?.len();
+    if size_bytes > MAX_RECORD_BYTES {
+        return Err(Error::LargeRecord { path: path.to_owned(), size_bytes, limit_bytes: MAX_RECORD_BYTES });
+    }
+    let mut text = Vec::new();
+    file.take(MAX_RECORD_BYTES).read_to_end(&mut text)?;
+    serde_json::from_slice(&text).map_err(|source| Error::MalformedRecord { path: path.to_owned(), source })
 }
 
 fn write_json<T: Serialize>(path: &Path, record: &T) -> Result<(), Error> {

@@ -4,6 +4,7 @@ use tch::{TchError, Tensor};
 
 use crate::backbones::Provide;
 use crate::error::Error;
+use crate::graph::Operation;
 
 /// Which statistics batch norm uses, and whether dropout drops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -58,6 +59,17 @@ impl BatchNorm {
             running_mean: self.running_mean.shallow_clone(),
             running_var: self.running_var.shallow_clone(),
             ..*self
+        }
+    }
+
+    /// The layer in [`Mode::Eval`] for a graph, its tensors shared.
+    pub(crate) fn operation(&self) -> Operation {
+        Operation::BatchNorm {
+            weight: self.weight.detach(),
+            bias: self.bias.detach(),
+            mean: self.running_mean.detach(),
+            variance: self.running_var.detach(),
+            eps: self.eps,
         }
     }
 

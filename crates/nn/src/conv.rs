@@ -5,12 +5,13 @@ use tch::{Kind, TchError, Tensor};
 use crate::activation::Activation;
 use crate::backbones::Provide;
 use crate::error::Error;
+use crate::graph::Operation;
 use crate::packed::{self, Geometry};
 use crate::rounding;
 
 /// How the borders are extended with zeros.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Padding {
+pub enum Padding {
     /// Half the kernel on each side: PyTorch's way, and torchvision's networks.
     Half,
     /// TensorFlow's SAME: as many zeros as make the output `ceil(n / stride)` long, the odd one after.
@@ -70,13 +71,22 @@ impl Conv2d {
             Some(bias) => bias.f_mul(scale)?.f_add(shift)?,
             None => shift.shallow_clone(),
         };
-        let weight = channels_last(&weight)?;
-        let (weight, bias, is_packed) = match packed::pack(&weight, self.geometry([self.kernel / 2; 2]))? {
-            // oneDNN adds a float32 bias before it rounds; `conv2d` asks for one format of all.
-            Some(packed) => (packed, bias.f_to_kind(Kind::Float)?, true),
-            None => (weight, bias.f_to_kind(kind)?, false),
-        };
-        Ok(Conv2d { weight, bias: Some(bias), is_packed, ..*self })
+        // oneDNN adds a float32 bias before it rounds.
+        let bias = bias.f_to_kind(Kind::Float)?;
+        Ok(Conv2d { weight: channels_last(&weight)?, bias: Some(bias), ..*self })
+    }
+
+    /// The same layer, which has a bias, with its weight in oneDNN's order where there is one.
+    pub(crate) fn packed(self) -> Result<Self, TchError> {
+        let packed = packed::pack(&self.weight, self.geometry([self.kernel / 2; 2]))?;
+        let is_packed = packed.is_some();
+        Ok(Conv2d { weight: packed.unwrap_or(self.weight), is_packed, ..self })
+    }
+
+    /// The layer for a graph, its tensors shared.
+    pub(crate) fn operation(&self) -> Operation {
+        let Conv2d { weight, bias, stride, padding, groups, .. } = self.share();
+        Operation::Convolution { weight, bias, stride, padding, groups }
     }
 
     fn geometry(&self, padding: [i64; 2]) -> Geometry {
@@ -118,6 +128,8 @@ impl Conv2d {
         if self.is_packed {
             return packed::convolve(x, weight, bias, self.geometry(padding), activation);
         }
+        // It asks for one format of all.
+        let bias = bias.f_to_kind(weight.kind())?;
         activation.of(x.f_conv2d(weight, Some(bias), stride, padding, [1, 1], self.groups)?)
     }
 }

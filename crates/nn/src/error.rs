@@ -169,6 +169,43 @@ pub enum Error {
         expected: u32,
     },
 
+    /// `backbone.json` or `model.json` is too large to be one.
+    #[error("cannot read `{}`: it has {size_bytes} bytes, at most {limit_bytes} are read", path.display())]
+    LargeRecord {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        size_bytes: u64,
+        /// The size that is read.
+        limit_bytes: u64,
+    },
+
+    /// The files of a model folder are whole, but of different models.
+    #[error("cannot load the model of `{}`: found {found} {what}, expected {expected}", path.display())]
+    Inconsistent {
+        /// `model.json`.
+        path: PathBuf,
+        /// What was counted.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// How many the other files call for.
+        expected: usize,
+    },
+
+    /// A number has no place in the format that it was to be written in.
+    #[error(
+        "cannot write tensor `{tensor}` in {precision}: it has numbers beyond {largest:.4e}, the largest there"
+    )]
+    OutOfRange {
+        /// The tensor.
+        tensor: String,
+        /// The format.
+        precision: &'static str,
+        /// Its largest number.
+        largest: f64,
+    },
+
     /// A file of a model folder is not the one that its record names.
     #[error("`{}` is not the file that model.json names: expected the digest {expected}, found {found}", path.display())]
     OtherFile {
@@ -244,7 +281,8 @@ impl Hint for Error {
             Error::MissingTensor { network, .. } | Error::WrongShape { network, .. } => {
                 Some(format!("give weights of {network}, complete and under their published names"))
             }
-            Error::OtherFile { .. } => Some("copy the whole folder of the model again".to_owned()),
+            Error::OutOfRange { .. } => Some("write it in bf16 or f32".to_owned()),
+            Error::OtherFile { .. } | Error::Inconsistent { .. } => Some("copy the whole folder of the model again".to_owned()),
             error if error.out_of_memory().is_some() => {
                 Some("lower `batch_size`, or free some memory".to_owned())
             }
@@ -340,6 +378,26 @@ mod tests {
             },
             "`m/head.safetensors` is not the file that model.json names: expected the digest af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262, found 17762fddd969a453925d65717ac3eea21320b66b54342fde15128d6caf21215f",
             Some("copy the whole folder of the model again"),
+        );
+        assert_text(
+            Error::LargeRecord { path: "m/model.json".into(), size_bytes: 12, limit_bytes: 10 },
+            "cannot read `m/model.json`: it has 12 bytes, at most 10 are read",
+            None,
+        );
+        assert_text(
+            Error::Inconsistent {
+                path: "m/model.json".into(),
+                what: "names in `classes`",
+                found: 3,
+                expected: 2,
+            },
+            "cannot load the model of `m/model.json`: found 3 names in `classes`, expected 2",
+            Some("copy the whole folder of the model again"),
+        );
+        assert_text(
+            Error::OutOfRange { tensor: "a".into(), precision: "f16", largest: 65_504.0 },
+            "cannot write tensor `a` in f16: it has numbers beyond 6.5504e4, the largest there",
+            Some("write it in bf16 or f32"),
         );
         assert_text(
             Error::Torch {

@@ -34,8 +34,8 @@ impl Trunk {
         let (backbone, dtype) = (self.backbone(), dtype.settled());
         // A rounded photo, or a rounded map of the stem, would cost as much precision as all the rest, and what reads them
         // is little work.
-        let early: Change<'_> = &|layer| layer.folded(Kind::Float);
-        let network = no_grad(|| self.network.map(early, &|layer| layer.folded(dtype.kind())));
+        let early: Change<'_> = &|layer| layer.folded(Kind::Float)?.packed();
+        let network = no_grad(|| self.network.map(early, &|layer| layer.folded(dtype.kind())?.packed()));
         let network = network.map_err(Error::torch(format_args!("fold {}", backbone.arch)))?;
         Ok(FoldedTrunk {
             backbone,

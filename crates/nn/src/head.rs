@@ -15,6 +15,7 @@ use crate::dropout;
 use crate::dtype::Dtype;
 use crate::error::Error;
 use crate::folded_trunk::numbers;
+use crate::graph::{Operation, Wire};
 use crate::linear::Linear;
 use crate::weights::Weights;
 
@@ -253,6 +254,13 @@ impl Head {
         let x = self.linear1.forward_in(kind, &x)?.f_relu_()?; // [N, hidden]
         let x = drop(self.bn2.forward(&x, mode)?, 1)?; // [N, hidden]
         self.linear2.forward(&x) // [N, classes]
+    }
+
+    /// What [`logits`](Self::logits) does, as steps of a graph.
+    pub(crate) fn draw<'a>(&self, features: Wire<'a>) -> Wire<'a> {
+        let x = features.then(self.bn1.operation()); // [N, features]
+        let x = x.then(self.linear1.operation()).then(Operation::Relu); // [N, hidden]
+        x.then(self.bn2.operation()).then(self.linear2.operation()) // [N, classes]
     }
 
     fn check_input(&self, x: &Tensor) -> Result<usize, Error> {

@@ -17,6 +17,7 @@
 //! | average weights over training | [`Ema`] |
 //! | write weights | [`weights::write_safetensors`] |
 //! | read or write what a trunk or a model is | [`artifact`] |
+//! | write a model in a format of others | [`Model::graph`](artifact::Model::graph), [`graph`] |
 //!
 //! Batches are `[N, 3, H, W]` float32, normalised; features `[N, D]`, `D = 2 C` unless said otherwise; log-probabilities `[N, classes]`.
 //! On a processor the same inputs and the same thread count give the same bits.
@@ -33,8 +34,10 @@ mod dropout;
 mod dtype;
 mod ema;
 mod error;
+mod feature_map;
 mod folded_trunk;
 mod grad_cam;
+pub mod graph;
 mod head;
 pub mod libtorch;
 mod linear;

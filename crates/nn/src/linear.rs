@@ -4,6 +4,7 @@ use tch::{Kind, TchError, Tensor};
 
 use crate::backbones::Provide;
 use crate::error::Error;
+use crate::graph::Operation;
 
 /// `y = x * weight^T + bias`
 pub(crate) struct Linear {
@@ -25,6 +26,11 @@ impl Linear {
     /// The same layer, its tensors shared.
     pub(crate) fn share(&self) -> Self {
         Linear { weight: self.weight.shallow_clone(), bias: self.bias.shallow_clone() }
+    }
+
+    /// The layer for a graph, its tensors shared.
+    pub(crate) fn operation(&self) -> Operation {
+        Operation::Linear { weight: self.weight.detach(), bias: self.bias.detach() }
     }
 
     /// `x`: `[N, in]` to `[N, out]`.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use tch::{TchError, Tensor};
 
 use crate::error::Error;
+use crate::graph::{Operation, Wire};
 
 /// How a map `[N, C, h, w]` becomes features `[N, D]`. The averages come last in either.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -56,6 +57,16 @@ impl Pool {
             });
         }
         self.pooled(map).map_err(Error::torch("pool"))
+    }
+
+    /// The same as steps of a graph.
+    pub(crate) fn draw(self, map: Wire<'_>) -> Wire<'_> {
+        match self {
+            Pool::MaxAvg => map
+                .then(Operation::GlobalMax)
+                .then_with(Operation::Concatenate, map.then(Operation::GlobalAverage)),
+            Pool::Avg => map.then(Operation::GlobalAverage),
+        }
     }
 
     fn pooled(self, map: &Tensor) -> Result<Tensor, TchError> {

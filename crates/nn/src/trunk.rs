@@ -10,6 +10,7 @@ use crate::batch_norm::Mode;
 use crate::conv::channels_last;
 use crate::dtype::Dtype;
 use crate::error::Error;
+use crate::graph::Wire;
 use crate::pool::Pool;
 use crate::weights::Weights;
 
@@ -148,6 +149,15 @@ impl Trunk {
         }
         self.forward_in_dtype(x, modes)
             .map_err(Error::torch(format_args!("run {} on a batch of shape {shape:?}", self.backbone.arch)))
+    }
+
+    /// What [`forward`](Self::forward) does in [`Mode::Eval`], as steps of a graph in float32.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] when the device has too little memory.
+    pub(crate) fn draw<'a>(&self, photos: &Wire<'a>) -> Result<Wire<'a>, Error> {
+        let drawn = tch::no_grad(|| self.network.draw(photos));
+        drawn.map_err(Error::torch(format_args!("fold {}", self.backbone.arch)))
     }
 
     fn forward_in_dtype(&self, x: &Tensor, modes: [Mode; 2]) -> Result<Tensor, TchError> {

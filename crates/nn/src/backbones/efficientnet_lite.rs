@@ -11,7 +11,8 @@ use crate::batch_norm::{BatchNorm, Mode};
 use crate::conv::{Conv2d, ConvSize, Padding};
 use crate::conv_norm::ConvNorm;
 use crate::error::Error;
-use crate::residual;
+use crate::feature_map::FeatureMap;
+use crate::graph::Wire;
 
 /// EfficientNet-Lite0.
 pub(super) const EFFICIENTNET_LITE0: Backbone = Backbone {
@@ -31,6 +32,7 @@ pub(super) const EFFICIENTNET_LITE0: Backbone = Backbone {
     channels: 1280,
     groups: ["stem to block 4", "block 5 to the head convolution"],
     first_group: &["_conv_stem", "_bn0", "_blocks.0", "_blocks.1", "_blocks.2", "_blocks.3", "_blocks.4"],
+    is_torchvision: false,
     classifier: "_fc",
     build: EfficientNetLite::build,
 };
@@ -83,15 +85,23 @@ impl EfficientNetLite {
         let conv_head = layer(provide, "_conv_head", "_bn1", head)?;
         Ok(Box::new(EfficientNetLite { conv_stem, blocks, conv_head }))
     }
+
+    fn run<M: FeatureMap>(&self, x: &M, [early, late]: [Mode; 2]) -> Result<M, TchError> {
+        let mut x = x.layer(&self.conv_stem, early, Activation::Relu6)?; // [N, 32, H/2, W/2]
+        for (i, block) in self.blocks.iter().enumerate() {
+            x = block.run(&x, if i < LATE { early } else { late })?;
+        } // [N, 320, H/32, W/32]
+        x.layer(&self.conv_head, late, Activation::Relu6) // [N, 1280, H/32, W/32]
+    }
 }
 
 impl Network for EfficientNetLite {
-    fn forward(&self, x: &Tensor, [early, late]: [Mode; 2]) -> Result<Tensor, TchError> {
-        let mut x = self.conv_stem.forward(x, early, Activation::Relu6)?; // [N, 32, H/2, W/2]
-        for (i, block) in self.blocks.iter().enumerate() {
-            x = block.forward(&x, if i < LATE { early } else { late })?;
-        } // [N, 320, H/32, W/32]
-        self.conv_head.forward(&x, late, Activation::Relu6) // [N, 1280, H/32, W/32]
+    fn forward(&self, x: &Tensor, modes: [Mode; 2]) -> Result<Tensor, TchError> {
+        self.run(x, modes)
+    }
+
+    fn draw<'a>(&self, photos: &Wire<'a>) -> Result<Wire<'a>, TchError> {
+        self.run(photos, [Mode::Eval; 2])
     }
 
     fn map(&self, early: Change<'_>, change: Change<'_>) -> Result<Box<dyn Network>, TchError> {
@@ -141,14 +151,14 @@ impl Block {
     }
 
     /// `x`: `[N, in, H, W]` to `[N, out, ceil(H/stride), ceil(W/stride)]`.
-    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, TchError> {
+    fn run<M: FeatureMap>(&self, x: &M, mode: Mode) -> Result<M, TchError> {
         let wide = match &self.expand {
-            Some(expand) => expand.forward(x, mode, Activation::Relu6)?,
-            None => x.shallow_clone(),
+            Some(expand) => x.layer(expand, mode, Activation::Relu6)?,
+            None => x.share(),
         };
-        let filtered = self.depthwise.forward(&wide, mode, Activation::Relu6)?;
-        let y = self.project.forward(&filtered, mode, Activation::Identity)?;
-        if self.residual { residual::add(y, x) } else { y.f_to_kind(x.kind()) }
+        let filtered = wide.layer(&self.depthwise, mode, Activation::Relu6)?;
+        let y = filtered.layer(&self.project, mode, Activation::Identity)?;
+        if self.residual { y.plus(x) } else { y.in_format_of(x) }
     }
 
     fn map(&self, change: Change<'_>) -> Result<Block, TchError> {

@@ -13,6 +13,7 @@ use tch::{TchError, Tensor};
 use crate::batch_norm::Mode;
 use crate::conv_norm::ConvNorm;
 use crate::error::Error;
+use crate::graph::Wire;
 
 /// Every backbone.
 pub const BACKBONES: &[Backbone] = &[
@@ -40,6 +41,8 @@ pub struct Backbone {
     pub groups: [&'static str; 2],
     /// The parts whose tensors are in the first layer group, `layer1` for all of `layer1.*`; the rest are in the second.
     pub(crate) first_group: &'static [&'static str],
+    /// Whether torchvision has a network of the name `arch` whose tensors have the names and shapes of the trunk's.
+    pub is_torchvision: bool,
     /// Name of the classifier's layer, which is no part of the trunk: `fc` for `fc.weight` and `fc.bias`.
     pub(crate) classifier: &'static str,
     /// Builds the network of tensors that it asks for by name and shape.
@@ -70,6 +73,9 @@ pub(crate) type Provide<'a> = dyn FnMut(&str, &[i64]) -> Result<Tensor, Error> +
 pub(crate) trait Network: Send {
     /// `x`: `[N, 3, H, W]` to `[N, channels, h, w]`, each layer group in its own mode.
     fn forward(&self, x: &Tensor, modes: [Mode; 2]) -> Result<Tensor, TchError>;
+
+    /// What [`forward`](Network::forward) does in [`Mode::Eval`], as steps of a graph.
+    fn draw<'a>(&self, photos: &Wire<'a>) -> Result<Wire<'a>, TchError>;
 
     /// The same network of other layers, each made from the one in its place: by `early` those that read the photo or the
     /// stem's map, by `change` the others.

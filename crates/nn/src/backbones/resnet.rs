@@ -11,7 +11,8 @@ use crate::batch_norm::{BatchNorm, Mode};
 use crate::conv::{Conv2d, ConvSize, Padding};
 use crate::conv_norm::ConvNorm;
 use crate::error::Error;
-use crate::residual;
+use crate::feature_map::FeatureMap;
+use crate::graph::Wire;
 
 /// torchvision's resnet18.
 pub(super) const RESNET18: Backbone = Backbone {
@@ -75,6 +76,7 @@ const RESNET: Backbone = Backbone {
     channels: 0,
     groups: ["stem to layer2", "layer3 and layer4"],
     first_group: &["conv1", "bn1", "layer1", "layer2"],
+    is_torchvision: true,
     classifier: "fc",
     build: |provide| ResNet::build(provide, Kind::Basic, [0; 4]),
 };
@@ -118,19 +120,27 @@ impl ResNet {
             layer4: Block::layer(provide, "layer4", kind, depths[3], &mut channels, 512, 2)?,
         }))
     }
+
+    fn run<M: FeatureMap>(&self, x: &M, [early, late]: [Mode; 2]) -> Result<M, TchError> {
+        let x = x.layer(&self.conv1, early, Activation::Relu)?; // [N, 64, H/2, W/2]
+        let mut x = x.max_pool()?; // [N, 64, H/4, W/4]
+        for block in self.layer1.iter().chain(&self.layer2) {
+            x = block.run(&x, early)?;
+        } // [N, 128 or 512, H/8, W/8]
+        for block in self.layer3.iter().chain(&self.layer4) {
+            x = block.run(&x, late)?;
+        } // [N, channels, H/32, W/32]
+        Ok(x)
+    }
 }
 
 impl Network for ResNet {
-    fn forward(&self, x: &Tensor, [early, late]: [Mode; 2]) -> Result<Tensor, TchError> {
-        let x = self.conv1.forward(x, early, Activation::Relu)?; // [N, 64, H/2, W/2]
-        let mut x = x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?; // [N, 64, H/4, W/4]
-        for block in self.layer1.iter().chain(&self.layer2) {
-            x = block.forward(&x, early)?;
-        } // [N, 128 or 512, H/8, W/8]
-        for block in self.layer3.iter().chain(&self.layer4) {
-            x = block.forward(&x, late)?;
-        } // [N, channels, H/32, W/32]
-        Ok(x)
+    fn forward(&self, x: &Tensor, modes: [Mode; 2]) -> Result<Tensor, TchError> {
+        self.run(x, modes)
+    }
+
+    fn draw<'a>(&self, photos: &Wire<'a>) -> Result<Wire<'a>, TchError> {
+        self.run(photos, [Mode::Eval; 2])
     }
 
     fn map(&self, early: Change<'_>, change: Change<'_>) -> Result<Box<dyn Network>, TchError> {
@@ -212,17 +222,17 @@ impl Block {
     }
 
     /// `x`: `[N, in, H, W]` to `[N, out, H/stride, W/stride]`.
-    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, TchError> {
-        let mut y = x.shallow_clone();
+    fn run<M: FeatureMap>(&self, x: &M, mode: Mode) -> Result<M, TchError> {
+        let mut y = x.share();
         for (i, conv) in (1..).zip(&self.convs) {
             let is_last = i == self.convs.len();
-            y = conv.forward(&y, mode, if is_last { Activation::Identity } else { Activation::Relu })?;
+            y = y.layer(conv, mode, if is_last { Activation::Identity } else { Activation::Relu })?;
         }
         let shortcut = match &self.downsample {
-            Some(downsample) => downsample.forward(x, mode, Activation::Identity)?.f_to_kind(x.kind())?,
-            None => x.shallow_clone(),
+            Some(downsample) => x.layer(downsample, mode, Activation::Identity)?.in_format_of(x)?,
+            None => x.share(),
         };
-        residual::add(y, &shortcut)?.f_relu_()
+        y.plus(&shortcut)?.relu()
     }
 
     /// The same block of other layers, the first convolution made by `first`.

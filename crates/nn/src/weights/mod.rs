@@ -6,6 +6,7 @@
 mod legacy;
 mod pickle;
 mod pickle_machine;
+mod precision;
 mod pth;
 mod safetensors;
 mod state_dict;
@@ -19,7 +20,8 @@ use tch::Tensor;
 
 use crate::error::Error;
 
-pub use safetensors::write_safetensors;
+pub use precision::Precision;
+pub use safetensors::{write_safetensors, write_safetensors_in};
 
 /// Named float32 tensors on the processor, with the metadata of the file they came from.
 pub struct Weights {

@@ -7,7 +7,7 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, Metadata};
 use tch::{Kind, Tensor};
 
-use super::Weights;
+use super::{Precision, Weights};
 use crate::error::Error;
 
 /// The longest header that is read. The format's own limit is 100 MB; resnet101's has 60 kB.
@@ -94,18 +94,26 @@ pub fn write_safetensors(
     tensors: &BTreeMap<String, Tensor>,
     metadata: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
-    let header = header(tensors, metadata);
+    write_safetensors_in(Precision::F32, path, tensors, metadata)
+}
+
+/// The same in this number format.
+///
+/// # Errors
+/// As [`write_safetensors`]; [`Error::OutOfRange`] when the format does not reach so far.
+pub fn write_safetensors_in(
+    precision: Precision,
+    path: &Path,
+    tensors: &BTreeMap<String, Tensor>,
+    metadata: &BTreeMap<String, String>,
+) -> Result<(), Error> {
+    let header = header(precision, tensors, metadata);
     let mut file = BufWriter::new(fs_err::File::create(path)?);
     file.write_all(&(header.len() as u64).to_le_bytes())?;
     file.write_all(header.as_bytes())?;
     let mut bytes = Vec::new();
     for (name, tensor) in tensors {
-        bytes.resize(tensor.numel() * 4, 0);
-        let mut copy = |t: &Tensor| {
-            let plain = t.f_to_kind(Kind::Float)?.f_to_device(tch::Device::Cpu)?.f_contiguous()?;
-            plain.f_copy_data_u8(&mut bytes, plain.numel())
-        };
-        copy(tensor).map_err(Error::torch(format_args!("copy tensor `{name}` to `{}`", path.display())))?;
+        precision.of(&tensor.size()).encode(name, tensor, &mut bytes)?;
         file.write_all(&bytes)?;
     }
     file.flush()?;
@@ -114,7 +122,11 @@ pub fn write_safetensors(
 
 /// The JSON header, padded with spaces to 8 bytes. Written here because the crate orders metadata by a hash
 /// that differs from run to run.
-fn header(tensors: &BTreeMap<String, Tensor>, metadata: &BTreeMap<String, String>) -> String {
+fn header(
+    precision: Precision,
+    tensors: &BTreeMap<String, Tensor>,
+    metadata: &BTreeMap<String, String>,
+) -> String {
     // serde_json's map may keep any order; a list of ready entries does not.
     let mut entries = Vec::with_capacity(tensors.len() + 1);
     if !metadata.is_empty() {
@@ -122,8 +134,11 @@ fn header(tensors: &BTreeMap<String, Tensor>, metadata: &BTreeMap<String, String
     }
     let mut start = 0;
     for (name, tensor) in tensors {
-        let end = start + tensor.numel() * 4;
-        let info = serde_json::json!({"dtype": "F32", "shape": tensor.size(), "data_offsets": [start, end]});
+        let shape = tensor.size();
+        let precision = precision.of(&shape);
+        let end = start + tensor.numel() * precision.bytes();
+        let dtype = precision.as_str().to_uppercase();
+        let info = serde_json::json!({"dtype": dtype, "shape": shape, "data_offsets": [start, end]});
         entries.push(format!("{}:{info}", serde_json::json!(name)));
         start = end;
     }

@@ -3,6 +3,7 @@
 mod completions;
 mod diff;
 mod explain;
+mod export;
 mod features;
 mod gc;
 mod graph;
@@ -59,6 +60,7 @@ enum Command {
     Predict(predict::Arguments),
     Report(report::Arguments),
     Features(features::Arguments),
+    Export(export::Arguments),
     Validate(validate::Arguments),
     Stages(stages::Arguments),
     Schema(schema::Arguments),
@@ -98,6 +100,7 @@ pub fn main() -> ExitCode {
         Command::Predict(arguments) => predict::run(&arguments, &screen),
         Command::Report(arguments) => report::run(&arguments, &screen),
         Command::Features(arguments) => features::run(&arguments, &screen),
+        Command::Export(arguments) => export::run(&arguments, &screen),
         Command::Status(arguments) => status::run(&arguments, &screen),
         Command::Validate(arguments) => validate::run(&arguments, &screen),
         Command::Stages(arguments) => stages::run(&arguments, &screen),

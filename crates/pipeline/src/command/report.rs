@@ -5,9 +5,9 @@
 //! - `contents`: whether photos of one name are the same in both.
 //! - `side_by_side`: what two of them say of the same photos.
 
-mod ancestors;
+pub(super) mod ancestors;
 mod contents;
-mod report_artifact;
+pub(super) mod report_artifact;
 mod side_by_side;
 
 use std::path::{Path, PathBuf};

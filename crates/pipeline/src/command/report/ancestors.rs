@@ -5,7 +5,7 @@
 //! other manifests of the store are read.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pipeline_report::comparison::{Comparison, Setting};
 use pipeline_runner::Store;
@@ -85,7 +85,7 @@ struct Ancestor {
 }
 
 /// An evaluation and all that it was made from, as far as it is known.
-pub(super) struct Lineage {
+pub(in crate::command) struct Lineage {
     /// Artifacts that may have been read.
     beside: Vec<(PathBuf, Manifest)>,
     /// The evaluation first; never empty.
@@ -96,16 +96,32 @@ pub(super) struct Lineage {
 
 impl Lineage {
     pub(super) fn of(side: &ReportArtifact) -> Lineage {
+        Lineage::of_artifact("evaluate", &side.dir, (*side.manifest).clone(), &side.beside)
+    }
+
+    /// The artifact in `dir`, called `name`, with all that it was made from among the artifacts in the folders `folders`.
+    pub(in crate::command) fn of_artifact(
+        name: &str,
+        dir: &Path,
+        manifest: Manifest,
+        folders: &[PathBuf],
+    ) -> Lineage {
         let mut beside: BTreeMap<Digest, (PathBuf, Manifest)> = BTreeMap::new();
-        for dir in &side.beside {
+        for dir in folders {
             if let Some(manifest) = Store::manifest_at(dir) {
                 beside.entry(manifest.key).or_insert((dir.clone(), manifest));
             }
         }
         let mut lineage = Lineage { beside: beside.into_values().collect(), found: vec![], missing: vec![] };
-        let (name, manifest) = ("evaluate".to_owned(), (*side.manifest).clone());
-        lineage.add(Ancestor { name, manifest, dir: side.dir.clone() });
+        lineage.add(Ancestor { name: name.to_owned(), manifest, dir: dir.to_owned() });
         lineage
+    }
+
+    /// The file `name` of the first artifact that has one and is still there: of the artifact itself, else of what it was made from.
+    pub(in crate::command) fn file(&self, name: &str) -> Option<PathBuf> {
+        let has = |ancestor: &&Ancestor| ancestor.manifest.files.iter().any(|file| file.path == name);
+        let paths = self.found.iter().filter(has).map(|ancestor| ancestor.dir.join(name));
+        paths.into_iter().find(|path| path.is_file())
     }
 
     fn evaluation(&self) -> &Manifest {
@@ -201,8 +217,6 @@ impl Lineage {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use pipeline_stage::manifest::MANIFEST_FILE;
 
     use super::super::report_artifact;

@@ -23,7 +23,7 @@ const MOST_LETTERS: usize = 80;
 
 /// An artifact that says how good models are.
 #[derive(Debug, Clone)]
-pub(super) struct ReportArtifact {
+pub(in crate::command) struct ReportArtifact {
     /// Where it was found, for people: `dogscats with head.lr=0.003`, `run 20261128T123509Z-1d6ff585`.
     pub(super) name: String,
     /// The same for a file: `dogscats`.
@@ -31,7 +31,7 @@ pub(super) struct ReportArtifact {
     /// The stage that made it; its kind, where the name is not known.
     pub(super) stage: String,
     pub(super) dir: PathBuf,
-    pub(super) manifest: Arc<Manifest>,
+    pub(in crate::command) manifest: Arc<Manifest>,
     /// Folders of artifacts that it may have been made from, links among them: those of its config or run, else those that
     /// links lead to. Empty for a copy outside of a store.
     pub(super) beside: Vec<PathBuf>,
@@ -208,7 +208,7 @@ fn beside_in_plan(config: &Config<'_>, store: &Store, plan: &Plan) -> Vec<PathBu
 
 /// Where the artifacts that the one in `folder` was made from may be: the links beside it, as in `out/CONFIG`, or those that
 /// are noted in the store that it lies in.
-fn beside_folder(folder: &Path) -> Vec<PathBuf> {
+pub(in crate::command) fn beside_folder(folder: &Path) -> Vec<PathBuf> {
     let entries = folder.parent().map(fs_err::read_dir).and_then(Result::ok).into_iter().flatten().flatten();
     let links = entries.map(|entry| entry.path()).filter(|path| path.is_symlink());
     let store = Store::around(folder);
@@ -260,7 +260,7 @@ fn evaluating<'a>(graph: &'a Graph, config: &Config<'_>, stage: Option<&str>) ->
 }
 
 /// The evaluation in `folder`.
-pub(super) fn of_folder(folder: &Path) -> Result<ReportArtifact, Stop> {
+pub(in crate::command) fn of_folder(folder: &Path) -> Result<ReportArtifact, Stop> {
     let not_one = |why: String| {
         let hint =
             "name a run, a config, or the folder of an evaluation, such as out/CONFIG/evaluate".to_owned();
@@ -344,7 +344,7 @@ pub(super) fn of_run(
     }
 }
 
-fn produces_report(kind: &str) -> bool {
+pub(in crate::command) fn produces_report(kind: &str) -> bool {
     STAGES.iter().any(|stage| stage.kind() == kind && stage.produces() == REPORT)
 }
 
