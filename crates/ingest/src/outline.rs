@@ -17,6 +17,9 @@ use crate::{Columns, Draw, Error, File, LayoutKind, Params, SplitsFrom};
 /// A folder that holds nothing but one folder is looked through, so many times.
 const MOST_DEEP: usize = 4;
 
+/// Paths that are kept for whoever wants to look at photos.
+const MOST_PATHS: usize = 1_000;
+
 /// Shares for valid that are tried: the usual one, and one that leaves something to measure on of 2 photos in each class.
 const SHARES: [f64; 2] = [0.2, 0.5];
 
@@ -45,7 +48,7 @@ pub struct Outline {
     pub clutter: BTreeMap<String, u64>,
     /// What else was seen, a line each.
     pub notes: Vec<String>,
-    /// Paths of the photos with a class, in order of ids.
+    /// Paths of photos with a class, at most 1,000 spread over all of them, in order of ids.
     pub photos: Vec<PathBuf>,
 }
 
@@ -149,11 +152,15 @@ impl Outline {
         for file in &files {
             outline.count(file);
         }
-        let lacking = |class: &&ClassOutline| class.of(Split::Train) == 0;
-        if let Some(class) = outline.classes.iter().find(lacking) {
-            let set_aside =
-                files.iter().filter(|file| file.id.split('/').any(|part| part == class.name)).count();
-            return Err(Error::EmptyClass { class: class.name.clone(), set_aside, splits_from }.into());
+        let labelled = || files.iter().filter(|file| is_labelled(file));
+        let step = labelled().count().div_ceil(MOST_PATHS).max(1);
+        outline.photos = labelled().step_by(step).map(|file| file.path.clone()).collect();
+        let lacking = outline.classes.iter().position(|class| class.of(Split::Train) == 0);
+        if let Some(at) = lacking {
+            let is_of_it = |file: &&File| file.label_id.is_some_and(|id| id as usize == at);
+            let set_aside = files.iter().filter(is_of_it).count();
+            let class = outline.classes[at].name.clone();
+            return Err(Error::EmptyClass { class, set_aside, splits_from }.into());
         }
         if outline.classes.iter().all(|class| class.of(Split::Valid) == 0) {
             return Err(Error::NothingToMeasure { splits_from }.into());
@@ -171,7 +178,6 @@ impl Outline {
             _ if file.misplaced.is_some() => self.misplaced += 1,
             Some(class) => {
                 *class.photos.entry(file.split).or_default() += 1;
-                self.photos.push(file.path.clone());
             }
             None => self.unlabelled += 1,
         }
@@ -181,6 +187,11 @@ impl Outline {
     pub fn labelled(&self, split: Split) -> u64 {
         self.classes.iter().map(|class| class.of(split)).sum()
     }
+}
+
+/// Whether it is a photo with a class.
+fn is_labelled(file: &File) -> bool {
+    is_photo(file) && file.misplaced.is_none() && file.label_id.is_some()
 }
 
 /// By its name: what photos end in. The stage looks at content, and takes what is called otherwise, too.
