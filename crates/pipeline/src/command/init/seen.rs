@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use pipeline_ingest::{Ingest, LayoutKind, Outline, SplitsFrom};
+use pipeline_ingest::{ClassOutline, Ingest, LayoutKind, Outline, SplitsFrom};
 use pipeline_runner::{Graph, Node};
 use pipeline_stage::{AnyStage, exit};
 use pipeline_table::Split;
@@ -105,7 +105,7 @@ impl Seen {
 
     /// `leaves (200), bark (112), …`
     pub(super) fn classes(&self) -> String {
-        let class = |class: &pipeline_ingest::ClassOutline| {
+        let class = |class: &ClassOutline| {
             format!("{} ({})", remark(&class.name), words::count(class.photos.values().sum()))
         };
         listed(&self.outline.classes.iter().map(class).collect::<Vec<_>>())
@@ -132,13 +132,11 @@ impl Seen {
         }
     }
 
-    /// Photos to train on, of the largest and of the smallest class.
-    pub(super) fn extremes(&self) -> Option<((&str, u64), (&str, u64))> {
-        let of = |class: &pipeline_ingest::ClassOutline| class.of(Split::Train);
+    /// The classes with most and with fewest photos to train on, the first by name of several.
+    pub(super) fn extremes(&self) -> Option<(&ClassOutline, &ClassOutline)> {
+        let of = |class: &&ClassOutline| class.of(Split::Train);
         let classes = &self.outline.classes;
-        let (most, least) =
-            (classes.iter().rev().max_by_key(|c| of(c))?, classes.iter().min_by_key(|c| of(c))?);
-        Some(((&most.name, of(most)), (&least.name, of(least))))
+        Some((classes.iter().rev().max_by_key(of)?, classes.iter().min_by_key(of)?))
     }
 }
 

@@ -35,7 +35,7 @@ impl Weights {
         let all: Vec<&Backbone> = lessons.chain(others()).collect();
         let official = all.iter().find_map(|backbone| {
             let path = official(backbone).path;
-            root.join(&path).is_file().then(|| Weights { backbone, at: At::Official(path) })
+            root.join(&path).is_file().then_some(Weights { backbone, at: At::Official(path) })
         });
         let own = || {
             let files = files_in(&root.join(WEIGHTS_FOLDER));

@@ -236,13 +236,14 @@ fn head(text: &mut Text, seen: &Seen) {
 }
 
 fn class_weights(text: &mut Text, seen: &Seen) {
-    let Some(((most, many), (least, few))) = seen.extremes() else { return };
+    let Some((most, least)) = seen.extremes() else { return };
+    let (many, few) = (most.of(Split::Train), least.of(Split::Train));
     let ratio = many as f64 / few.max(1) as f64;
     let why = format!(
         "{} has {} photos to train on, {} has {}",
-        remark(most),
+        remark(&most.name),
         words::count(many),
-        remark(least),
+        remark(&least.name),
         words::count(few)
     );
     match () {
