@@ -37,6 +37,13 @@ fn a_table_is_shown_measured_and_asked_for_neighbours_by_its_config_its_artifact
     project.write("configs/c.yaml", crate::SMALL.replace("size: 64", "size: 64, layers: [max_avg, logits]"));
     project.succeed(&["run", "configs/c.yaml", "--until", "precompute"]);
     let shown = project.succeed(&["features", "show", "configs/c.yaml"]).stdout;
+    let same = ["--set", "precompute.size=64", "--store", ".pipeline"];
+    let asked = project.succeed(&[["features", "show", "configs/c.yaml"].as_slice(), &same].concat()).stdout;
+    assert_eq!(asked.lines().count(), shown.lines().count(), "{asked}");
+    let other = project.fail(2, &["features", "show", "configs/c.yaml", "--set", "precompute.size=96"]);
+    assert!(other.contains("there are no features like that: precompute is stale"), "{other}");
+    let other = project.fail(2, &["features", "show", "configs/c.yaml", "--out", "elsewhere"]);
+    assert!(other.contains("has no features yet: there are none in"), "{other}");
     let parts = [
         "out/c/precompute/features: 20 × 2,560\n",
         "  arch            efficientnet_lite0\n",
@@ -57,7 +64,7 @@ fn a_table_is_shown_measured_and_asked_for_neighbours_by_its_config_its_artifact
 
     let table = FeaturesReader::open(&project.path("out/c/precompute/features")).unwrap();
     let all = table.load(|_| true).unwrap();
-    let head = json(&project, &["head", "out/c/precompute/features", "-n", "2"]);
+    let head = json(&project, &["head", "out/c/precompute/features", "--rows", "2"]);
     assert_eq!((head["rows"].as_array().unwrap().len(), &head["more"]), (2, &18.into()));
     assert_eq!(head["rows"][1]["emb"][2559], f64::from(all.of(1)[2559]));
     assert_eq!(head["rows"][1]["logits"].as_array().unwrap().len(), 3);

@@ -1,5 +1,6 @@
 //! The built `pipeline` command, from the outside.
 //!
+//! - `beginning`: `init` and `doctor`.
 //! - `drawn`: the whole path on pictures that the command draws itself.
 //! - `caching`: what runs again and what does not, and that the answer is the same for `status`.
 //! - `bad_input`: one clear message for each kind of wrong input, the exit code, nothing half-published.
@@ -29,6 +30,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod bad_input;
+mod beginning;
 mod caching;
 mod drawn;
 mod exporting;

@@ -107,20 +107,14 @@ impl Stage for BackboneStage {
         let backbone = backbones::find(&params.arch)?;
         let path = cx.source("weights");
 
-        let sha256 = sha256(path).map_err(Error::Io)?;
-        let is_official = sha256.starts_with(backbone.pretrained.sha256);
-        if params.weights.is_none() && !is_official {
-            return Err(Error::NotTheOfficialFile {
-                path: path.to_owned(),
-                expected: backbone.pretrained.sha256.to_owned(),
-                found: sha256,
-                obtain: match backbone.pretrained.url {
-                    Some(_) => "delete it to fetch it again".to_owned(),
-                    None => backbone.pretrained.obtain.to_owned(),
-                },
+        let (sha256, is_official) = match params.weights {
+            None => (check_official(backbone, path)?, true),
+            Some(_) => {
+                let sha256 = sha256(path).map_err(Error::Io)?;
+                let is_official = sha256.starts_with(backbone.pretrained.sha256);
+                (sha256, is_official)
             }
-            .into());
-        }
+        };
         cx.cancel.check()?;
 
         libtorch::load()?;
@@ -144,6 +138,28 @@ impl Stage for BackboneStage {
     }
 }
 
+/// Whether the file at `path` is the official one of `backbone`; its SHA-256.
+///
+/// # Errors
+/// [`Error::NotTheOfficialFile`] where it is another one, or damaged; when it cannot be read.
+pub fn check_official(backbone: &Backbone, path: &Path) -> Result<String, Error> {
+    let pretrained = &backbone.pretrained;
+    let found = sha256(path).map_err(Error::Io)?;
+    if found.starts_with(pretrained.sha256) {
+        return Ok(found);
+    }
+    let obtain = match pretrained.url {
+        Some(_) => "delete it to fetch it again".to_owned(),
+        None => pretrained.obtain.to_owned(),
+    };
+    Err(Error::NotTheOfficialFile {
+        path: path.to_owned(),
+        expected: pretrained.sha256.to_owned(),
+        found,
+        obtain,
+    })
+}
+
 /// SHA-256 of a file in hexadecimal.
 fn sha256(path: &Path) -> std::io::Result<String> {
     let mut hasher = Sha256::new();
@@ -151,10 +167,13 @@ fn sha256(path: &Path) -> std::io::Result<String> {
     Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// The official weight file of a backbone: looked for in `data/weights/`, else fetched.
-fn official(backbone: &Backbone) -> Source {
+/// Where official weights lie, relative to the project root.
+pub const WEIGHTS_FOLDER: &str = "data/weights";
+
+/// The official weight file of a backbone: looked for in [`WEIGHTS_FOLDER`], else fetched.
+pub fn official(backbone: &Backbone) -> Source {
     let pretrained = &backbone.pretrained;
-    let path = Path::new("data/weights").join(pretrained.file);
+    let path = Path::new(WEIGHTS_FOLDER).join(pretrained.file);
     Source {
         name: "weights",
         param: "arch",

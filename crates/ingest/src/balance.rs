@@ -6,7 +6,7 @@ use pipeline_stage::words;
 use serde::Serialize;
 
 /// A largest class of more than this many times the smallest is warned of.
-const MOST_UNEVEN: f64 = 10.0;
+pub const MOST_UNEVEN: f64 = 10.0;
 
 /// How evenly the classes are filled.
 #[derive(Debug, Serialize)]

@@ -52,6 +52,19 @@ pub enum Error {
         /// The classes of train.
         known: Vec<String>,
     },
+    /// Nothing that is called as photos are.
+    #[error("found no photos in {}: {}", root.display(), match first {
+        None => "it is empty".to_owned(),
+        Some(first) => format!("{files} {}, the first is `{first}`", if *files == 1 { "file" } else { "files" }),
+    })]
+    NoPhotos {
+        /// The folder.
+        root: PathBuf,
+        /// Files in it and below.
+        files: usize,
+        /// The first of them.
+        first: Option<String>,
+    },
     /// A class without photos to train on.
     #[error("class `{class}` has no usable photo in train ({set_aside} set aside)")]
     EmptyClass {
@@ -138,6 +151,9 @@ impl Hint for Error {
                 Some(twin) => format!("rename it to `{twin}`, if that is meant"),
                 None => format!("put photos of `{class}` into train/{class}/, or remove the folder from valid"),
             }),
+            Error::NoPhotos { .. } => Some(
+                "name the folder of the photos, which end in .jpg, .png, .gif, .webp, .bmp or .tiff".to_owned(),
+            ),
             Error::EmptyClass { class, splits_from, .. } => Some(match splits_from {
                 SplitsFrom::Folders => {
                     format!("put photos of `{class}` into train, or remove the class from every split")
@@ -240,6 +256,23 @@ mod tests {
         assert_eq!(two.to_string(), "two folders for the split valid: data/val and data/valid");
         assert_eq!(two.hint().as_deref(), Some("keep one, and rename or remove data/valid"));
         let nothing = |splits_from| Error::NothingToMeasure { splits_from };
+        let photos = |files, first: Option<&str>| Error::NoPhotos {
+            root: "a".into(),
+            files,
+            first: first.map(str::to_owned),
+        };
+        assert_eq!(photos(0, None).to_string(), "found no photos in a: it is empty");
+        assert_eq!(
+            photos(1, Some("b.txt")).to_string(),
+            "found no photos in a: 1 file, the first is `b.txt`"
+        );
+        assert_eq!(
+            photos(3, Some("b.txt")).to_string(),
+            "found no photos in a: 3 files, the first is `b.txt`"
+        );
+        assert!(
+            photos(0, None).hint().unwrap().starts_with("name the folder of the photos, which end in .jpg")
+        );
         assert_eq!(nothing(SplitsFrom::Draw).to_string(), "there is no usable photo in valid");
         let hint = |splits_from| nothing(splits_from).hint().unwrap();
         assert_eq!(hint(SplitsFrom::Folders), "put photos of each class into valid/");

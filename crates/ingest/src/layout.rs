@@ -15,6 +15,7 @@ mod label_table;
 mod misplaced;
 mod name_pattern;
 mod notes;
+mod suggested;
 mod walk;
 
 use std::collections::BTreeSet;
@@ -33,6 +34,8 @@ pub use label_table::Columns;
 pub(crate) use misplaced::Misplaced;
 pub(crate) use name_pattern::check as check_pattern;
 pub(crate) use notes::Notes;
+pub(crate) use suggested::suggested_pattern;
+pub(crate) use walk::entries as entries_of;
 
 /// What says the class of a photo. Everything below a class folder belongs to it, in whatever folders it lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -141,6 +144,22 @@ impl Layout {
         let (splits_from, beside) = (found.splits_from, found.beside);
         Ok(Layout { classes, files, splits_from, beside, loops: walk.loops, notes })
     }
+}
+
+/// Names of the tables of labels in the root.
+pub(crate) fn tables_of(root: &Path) -> Result<Vec<String>, LayoutError> {
+    guess::tables(root)
+}
+
+/// Whether a folder of this name is a split.
+pub(crate) fn is_split_name(name: &str) -> bool {
+    by_folder::split_of(name).is_some()
+}
+
+/// Ids of everything below a folder but clutter.
+pub(crate) fn files_below(root: &Path, cancel: &Cancel) -> Result<Vec<String>, Failure> {
+    let seen = walk::Walk::from(root, cancel)?.all(root, "")?;
+    Ok(seen.into_iter().map(|seen| seen.id).collect())
 }
 
 /// The labels of what is in train, or may be drawn for it.

@@ -16,6 +16,7 @@ mod leaks;
 mod listed;
 mod look;
 mod near;
+mod outline;
 mod page;
 mod repeated;
 mod statistics;
@@ -33,12 +34,14 @@ use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use balance::MOST_UNEVEN;
 use duplicates::{Duplicates, Seen};
 pub use error::Error;
 use findings::Findings;
 use layout::Layout;
 pub use layout::{Columns, Draw, GroupBy, LayoutError, LayoutKind, SplitsFrom};
 pub use leaks::OnLeak;
+pub use outline::{ClassOutline, Outline};
 use repeated::{Names, Repeated};
 
 /// The stage kind `ingest`.
@@ -129,6 +132,22 @@ impl Parameters for Params {
 }
 
 impl Params {
+    /// Those of a folder where nothing else is said.
+    pub(crate) fn of_root(root: PathBuf) -> Params {
+        Params {
+            root: SourcePath(root),
+            fetch: None,
+            fetch_sha256: None,
+            on_bad: OnBad::default(),
+            on_leak: OnLeak::default(),
+            near_duplicates: NEAR_DUPLICATES,
+            layout: None,
+            split: None,
+            label_pattern: None,
+            table: None,
+        }
+    }
+
     /// What says the classes, where the parameters say it.
     fn kind(&self) -> Option<LayoutKind> {
         let pattern = self.label_pattern.as_ref().map(|_| LayoutKind::NamePattern);

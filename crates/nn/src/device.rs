@@ -11,6 +11,10 @@ use tch::Device;
 
 use crate::libtorch;
 
+/// NVIDIA's driver.
+#[cfg(target_os = "linux")]
+const DRIVER: &str = "libcuda.so.1";
+
 /// The first CUDA device where one can be used, else the processor.
 ///
 /// The first call loads libtorch's CUDA library when the machine has NVIDIA's driver. A library that is
@@ -21,6 +25,15 @@ pub fn pick() -> Device {
     let loaded = CUDA.get_or_init(load_cuda);
     let is_there = loaded.is_some() && libtorch::load().is_ok();
     if is_there { Device::cuda_if_available() } else { Device::Cpu }
+}
+
+/// Whether this machine has NVIDIA's driver, so that it has, or had, a GPU of theirs.
+pub fn has_driver() -> bool {
+    #[cfg(target_os = "linux")]
+    let found = load(DRIVER).is_some();
+    #[cfg(not(target_os = "linux"))]
+    let found = false;
+    found
 }
 
 /// How a device is written in manifests and messages: `cpu`, `cuda:0`.
@@ -44,7 +57,7 @@ pub fn set_threads(count: NonZeroUsize) {
 #[cfg(target_os = "linux")]
 fn load_cuda() -> Option<libloading::Library> {
     // The driver is looked for first because loading CUDA's gigabytes to learn that there is no device takes seconds.
-    load("libcuda.so.1")?;
+    load(DRIVER)?;
     // By its bare name, so that it is found on the run path, beside the `libtorch_cpu.so` in use.
     load("libtorch_cuda.so")
 }

@@ -289,10 +289,10 @@ impl Hint for Error {
             Error::WrongState { .. } => {
                 Some("continue with the network and the recipe that it was saved with, or start afresh".to_owned())
             }
-            Error::Libtorch { .. } => Some(
-                "put libtorch 2.13 there (`cargo xtask libtorch` fills .tools/libtorch), or name its folder in LD_LIBRARY_PATH"
-                    .to_owned(),
-            ),
+            Error::Libtorch { .. } => Some(format!(
+                "put libtorch {} there (`cargo xtask libtorch` fills .tools/libtorch), or name its folder in LD_LIBRARY_PATH",
+                crate::libtorch::VERSION
+            )),
             Error::BatchOfOne => Some("add photos, or choose another batch size".to_owned()),
             _ => None,
         }

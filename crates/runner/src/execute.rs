@@ -64,6 +64,26 @@ pub(crate) fn look<T>(
     take(&finder, &found, &planner, plan)
 }
 
+/// Where the source `name` of the first stage of `graph` is, unpacked into the store if it is an archive: as a run
+/// would have it. `None` where the stage has no such source.
+///
+/// # Errors
+/// As [`run`] has for a source.
+pub fn place_of_source(
+    graph: &Graph,
+    name: &str,
+    options: &RunOptions,
+    cancel: &Cancel,
+    observer: &dyn Observer,
+) -> Result<Option<std::path::PathBuf>, Error> {
+    let store = Store::open(&options.store)?;
+    let claim = Claim { command: &options.command, wait: options.wait_lock, cancel, observer };
+    let _shared = store.lock_shared(&options.shown(&options.store), &claim)?;
+    let finder = Finder { options, store: &store, cancel, observer, may_fetch: &|_| true };
+    let (_, mut paths) = finder.find_of(graph, 0)?;
+    Ok(paths.remove(name))
+}
+
 /// Runs what is not fresh of the selected stages.
 ///
 /// # Errors

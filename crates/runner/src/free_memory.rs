@@ -1,4 +1,4 @@
-//! [`free_memory`]: how much memory stages may take together, where the user does not say.
+//! [`free_memory`]: how much memory stages may take together, where the user does not say; [`Memory`] says why.
 
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,33 @@ pub fn free_memory() -> Option<u64> {
     let of_machine = fs_err::read_to_string("/proc/meminfo").ok().and_then(|text| available(&text));
     let groups = fs_err::read_to_string("/proc/self/cgroup").unwrap_or_default();
     groups_around(&groups).iter().filter_map(|folder| left_in(folder)).chain(of_machine).min()
+}
+
+/// The memory of the machine, and what of it this process may have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Bytes of the machine.
+    pub total: Option<u64>,
+    /// [`free_memory`].
+    pub free: Option<u64>,
+    /// Bytes that the control groups around this process allow it, the least of their limits.
+    pub limit: Option<u64>,
+}
+
+impl Memory {
+    /// As it is now.
+    pub fn now() -> Memory {
+        let total =
+            fs_err::read_to_string("/proc/meminfo").ok().and_then(|text| bytes_of(&text, "MemTotal:"));
+        let groups = fs_err::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        let limit = groups_around(&groups).iter().filter_map(|folder| limit_of(folder)).min();
+        Memory { total, free: free_memory(), limit }
+    }
+}
+
+/// Bytes that a group allows.
+fn limit_of(group: &Path) -> Option<u64> {
+    fs_err::read_to_string(group.join("memory.max")).ok()?.trim().parse().ok()
 }
 
 fn available(meminfo: &str) -> Option<u64> {
@@ -28,7 +55,7 @@ fn groups_around(groups: &str) -> Vec<PathBuf> {
 fn left_in(group: &Path) -> Option<u64> {
     let read = |name: &str| fs_err::read_to_string(group.join(name)).ok();
     let number = |text: String| text.trim().parse::<u64>().ok();
-    let limit = read("memory.max").and_then(number)?;
+    let limit = limit_of(group)?;
     let taken = read("memory.current").and_then(number)?;
     let cached = read("memory.stat").and_then(|text| {
         text.lines().find_map(|line| line.strip_prefix("inactive_file ")).and_then(|n| n.parse().ok())
@@ -54,7 +81,9 @@ mod tests {
         write("memory.max", "max\n");
         write("memory.current", "700\n");
         assert_eq!(left_in(group.path()), None);
+        assert_eq!(limit_of(group.path()), None);
         write("memory.max", "1000\n");
+        assert_eq!(limit_of(group.path()), Some(1000));
         assert_eq!(left_in(group.path()), Some(300));
         write("memory.stat", "anon 500\ninactive_file 150\n");
         assert_eq!(left_in(group.path()), Some(450));

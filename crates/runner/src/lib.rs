@@ -15,6 +15,7 @@
 //! | [`execute`] | the run: lock, run, publish, link, and decide on the next stage |
 //! | [`store`] | artifacts on disk: looked up, published whole or not at all |
 //! | [`report`] | what came of it |
+//! | [`glance`], [`file_system`] | a quick look at a store and its disk |
 //! | [`runs`] | its record, read by others: [`run_details`], [`run_log`], [`run_diff`] |
 //! | [`verify`](mod@verify) | every byte of artifacts, against their manifests |
 //! | [`gc`] | what nobody needs any more, removed |
@@ -33,9 +34,11 @@ pub mod error;
 pub mod execute;
 pub mod explain;
 mod fetch;
+pub mod file_system;
 mod free_memory;
 pub mod gc;
 mod given;
+pub mod glance;
 pub mod graph;
 mod ledger;
 mod leftovers;
@@ -80,10 +83,12 @@ mod weight;
 
 pub use announcement::Announcement;
 pub use error::Error;
-pub use execute::{plan, run, run_on};
+pub use execute::{place_of_source, plan, run, run_on};
 pub use explain::{Explanation, explain};
-pub use free_memory::free_memory;
+pub use file_system::FileSystem;
+pub use free_memory::{Memory, free_memory};
 pub use gc::Gc;
+pub use glance::Glance;
 pub use graph::{Graph, GraphError, Node};
 pub use machine::Machine;
 pub use manifest::{NoManifest, read_manifest};

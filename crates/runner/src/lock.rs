@@ -206,9 +206,14 @@ fn wait_for(
 
 /// Whoever holds the lock at `path`, in words.
 fn holder_of(path: &Path) -> String {
-    let alone = Holder::read(&beside(path, "holder"));
+    let alone = named_holder(path);
     let holder = alone.or_else(|| sharer_of(path));
     holder.map_or_else(|| "another process".to_owned(), |h| h.to_string())
+}
+
+/// Who is named as the one that holds the lock at `path` alone; a process that was killed may be.
+pub(crate) fn named_holder(path: &Path) -> Option<Holder> {
+    Holder::read(&beside(path, "holder"))
 }
 
 /// Somebody who has a part in the lock at `path`, and lives.

@@ -14,7 +14,7 @@ pub(crate) struct Notes {
     /// Files and folders of file managers and hidden ones that were left out, by name; hidden ones under `hidden`. They
     /// are no part of the key: this counts what lay there when the artifact was made.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) clutter: BTreeMap<String, u64>,
+    pub(crate) clutter: BTreeMap<String, u64>,
     /// Class names that are the same but for case or the composition of characters, together.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) alike: Vec<Vec<String>>,

@@ -98,7 +98,7 @@ impl<'a> Walk<'a> {
 }
 
 /// What lies in a folder, sorted by name, without clutter.
-pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(listed(folder)?.into_iter().filter(|path| !is_clutter(&shown(path.file_name()))).collect())
 }
 

@@ -11,6 +11,7 @@ mod stats;
 
 use super::Stop;
 use super::how::telling;
+use super::job::Folders;
 use crate::terminal::Screen;
 
 /// Look at a table of features: what is in it, its numbers, and which photos are alike
@@ -37,6 +38,11 @@ enum Command {
 struct Which {
     /// A config, an artifact such as out/dogscats/precompute, or the folder of its part files
     table: std::path::PathBuf,
+    /// Of a config: override a parameter, for example precompute.size=96; may be given several times
+    #[arg(long = "set", value_name = "STAGE.PARAM=VALUE")]
+    sets: Vec<String>,
+    #[command(flatten)]
+    folders: Folders,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -50,7 +56,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
         Command::Neighbors(arguments) => &arguments.which,
     };
     telling(which.json, screen, || {
-        let table = opened::open(&which.table)?;
+        let table = opened::open(which, screen)?;
         match &arguments.command {
             Command::Show(arguments) => show::run(arguments, &table, screen),
             Command::Head(arguments) => head::run(arguments, &table, screen),

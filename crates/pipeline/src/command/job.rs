@@ -29,7 +29,7 @@ impl JobArguments {
 }
 
 /// Where artifacts and links are.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(super) struct Folders {
     /// Folder of the artifacts [default: .pipeline in the project root]
     #[arg(long, value_name = "DIR")]
@@ -40,6 +40,11 @@ pub(super) struct Folders {
 }
 
 impl Folders {
+    /// Whether another store than the project's is named.
+    pub(super) fn names_store(&self) -> bool {
+        self.store.is_some()
+    }
+
     /// As they were given, for another command.
     pub(super) fn arguments(&self) -> Vec<String> {
         let given = [("--store", &self.store), ("--out", &self.out)];

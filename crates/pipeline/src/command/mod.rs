@@ -2,12 +2,14 @@
 
 mod completions;
 mod diff;
+mod doctor;
 mod explain;
 mod export;
 mod features;
 mod gc;
 mod graph;
 mod how;
+mod init;
 mod interrupt;
 mod job;
 mod lr_find;
@@ -51,6 +53,7 @@ Exit codes: 0 done, 1 a stage or a download failed, 2 the config or the argument
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Arguments),
     Run(run::Arguments),
     Sweep(sweep::Arguments),
     Status(status::Arguments),
@@ -65,6 +68,7 @@ enum Command {
     Stages(stages::Arguments),
     Schema(schema::Arguments),
     SampleData(sample_data::Arguments),
+    Doctor(doctor::Arguments),
     Runs(runs::Arguments),
     Diff(diff::Arguments),
     Graph(graph::Arguments),
@@ -92,6 +96,7 @@ pub fn main() -> ExitCode {
         }
     };
     let outcome = match arguments.command {
+        Command::Init(arguments) => init::run(&arguments, &screen),
         Command::Run(arguments) => run::run(&arguments, &screen),
         Command::Sweep(arguments) => sweep::run(&arguments, &screen),
         Command::Watch(arguments) => watch::run(&arguments, &screen),
@@ -106,6 +111,7 @@ pub fn main() -> ExitCode {
         Command::Stages(arguments) => stages::run(&arguments, &screen),
         Command::Schema(arguments) => schema::run(&arguments, &screen),
         Command::SampleData(arguments) => sample_data::run(&arguments, &screen),
+        Command::Doctor(arguments) => doctor::run(&arguments, &screen),
         Command::Runs(arguments) => runs::run(&arguments, &screen),
         Command::Diff(arguments) => diff::run(&arguments, &screen),
         Command::Graph(arguments) => graph::run(&arguments, &screen),

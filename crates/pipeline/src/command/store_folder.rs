@@ -18,14 +18,15 @@ impl StoreFolder {
 
     /// The folder that was named, or that of the project that the current folder is in.
     pub(super) fn dir(&self) -> PathBuf {
-        self.store.clone().unwrap_or_else(|| above(&std::env::current_dir().unwrap_or_default()))
+        let here = || above(&std::env::current_dir().unwrap_or_default()).join(".pipeline");
+        self.store.clone().unwrap_or_else(here)
     }
 }
 
-/// The store of the project that `folder` is in.
-fn above(folder: &Path) -> PathBuf {
+/// The root of the project that `folder` is in, or `folder`.
+pub(super) fn above(folder: &Path) -> PathBuf {
     let is_root = |folder: &&Path| folder.join("pipelines").is_dir() || folder.join(".pipeline").is_dir();
-    folder.ancestors().find(is_root).unwrap_or(folder).join(".pipeline")
+    folder.ancestors().find(is_root).unwrap_or(folder).to_owned()
 }
 
 /// A path as it can be copied into a shell: relative to the current folder where it lies there.

@@ -129,7 +129,7 @@ fn twin(config: &Path) -> Option<PathBuf> {
 }
 
 /// The nearest folder above the config that has `pipelines/`, else the config's own folder.
-fn project_root(config: &Path) -> PathBuf {
+pub(crate) fn project_root(config: &Path) -> PathBuf {
     let own = match config.parent() {
         Some(folder) if folder != Path::new("") => folder.to_owned(),
         _ => PathBuf::from("."),

@@ -25,7 +25,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) which: super::Which,
     /// How many rows
-    #[arg(short, value_name = "N", default_value_t = 5)]
+    #[arg(short, long = "rows", value_name = "N", default_value_t = 5)]
     n: usize,
 }
 

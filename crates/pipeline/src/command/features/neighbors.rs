@@ -27,7 +27,7 @@ pub(super) struct Arguments {
     /// The photo: its id, or the number of its row, from 0, as `pipeline features head` shows it
     photo: String,
     /// How many
-    #[arg(short, value_name = "K", default_value_t = 10)]
+    #[arg(short, long = "count", value_name = "K", default_value_t = 10)]
     k: usize,
     /// Compare with augmented views, too, and not with plain ones alone
     #[arg(long)]

@@ -3,13 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use pipeline_precompute::FEATURES_FOLDER;
+use pipeline_runner::plan::State;
+use pipeline_runner::{RunOptions, Store};
 use pipeline_stage::exit;
 use pipeline_table::FeaturesReader;
 use pipeline_table::features::part_name;
 
-use crate::command::Stop;
-use crate::config;
+use super::Which;
+use crate::command::how::planned;
+use crate::command::interrupt::Interrupt;
+use crate::command::{Stop, stop};
+use crate::config::{self, Job};
 use crate::stages::STAGES;
+use crate::terminal::Screen;
 
 /// What a stage produces that leaves a table of features.
 const FEATURES: &str = "features";
@@ -20,10 +26,11 @@ pub(super) struct Opened {
     pub(super) reader: FeaturesReader,
 }
 
-/// Opens what `path` names: the folder of part files, an artifact that has one, or a config, of which it is what its link
-/// in `out/` leads to.
-pub(super) fn open(path: &Path) -> Result<Opened, Stop> {
-    let dir = if path.is_file() { of_config(path)? } else { of_folder(path)? };
+/// Opens what is named: the folder of part files, an artifact that has one, or a config, of which it is what its link
+/// in `out/` leads to; with overrides or another store, what a run would find done.
+pub(super) fn open(which: &Which, screen: &Screen) -> Result<Opened, Stop> {
+    let path = which.table.as_path();
+    let dir = if path.is_file() { of_config(which, screen)? } else { of_folder(path)? };
     let reader = FeaturesReader::open(&dir).map_err(|error| unreadable(&error))?;
     Ok(Opened { dir, reader })
 }
@@ -71,8 +78,10 @@ fn artifacts_in(folder: &Path) -> Vec<String> {
     names
 }
 
-fn of_config(path: &Path) -> Result<PathBuf, Stop> {
-    let job = config::load(path, &[], STAGES)?;
+fn of_config(which: &Which, screen: &Screen) -> Result<PathBuf, Stop> {
+    let path = which.table.as_path();
+    let job = config::load(path, &which.sets, STAGES)?;
+    let options = which.folders.options(&job);
     let nodes = job.graph.nodes().iter().filter(|node| node.stage.produces() == FEATURES);
     let stages: Vec<&str> = nodes.map(|node| node.name.as_str()).collect();
     let config = path.display();
@@ -81,8 +90,11 @@ fn of_config(path: &Path) -> Result<PathBuf, Stop> {
             format!("{config} precomputes nothing: no stage of its pipeline leaves features"),
             "name a config of a pipeline with a stage of kind `precompute`",
         )),
+        [stage] if which.folders.names_store() || !which.sets.is_empty() => {
+            of_run(&job, &options, stage, screen)
+        }
         [stage] => {
-            let link = job.root.join("out").join(&job.name).join(stage);
+            let link = options.link(stage);
             of_folder(&link).map_err(|_| {
                 wrong(
                     format!("{config} has no features yet: there are none in {}", link.display()),
@@ -94,5 +106,25 @@ fn of_config(path: &Path) -> Result<PathBuf, Stop> {
             format!("{config} has several tables of features: {}", several.join(", ")),
             format!("name one of them: out/{}/{}", job.name, several[0]),
         )),
+    }
+}
+
+/// What a run of the job would find done at `stage`.
+fn of_run(job: &Job, options: &RunOptions, stage: &str, screen: &Screen) -> Result<PathBuf, Stop> {
+    let interrupt = Interrupt::listen();
+    let plan = planned(job, options, false, &interrupt, screen)?;
+    let found = plan.stages.iter().find(|planned| planned.name == stage);
+    match found.map(|planned| &planned.state) {
+        Some(State::Fresh { manifest, .. }) => {
+            let store = Store::at(&options.store).map_err(|error| stop(&error, &interrupt))?;
+            of_folder(&store.artifact_dir(&manifest.parts.kind, &manifest.key))
+        }
+        state => {
+            let word = state.map_or("missing", State::word);
+            Err(wrong(
+                format!("there are no features like that: {stage} is {word}"),
+                format!("make them by `pipeline run`, with the same --set and --store, and --until {stage}"),
+            ))
+        }
     }
 }
