@@ -16,6 +16,7 @@
 //! - `watching`: a run's record, shown.
 //! - `reporting`: what was evaluated, shown and compared.
 //! - `features`: a table of features, looked at, and with other layers than the usual ones.
+//! - `rotated`: photos that EXIF data turns and the same upright, through every stage.
 //! - `starting`: what is loaded when the command starts.
 //! - `schema`: the JSON schema of configs, with a validator in Python.
 //! - `sweeping`: every combination of some parameters' values, and the table of them.
@@ -39,6 +40,7 @@ mod missing;
 mod photos;
 mod read_only;
 mod reporting;
+mod rotated;
 mod schema;
 mod sharded;
 mod side_by_side;
