@@ -19,6 +19,7 @@
 //! - `exporting`: models written for other programs, and the examples in Python.
 //! - `features`: a table of features, looked at, and with other layers than the usual ones.
 //! - `predicting`: a model asked about photos that are in no data set.
+//! - `rotated`: photos that EXIF data turns and the same upright, through every stage.
 //! - `starting`: what is loaded when the command starts.
 //! - `schema`: the JSON schema of configs, with a validator in Python.
 //! - `submitting`: what models say of unlabelled photos, as a file for Kaggle.
@@ -46,6 +47,7 @@ mod photos;
 mod predicting;
 mod read_only;
 mod reporting;
+mod rotated;
 mod schema;
 mod sharded;
 mod side_by_side;

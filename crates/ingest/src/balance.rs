@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use pipeline_report::name;
 use pipeline_stage::words;
 use serde::Serialize;
 
@@ -61,13 +62,9 @@ impl Balance {
                 of(&self.smallest),
             ));
         }
-        if let [first, rest @ ..] = self.missing_from_valid.as_slice() {
-            let more = if rest.is_empty() {
-                String::new()
-            } else {
-                format!(" and {} more", words::count(rest.len() as u64))
-            };
-            notes.push(format!("no photo in valid, so nothing is measured, of the class `{first}`{more}"));
+        if !self.missing_from_valid.is_empty() {
+            let classes = name::listed(self.missing_from_valid.iter().map(String::as_str), 1);
+            notes.push(format!("no photo in valid, so nothing is measured, of the class {classes}"));
         }
         notes
     }

@@ -16,6 +16,8 @@ pub(crate) struct Seen {
     pub(crate) digest: Digest,
     /// Perceptual hash.
     pub(crate) hash: Option<u64>,
+    /// Whether a pixel is not opaque.
+    pub(crate) transparent: bool,
 }
 
 /// What was found. Photos are places in the list of [`Seen`].

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use pipeline_report::name;
 use pipeline_stage::{Summary, words};
 use pipeline_table::{ImageRow, Split, Verdict};
 use serde::Serialize;
@@ -35,8 +36,8 @@ pub(crate) struct Findings {
     pub(crate) balance: Option<Balance>,
     /// Photos that are there more than once.
     pub(crate) repeated: Option<Repeated>,
-    /// Sizes and colours by split, before any photo is left out as a leak.
-    statistics: BTreeMap<Split, OfSplit>,
+    /// Sizes and colours by split.
+    pub(crate) statistics: BTreeMap<Split, OfSplit>,
     /// Photos with a side below 64 pixels, those at least three times as long as wide, and those without colour.
     #[serde(flatten)]
     pub(crate) odd: Statistics,
@@ -47,12 +48,12 @@ pub(crate) struct Findings {
     /// Files that are used, and have something odd.
     pub(crate) remarks: Vec<Finding>,
     /// What lies beside the split folders and is not part of the data.
-    beside: Vec<String>,
+    pub(crate) beside: Vec<String>,
     /// Links that lead back into a folder above them; not followed.
-    loops: Vec<String>,
+    pub(crate) loops: Vec<String>,
     /// What else was seen of names, folders and the table.
     #[serde(flatten)]
-    layout: Notes,
+    pub(crate) layout: Notes,
     #[serde(skip)]
     splits_from: SplitsFrom,
     /// Files of each class in train that are set aside.
@@ -129,6 +130,7 @@ impl Findings {
         if let Some(classes) = self.photos.get_mut(&was.split) {
             take_one(classes, class);
         }
+        self.transparent -= u64::from(now.transparent);
         take_one(&mut self.verdicts, &was.verdict);
         if let Some(reason) = &was.reason {
             take_one(&mut self.reasons, reason);
@@ -217,9 +219,8 @@ impl Findings {
             notes.push(format!("{were} set aside (ingest.json {listed}): {}", counts.join(", ")));
         }
         if !self.beside.is_empty() {
-            let names: Vec<&str> = self.beside.iter().take(5).map(String::as_str).collect();
-            let more = if self.beside.len() > 5 { ", …" } else { "" };
-            notes.push(format!("not part of the data, since they are no split: {}{more}", names.join(", ")));
+            let names = name::listed(self.beside.iter().map(String::as_str), 5);
+            notes.push(format!("not part of the data, since they are no split: {names}"));
         }
         notes.extend(self.layout.lines());
         let mut metrics: BTreeMap<String, f64> =

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::findings::Findings;
 use crate::look::Looked;
 use crate::repeated::Names;
+use crate::statistics::Statistics;
 
 /// The reason in the table of a photo that was dropped.
 pub(crate) const LEAK: &str = "leak";
@@ -63,6 +64,8 @@ pub(crate) fn drop_from_train(
     let all = path.with_extension("all");
     fs_err::rename(path, &all).map_err(Error::Io)?;
     let mut writer = ImagesWriter::create(path)?;
+    // Sizes and colours are those of the photos that stay.
+    findings.odd = Statistics::default();
     for (at, row) in ImagesReader::open(&all)?.enumerate() {
         if at % CHUNK == 0 {
             cancel.check()?;
@@ -72,6 +75,9 @@ pub(crate) fn drop_from_train(
             let now = set_aside(&row, leak, names);
             findings.set_aside(&row, &now);
             row = now.row;
+        }
+        if row.verdict != Verdict::Bad {
+            findings.odd.add(&row);
         }
         writer.write(&row)?;
     }
@@ -89,7 +95,8 @@ fn set_aside(row: &ImageRow, leak: &Leak, names: &Names<'_>) -> Looked {
         detail: format!("it {is} {}", twin.id),
         sentence: "of train in valid or test too",
         way_out: Some("leave it out, or out of the other split"),
-        transparent: false,
+        transparent: names.seen[leak.photo as usize].transparent,
+        was_read: false,
     }
 }
 

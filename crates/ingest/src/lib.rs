@@ -8,6 +8,7 @@
 
 mod appearance;
 mod balance;
+mod content;
 mod duplicates;
 mod error;
 mod findings;
@@ -15,6 +16,7 @@ mod layout;
 mod leaks;
 mod listed;
 mod look;
+mod memo;
 mod near;
 mod outline;
 mod page;
@@ -26,7 +28,7 @@ use std::path::PathBuf;
 
 use pipeline_stage::params::{Parameters, Problem, SourcePath, check_part};
 use pipeline_stage::source::{Remote, Shape, check_fetch};
-use pipeline_stage::{Context, Cost, Failure, Input, Source, Stage, Summary};
+use pipeline_stage::{Context, Cost, Event, Failure, Input, Source, Stage, Summary, words};
 use pipeline_table::classes::{self, CLASSES_FILE};
 use pipeline_table::images::{IMAGES_FILE, PHOTOS};
 use pipeline_table::{ImagesWriter, Verdict};
@@ -41,6 +43,7 @@ use findings::Findings;
 use layout::Layout;
 pub use layout::{Columns, Draw, GroupBy, LayoutError, LayoutKind, SplitsFrom};
 pub use leaks::OnLeak;
+use memo::{Known, Memo};
 pub use outline::{ClassOutline, Outline};
 use repeated::{Names, Repeated};
 
@@ -188,7 +191,7 @@ impl Params {
 
 impl Stage for Ingest {
     const KIND: &'static str = "ingest";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     const SUMMARY: &'static str = "a folder of photos becomes a clean table and a list of what was wrong";
     const PRODUCES: &'static str = "images";
     const INPUTS: &'static [Input] = &[];
@@ -231,18 +234,26 @@ impl Stage for Ingest {
         let mut findings = Findings::new(&layout);
         let mut seen = Vec::with_capacity(layout.files.len());
         let mut rows = 0;
+        let mut memo = Memo::of(cx.memo.as_deref(), cx.source(PHOTOS), &cx.partial);
+        let (mut read, mut known) = (0, 0);
         for chunk in layout.files.chunks(CHUNK) {
-            let looked: Vec<look::Looked> = pool.install(|| {
+            let known_before: Vec<Option<Known>> = chunk.iter().map(|file| memo.take(&file.id)).collect();
+            let looked: Vec<(look::Looked, Option<Known>)> = pool.install(|| {
                 chunk
                     .par_iter()
-                    .map(|file| {
-                        let looked = look::look(file, &layout.classes)?;
+                    .zip(known_before)
+                    .map(|(file, known)| {
+                        let looked = look::look(file, &layout.classes, known)?;
                         progress.add(1)?;
                         Ok(looked)
                     })
                     .collect::<Result<_, Failure>>()
             })?;
-            for looked in looked {
+            for (looked, now_known) in looked {
+                if let Some(now_known) = now_known {
+                    memo.keep(&now_known);
+                    *if looked.was_read { &mut read } else { &mut known } += 1;
+                }
                 writer.write(&looked.row)?;
                 if looked.row.verdict == Verdict::Bad && params.on_bad == OnBad::Fail {
                     let (id, detail) = (looked.row.id, looked.detail);
@@ -254,6 +265,14 @@ impl Stage for Ingest {
             }
         }
         writer.finish()?;
+        memo.finish();
+        if known > 0 {
+            cx.report.emit(Event::Note(format!(
+                "{} read, {} as they were when they were looked at before",
+                words::count(read),
+                words::count(known)
+            )));
+        }
 
         let bits = params.near_duplicates;
         let found = pool.install(|| Duplicates::find(&seen, bits, near::BUDGET, cx.cancel))?;
@@ -286,6 +305,7 @@ fn seen_of(looked: &look::Looked, row: u32) -> Option<Seen> {
         label_id: looked.row.label_id,
         digest: looked.digest,
         hash: looked.row.appearance.and_then(|look| look.phash),
+        transparent: looked.transparent,
     })
 }
 

@@ -1,13 +1,14 @@
-//! [`look`]: one file, read and decoded once, becomes a row of the table.
+//! [`look`]: one file, read and decoded once, or known from another run, becomes a row of the table.
 
-use pipeline_photo::{Limits, Reason, content};
-use pipeline_stage::Digest;
+use pipeline_photo::{Reason, content};
+use pipeline_stage::{Digest, Fingerprint};
 use pipeline_table::{ImageRow, Verdict};
 
 use crate::File;
-use crate::appearance::appearance;
+use crate::content::{Content, Picture};
 use crate::error::Error;
 use crate::layout::Misplaced;
+use crate::memo::Known;
 
 /// What was seen.
 #[derive(Debug, Clone)]
@@ -23,13 +24,20 @@ pub(crate) struct Looked {
     pub(crate) way_out: Option<&'static str>,
     /// Whether a pixel is not opaque.
     pub(crate) transparent: bool,
+    /// Whether the file was read, and not known from another run.
+    pub(crate) was_read: bool,
 }
 
-/// Looks at a file. Whatever is wrong with it is the answer, not an error.
+/// Looks at a file. Whatever is wrong with it is the answer, not an error. One that is as it was when it was `known` is not read.
+/// Besides, what is known of it now, where it could be read.
 ///
 /// # Errors
 /// When the disk or the network fails while it is read: that says nothing of the file, and the answer is kept.
-pub(crate) fn look(file: &File, classes: &[String]) -> Result<Looked, Error> {
+pub(crate) fn look(
+    file: &File,
+    classes: &[String],
+    known: Option<Known>,
+) -> Result<(Looked, Option<Known>), Error> {
     let mut looked = Looked {
         row: ImageRow {
             id: file.id.clone(),
@@ -51,52 +59,90 @@ pub(crate) fn look(file: &File, classes: &[String]) -> Result<Looked, Error> {
         sentence: "",
         way_out: None,
         transparent: false,
+        was_read: false,
     };
     looked.row.digest = looked.digest.to_string();
     // Whatever lies there, the table did not mean it.
     if let Some(misplaced @ Misplaced::Missing) = file.misplaced {
         looked.misplaced(misplaced);
-        return Ok(looked);
+        return Ok((looked, None));
     }
-    let bytes = match content(&file.path).map_err(Error::Io)? {
-        Ok(bytes) => bytes,
-        Err(rejected) => {
-            looked.set_aside(rejected.reason, rejected.detail);
-            return Ok(looked);
+    let known = match read(file, known)? {
+        Read::Known(known) => known,
+        Read::New(known) => {
+            looked.was_read = true;
+            known
+        }
+        Read::Unfit(reason, detail) => {
+            looked.set_aside(reason, detail);
+            return Ok((looked, None));
         }
     };
-    looked.row.bytes = bytes.len() as u64;
-    looked.digest = Digest::of(&bytes);
+    looked.row.bytes = known.content.bytes;
+    looked.digest = known.content.digest;
     looked.row.digest = looked.digest.to_string();
-    if let Some(misplaced) = file.misplaced {
-        looked.misplaced(misplaced);
-        return Ok(looked);
+    match (file.misplaced, &known.content.picture) {
+        (Some(misplaced), _) => looked.misplaced(misplaced),
+        (None, Some(picture)) => looked.judge(picture),
+        (None, None) => {}
     }
-    match pipeline_photo::decode(&bytes, &Limits::default()) {
-        Err(rejected) => {
-            looked.row.format = rejected.format.map(|f| f.as_str().to_owned());
-            looked.set_aside(rejected.reason, rejected.detail);
-        }
-        Ok(photo) => {
-            looked.row.width = Some(photo.pixels.width());
-            looked.row.height = Some(photo.pixels.height());
-            looked.row.format = Some(photo.format.as_str().to_owned());
-            looked.row.orientation = Some(photo.orientation);
-            looked.row.appearance = Some(appearance(&photo.pixels));
-            looked.transparent = photo.transparent;
-            let name = file.id.rsplit('/').next().unwrap_or_default();
-            let misnamed = (!photo.format.fits_name(name)).then_some(Reason::NameEnding);
-            // The table has one reason; what is wrong with the content tells more than the name.
-            if let Some(&reason) = photo.findings.iter().chain(&misnamed).next() {
-                looked.row.verdict = Verdict::Warn;
-                looked.remark(reason, format!("{} ({})", reason.sentence(), photo.format.as_str()));
-            }
-        }
+    Ok((looked, Some(known)))
+}
+
+/// What came of reading a file.
+enum Read {
+    /// It is as it was, and was not read.
+    Known(Known),
+    New(Known),
+    /// Not to be read, for this reason, and what was found.
+    Unfit(Reason, String),
+}
+
+fn read(file: &File, known: Option<Known>) -> Result<Read, Error> {
+    // A file that is not used whatever it holds is not decoded.
+    let is_decoded = file.misplaced.is_none();
+    // Of before it is read, so that a change meanwhile shows the next time.
+    let fingerprint = match fs_err::metadata(&file.path) {
+        Ok(metadata) if metadata.is_file() => Fingerprint::of(&metadata),
+        // No file has this one.
+        _ => Fingerprint::from_bytes(&[0; Fingerprint::BYTES]),
+    };
+    if let Some(known) = known.filter(|known| known.content_of(fingerprint, is_decoded).is_some()) {
+        return Ok(Read::Known(known));
     }
-    Ok(looked)
+    Ok(match content(&file.path).map_err(Error::Io)? {
+        Ok(bytes) => Read::New(Known::new(&file.id, fingerprint, Content::of(&bytes, is_decoded))),
+        Err(rejected) => Read::Unfit(rejected.reason, rejected.detail),
+    })
 }
 
 impl Looked {
+    /// Takes over what is in the file, and judges it.
+    fn judge(&mut self, picture: &Picture) {
+        let row = &mut self.row;
+        match picture {
+            Picture::Rejected { format, reason, detail } => {
+                row.format = format.map(|format| format.as_str().to_owned());
+                self.set_aside(*reason, detail.clone());
+            }
+            Picture::Photo { width, height, format, orientation, transparent, findings, .. } => {
+                row.width = Some(*width);
+                row.height = Some(*height);
+                row.format = Some(format.as_str().to_owned());
+                row.orientation = Some(*orientation);
+                row.appearance = picture.appearance();
+                self.transparent = *transparent;
+                let name = row.id.rsplit('/').next().unwrap_or_default();
+                let misnamed = (!format.fits_name(name)).then_some(Reason::NameEnding);
+                // The table has one reason; what is wrong with the content tells more than the name.
+                if let Some(&reason) = findings.iter().chain(&misnamed).next() {
+                    row.verdict = Verdict::Warn;
+                    self.remark(reason, format!("{} ({})", reason.sentence(), format.as_str()));
+                }
+            }
+        }
+    }
+
     fn set_aside(&mut self, reason: Reason, detail: String) {
         self.row.verdict = Verdict::Bad;
         self.remark(reason, detail);

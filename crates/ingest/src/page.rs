@@ -148,6 +148,7 @@ fn parts(findings: &Findings) -> Vec<(Part, Vec<Shown>)> {
     for (title, listed, note) in odd {
         parts.push(part(title, listed, note, false, singles(listed)));
     }
+    parts.push((tables::names(findings), vec![]));
     parts.push((tables::statistics(findings), vec![]));
     parts
 }

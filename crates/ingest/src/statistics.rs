@@ -16,7 +16,7 @@ pub(crate) const EXTREME: f64 = 3.0;
 /// Photos listed of each kind.
 const MOST_LISTED: usize = 100;
 
-/// Of the usable photos, before any is left out as a leak.
+/// Of the usable photos.
 #[derive(Debug, Serialize)]
 pub(crate) struct Statistics {
     pub(crate) tiny: Listed<Measured>,

@@ -1,7 +1,5 @@
 //! The tables of `ingest.html`: files set aside or remarked on, classes, sizes and colours.
 
-use std::collections::BTreeMap;
-
 use pipeline_report::inspection::{Heading, Part, Table};
 use pipeline_report::name;
 use pipeline_stage::words;
@@ -96,7 +94,6 @@ pub(crate) fn classes(findings: &Findings) -> Part {
 pub(crate) fn statistics(findings: &Findings) -> Part {
     let spread = |s: &Spread| format!("{} / {} / {}", s.least, s.median, s.greatest);
     let colour = |[r, g, b]: [f64; 3]| format!("{r:.0} {g:.0} {b:.0}");
-    let statistics: BTreeMap<_, _> = findings.odd.splits();
     let row = |(split, of): (&Split, &crate::statistics::OfSplit)| {
         vec![
             split.to_string(),
@@ -113,7 +110,44 @@ pub(crate) fn statistics(findings: &Findings) -> Part {
     Part {
         title: "Sizes and colours".to_owned(),
         note: "Width and height: least, median and greatest, in pixels. Colours are 0 to 255; std is that of the photos' means.".to_owned(),
-        table: table(&head, 1, statistics.iter().map(row).collect()),
+        table: table(&head, 1, findings.statistics.iter().map(row).collect()),
+        ..Part::default()
+    }
+}
+
+/// What was seen of names, folders and links, and is no photo.
+pub(crate) fn names(findings: &Findings) -> Part {
+    let shortened = |name: &str| name::shortened(name, LONGEST_NAME);
+    let row = |what: &str, name: String, count: u64| vec![what.to_owned(), name, words::count(count)];
+    let alike = findings.layout.alike.iter().map(|names| {
+        let all = names.iter().map(|name| shortened(name)).collect::<Vec<_>>().join(" | ");
+        row("classes whose names look alike", all, names.len() as u64)
+    });
+    let loops =
+        findings.loops.iter().map(|id| row("link to a folder above it, not followed", shortened(id), 1));
+    let beside =
+        findings.beside.iter().map(|id| row("beside the splits, no part of the data", shortened(id), 1));
+    let clutter = findings.layout.clutter.iter();
+    let clutter = clutter.map(|(name, count)| row("left out by name", shortened(name), *count));
+    let mut rows: Vec<Vec<String>> = alike.chain(loops).chain(beside).chain(clutter).collect();
+    let count = rows.len() as u64;
+    rows.truncate(MOST_ROWS);
+    let more = count - rows.len() as u64;
+    Part {
+        title: "Names, folders and links".to_owned(),
+        count: counted(count),
+        is_alarm: !findings.layout.alike.is_empty(),
+        note: if count > 0 {
+            "None of these is a photo of the data, but for classes.".to_owned()
+        } else {
+            String::new()
+        },
+        table: table(&["what", "name", "how many"], 2, rows),
+        left_out: if more > 0 {
+            format!("{} more; ingest.json has them.", words::count(more))
+        } else {
+            String::new()
+        },
         ..Part::default()
     }
 }

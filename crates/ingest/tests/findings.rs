@@ -173,6 +173,7 @@ fn on_leak_drop_from_train_sets_the_photos_of_train_aside() {
     );
     assert_eq!((&found["verdicts"], &found["reasons"]), (&json!({"ok": 7, "bad": 2}), &json!({"leak": 2})));
     assert_eq!(found["remarks"], json!([]), "it was misnamed before it was dropped");
+    assert_eq!(found["statistics"]["train"]["photos"], 3, "what was dropped is in no statistics");
     let hint = "leave it out, or out of the other split";
     let aside = |id| json!({"id": id, "reason": "leak", "detail": "it is identical to valid/cats/same.jpg", "hint": hint});
     assert_eq!(found["set_aside"], json!([aside("train/cats/1.jpg"), aside("train/cats/misnamed.png")]));

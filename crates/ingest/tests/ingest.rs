@@ -2,8 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
+#[path = "ingest/hard_images.rs"]
+mod hard_images;
 #[path = "ingest/layouts.rs"]
 mod layouts;
+#[path = "ingest/memo.rs"]
+mod memo;
 
 use std::path::Path;
 
@@ -135,7 +139,7 @@ fn bad_files_are_rows_with_a_reason_and_are_listed_and_counted() {
         made.summary.notes,
         [
             "4 files were set aside (ingest.json lists them): 1 empty file, 1 in no class folder, 1 not an image, 1 truncated",
-            "not part of the data, since they are no split: sample",
+            "not part of the data, since they are no split: `sample`",
         ]
     );
 }

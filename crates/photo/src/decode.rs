@@ -14,7 +14,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageResult, RgbImage};
 
 use crate::orientation::Exif;
-use crate::{Format, Limits, Reason, Rejected, gif, jpeg, png, webp};
+use crate::{Format, Limits, Reason, Rejected, bmp, gif, jpeg, png, tiff, webp};
 
 /// A decoded photo.
 #[derive(Debug, Clone)]
@@ -139,20 +139,44 @@ fn decode_as(
             Ok(decoded)
         }
         Format::Gif => {
-            let mut decoded = read(format, open(format, GifDecoder::new(input))?, Exif::ABSENT, limits)?;
-            decoded.find(gif::has_several_frames(bytes), Reason::FirstOfSeveral);
+            let blocks = gif::Blocks::of(bytes);
+            let mut decoded = open(format, GifDecoder::new(input))
+                .and_then(|decoder| read(format, decoder, Exif::ABSENT, limits))
+                .map_err(|rejected| corrupt_by_end(rejected, blocks.is_cut))?;
+            if let DynamicImage::ImageRgba8(image) = &mut decoded.image {
+                gif::fill_beside(&blocks, image);
+            }
+            decoded.find(blocks.frames >= 2, Reason::FirstOfSeveral);
+            decoded.find(blocks.end.is_none(), Reason::MinorDamage);
+            decoded.find(blocks.end.is_some_and(|end| end < bytes.len()), Reason::TrailingData);
             Ok(decoded)
         }
         Format::Webp => {
-            let decoder = open(format, WebPDecoder::new(input))?;
-            let is_animated = decoder.has_animation();
+            webp::check_frames(bytes, limits)?;
+            let (length, end) = (bytes.len() as u64, webp::declared_end(bytes));
             let exif = webp::exif(bytes).map_or(Exif::ABSENT, Exif::read_chunk);
-            let mut decoded = read(format, decoder, exif, limits)?;
-            decoded.find(is_animated, Reason::FirstOfSeveral);
+            let mut decoded = open(format, WebPDecoder::new(input))
+                .and_then(|decoder| {
+                    let is_animated = decoder.has_animation();
+                    let mut decoded = read(format, decoder, exif, limits)?;
+                    decoded.find(is_animated, Reason::FirstOfSeveral);
+                    Ok(decoded)
+                })
+                .map_err(|rejected| corrupt_by_end(rejected, length < end))?;
+            // A padding byte at the end is often left out.
+            decoded.find(length + 1 < end, Reason::MinorDamage);
+            decoded.find(length > end, Reason::TrailingData);
             Ok(decoded)
         }
-        Format::Bmp => read(format, open(format, BmpDecoder::new(input))?, Exif::ABSENT, limits),
+        Format::Bmp => {
+            let header = bmp::Header::of(bytes).ok_or_else(|| cut_off(format))?;
+            limits.check(format, header.width, header.height, 3)?;
+            let mut decoded = read(format, open(format, BmpDecoder::new(input))?, Exif::ABSENT, limits)?;
+            decoded.find(bytes.len() as u64 > header.end, Reason::TrailingData);
+            Ok(decoded)
+        }
         Format::Tiff => {
+            tiff::check_entries(bytes, limits)?;
             let exif = Exif::read(bytes);
             let mut decoded = read(format, open(format, TiffDecoder::new(input))?, exif, limits)?;
             decoded.find(exif.has_next, Reason::FirstOfSeveral);
@@ -208,6 +232,14 @@ fn open<T>(format: Format, result: ImageResult<T>) -> Result<T, Rejected> {
 /// The refusal of a file that ends too early.
 pub(crate) fn cut_off(format: Format) -> Rejected {
     Rejected::new(Reason::Truncated, Some(format), "the file ends before the picture does")
+}
+
+/// What is corrupt in a file that ends too early is so because of that.
+fn corrupt_by_end(rejected: Rejected, is_cut: bool) -> Rejected {
+    match (rejected.reason, rejected.format) {
+        (Reason::Corrupt, Some(format)) if is_cut => cut_off(format),
+        _ => rejected,
+    }
 }
 
 /// Whether an error or one of its sources is that the input ended.

@@ -4,10 +4,13 @@
 //! What is recognised and cannot be decoded gets a reason of its own here, so that a person learns what
 //! the file is and not only that it is no photo.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Reason, Rejected};
 
 /// The picture formats that [`decode`](crate::decode()) reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Format {
     /// JPEG (JFIF, EXIF), baseline or progressive.
     Jpeg,
@@ -272,5 +275,6 @@ mod tests {
     fn words_of_the_table_are_fixed() {
         let words: Vec<&str> = Format::ALL.iter().map(|f| f.as_str()).collect();
         assert_eq!(words, ["jpeg", "png", "gif", "webp", "bmp", "tiff"]);
+        assert_eq!(serde_json::to_value(Format::ALL).unwrap(), serde_json::json!(words));
     }
 }

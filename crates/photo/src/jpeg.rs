@@ -4,7 +4,8 @@
 //! like a whole one. Here its decoder is asked to be strict. The survey finds what a strict decoder does
 //! not say (where the picture ends, EXIF, kinds of JPEG that are not supported) and lets it pass over
 //! what does no harm: bytes between segments and segments of impossible length are left out of what it
-//! is given, as libjpeg skips them.
+//! is given, as libjpeg skips them. The decoder is strict about a file that ends, and not about a picture whose end marker comes
+//! too early, so it is not shown the end marker.
 
 mod small;
 
@@ -27,10 +28,10 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits, least_side: Option<u32>) -> 
     let coefficients = if frame.is_progressive() { 2 * u64::from(frame.components) } else { 0 };
     limits.check(Format::Jpeg, frame.width.into(), frame.height.into(), 3 + coefficients)?;
 
-    let repaired = survey.has_stray_bytes.then(|| survey.without_stray_bytes(bytes));
+    let shown = survey.shown(bytes, frame);
     // The decoder of small pictures is not strict: it is given whole files only.
-    let least_side = least_side.filter(|_| survey.end.is_some() && repaired.is_none());
-    let image = pixels(repaired.as_deref().unwrap_or(bytes), frame, least_side);
+    let least_side = least_side.filter(|_| survey.end.is_some() && !survey.has_stray_bytes);
+    let image = pixels(bytes, shown.as_deref().unwrap_or(bytes), frame, least_side);
     let image = image.map_err(|e| refusal(&survey, &e))?;
 
     let mut findings = Vec::new();
@@ -48,7 +49,7 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits, least_side: Option<u32>) -> 
 /// The frame, if this is a kind of JPEG that can be decoded.
 fn check_frame(survey: &Survey<'_>, bytes: &[u8]) -> Result<Frame, Rejected> {
     let reject = |reason, detail: &str| Err(Rejected::new(reason, Some(Format::Jpeg), detail));
-    let Some(frame) = survey.frame.filter(|_| survey.has_scan) else {
+    let Some(frame) = survey.frame.filter(|_| survey.scans > 0) else {
         return if survey.end.is_some() {
             reject(Reason::Corrupt, "there is no picture between its start and end markers")
         } else {
@@ -70,13 +71,18 @@ fn check_frame(survey: &Survey<'_>, bytes: &[u8]) -> Result<Frame, Rejected> {
 
 /// Strictly decoded pixels: grey or RGB; CMYK and YCCK become RGB. With a `least_side`, [small](small::pixels) ones if they can be
 /// had.
-fn pixels(bytes: &[u8], frame: Frame, least_side: Option<u32>) -> Result<DynamicImage, DecodeErrors> {
+fn pixels(
+    bytes: &[u8],
+    shown: &[u8],
+    frame: Frame,
+    least_side: Option<u32>,
+) -> Result<DynamicImage, DecodeErrors> {
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(usize::MAX)
         .set_max_height(usize::MAX)
         .jpeg_set_out_colorspace(ColorSpace::RGB);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(shown), options);
     decoder.decode_headers()?;
     // The limits were checked for what the survey found: the decoder must have found the same.
     if decoder.info().is_none_or(|i| (i.width, i.height) != (frame.width, frame.height)) {
@@ -101,11 +107,17 @@ fn pixels(bytes: &[u8], frame: Frame, least_side: Option<u32>) -> Result<Dynamic
     image.ok_or(DecodeErrors::FormatStatic("the decoder returned another number of samples than declared"))
 }
 
+/// The decoder's words where the data ends too early.
+const PREMATURE: &str = "Premature end of buffer";
+
 fn refusal(survey: &Survey<'_>, error: &DecodeErrors) -> Rejected {
     let reject = |reason, detail: String| Rejected::new(reason, Some(Format::Jpeg), detail);
     match error {
         DecodeErrors::Unsupported(_) => reject(Reason::UnsupportedFeature, error.to_string()),
         _ if survey.end.is_none() => cut_off(Format::Jpeg),
+        DecodeErrors::ExhaustedData | DecodeErrors::FormatStatic(PREMATURE) => {
+            reject(Reason::Truncated, "its end marker comes before the end of the picture".to_owned())
+        }
         _ => reject(Reason::Corrupt, format!("its data cannot be decoded ({})", one_line(error))),
     }
 }
@@ -146,8 +158,8 @@ struct Survey<'a> {
     /// TIFF structure of the first APP1 segment with the EXIF signature.
     exif: Option<&'a [u8]>,
     has_huffman_tables: bool,
-    /// Whether entropy-coded data begins.
-    has_scan: bool,
+    /// How often entropy-coded data begins.
+    scans: u32,
     /// Whether an APP2 segment lists further pictures (CIPA DC-007).
     is_multi_picture: bool,
     /// Offset after the end marker; `None` when the file ends before one.
@@ -191,7 +203,7 @@ impl<'a> Survey<'a> {
             survey.note(marker, payload);
             at = marker_at + 2 + length;
             if marker == 0xDA {
-                survey.has_scan = true;
+                survey.scans += 1;
                 at = end_of_scan(bytes, at);
             }
             survey.kept.push(marker_at..at);
@@ -212,10 +224,25 @@ impl<'a> Survey<'a> {
         }
     }
 
-    fn without_stray_bytes(&self, bytes: &[u8]) -> Vec<u8> {
-        self.kept.iter().flat_map(|range| &bytes[range.clone()]).copied().collect()
+    /// What the decoder is shown, where that is not the whole file: without stray bytes, and where all pixels are in one scan,
+    /// without the end marker. Zeros stand for it, since the decoder reads ahead.
+    fn shown(&self, bytes: &[u8], frame: Frame) -> Option<Vec<u8>> {
+        let is_one_scan = self.scans == 1 && !frame.is_progressive();
+        if !is_one_scan && !self.has_stray_bytes {
+            return None;
+        }
+        let is_end = |range: &&std::ops::Range<usize>| self.end == Some(range.end);
+        let kept = self.kept.iter().filter(|range| !(is_one_scan && is_end(range)));
+        let mut shown: Vec<u8> = kept.flat_map(|range| &bytes[range.clone()]).copied().collect();
+        if is_one_scan {
+            shown.extend([0; READ_AHEAD]);
+        }
+        Some(shown)
     }
 }
+
+/// Bytes that the decoder may look at beyond what it needs.
+const READ_AHEAD: usize = 8;
 
 /// Offset of the 0xFF of the first marker at or after `at`.
 fn next_marker(bytes: &[u8], at: usize) -> Option<usize> {
@@ -322,6 +349,24 @@ mod tests {
         bytes[frame + 5..frame + 9].copy_from_slice(&[0xFF, 0xDC, 0xFF, 0xDB]);
         let detail = "it declares 65499 x 65500 = 4290184500 pixels, the limit is 178956970";
         assert_eq!(refused(&bytes), (Reason::TooLarge, detail.to_owned()));
+    }
+
+    #[test]
+    fn an_end_marker_that_comes_too_early_is_told_from_one_in_its_place() {
+        let whole = file();
+        for share in [60, 70, 80, 90] {
+            let cut = [&whole[..whole.len() * share / 100], b"\xFF\xD9"].concat();
+            let detail = "its end marker comes before the end of the picture";
+            assert_eq!(refused(&cut), (Reason::Truncated, detail.to_owned()), "{share} %");
+        }
+        // Of one colour, a row of blocks is less than what the decoder reads ahead.
+        for (width, height) in [(8, 8), (8, 400), (83, 45), (1, 1)] {
+            let mut flat = Vec::new();
+            let picture = RgbImage::from_pixel(width, height, Rgb([90, 90, 90]));
+            JpegEncoder::new_with_quality(&mut flat, 90).encode_image(&picture).unwrap();
+            assert_eq!(found(&flat).1, [], "{width} x {height}");
+            assert_eq!(found(&flat[..flat.len() - 2]).1, [Reason::MinorDamage], "{width} x {height}");
+        }
     }
 
     #[test]

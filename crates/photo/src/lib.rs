@@ -15,11 +15,13 @@
 //! Reading order: [`decode`](mod@decode), [`format`](mod@format), `jpeg`, [`orientation`], [`reason`], [`preprocessing`]; then
 //! [`policy`], [`transform`], [`canvas`], `sampler`, [`views`].
 
+mod bmp;
 mod gif;
 mod jpeg;
 mod png;
 mod rectangle;
 mod sampler;
+mod tiff;
 mod webp;
 
 pub mod augmentation;

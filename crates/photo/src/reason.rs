@@ -1,9 +1,12 @@
 //! [`Reason`]: the fixed list of what can be odd or wrong with a picture file.
 
+use serde::{Deserialize, Serialize};
+
 /// Why a photo has the verdict `warn` (it is used) or `bad` (it is set aside).
 ///
 /// The words of [`Reason::as_str`] are written to tables and never change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reason {
     // Used, and reported.
     /// The file name does not end as its format does (or has no ending).
@@ -173,6 +176,7 @@ mod tests {
                 "unreadable",
             ]
         );
+        assert_eq!(serde_json::to_value(Reason::ALL).unwrap(), serde_json::json!(words));
     }
 
     #[test]

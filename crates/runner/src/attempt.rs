@@ -187,6 +187,10 @@ impl Attempt<'_> {
             stage: self.node.name.clone(),
             out: absolute(&draft.out()),
             partial: absolute(partial),
+            memo: self
+                .store
+                .stage_memo_dir(self.node.stage.kind(), self.node.stage.version())
+                .map(|dir| absolute(&dir)),
             inputs: self.inputs.clone(),
             lineage: self.lineage.clone(),
             sources: self.sources.clone(),

@@ -56,6 +56,7 @@ impl Leftovers<'_> {
             self.unpacked(kept_sources, finds)?;
             self.listings(kept_sources, finds)?;
             self.memos(finds)?;
+            self.stage_memos(finds)?;
         }
         self.runs(finds)?;
         self.pages(finds)?;
@@ -214,6 +215,22 @@ impl Leftovers<'_> {
                 .is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
             {
                 self.add(finds, What::Memo, path, &format!("{} is not there", memo.tree().display()));
+            }
+        }
+        Ok(())
+    }
+
+    /// What stages keep to spare themselves work, and nobody has used for long: each use writes it anew.
+    fn stage_memos(&self, finds: &mut Finds) -> Result<(), Error> {
+        for kind in self.store.listed("known")? {
+            for version in self.store.listed(&format!("known/{}", file_name(&kind)))? {
+                for path in entries(&version) {
+                    let weighed = self.weigh(&path);
+                    if self.rules.of_records().is_old(weighed.1) {
+                        let name = format!("{}/{}", file_name(&kind), file_name(&path));
+                        finds.add(What::Memo, name, path, weighed, "nobody has used it lately");
+                    }
+                }
             }
         }
         Ok(())

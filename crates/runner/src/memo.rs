@@ -1,54 +1,22 @@
 //! [`Memo`]: digests of the files of one tree, so that nothing is hashed twice.
 //!
 //! A file keeps its digest as long as its size, times of modification and change, and inode are the same.
-//! A file that was changed less than [`RACY`] before it was looked at is not remembered: a second change
-//! within the clock's grain could leave all four as they are.
+//! A file that was not [settled](Fingerprint::is_settled) when it was looked at is not remembered.
 //!
 //! A memo also says of which tree it is, so that it can go when the tree is gone. It is a cache: one that cannot be read is empty, and one that cannot be written costs time only.
 
 use std::ffi::OsStr;
-use std::fs::Metadata;
 use std::io;
 use std::ops::Range;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use pipeline_stage::Digest;
+use pipeline_stage::{Digest, Fingerprint};
 
 use crate::store::write_atomically;
 
 /// First bytes of the file; the last one is the version of its form.
 const MAGIC: &[u8; 8] = b"plmemo\0\x02";
-
-/// Grain of the coarsest file system clock (FAT's), in nanoseconds.
-const RACY: i64 = 2_000_000_000;
-
-/// What is known of a file without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Fingerprint {
-    size_bytes: u64,
-    modified_ns: i64,
-    changed_ns: i64,
-    inode: u64,
-}
-
-impl Fingerprint {
-    pub(crate) fn of(metadata: &Metadata) -> Self {
-        let nanoseconds =
-            |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
-        Fingerprint {
-            size_bytes: metadata.size(),
-            modified_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
-            changed_ns: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
-            inode: metadata.ino(),
-        }
-    }
-
-    pub(crate) fn size_bytes(&self) -> u64 {
-        self.size_bytes
-    }
-}
 
 /// Digests by path relative to the tree.
 #[derive(Debug, Default, PartialEq)]
@@ -94,22 +62,18 @@ impl Memo {
         looked_ns: i64,
         files: impl Iterator<Item = (&'a [u8], Fingerprint, Digest)>,
     ) -> io::Result<()> {
-        let settled = looked_ns.saturating_sub(RACY);
         let mut bytes = MAGIC.to_vec();
         let tree = std::path::absolute(tree)?.into_os_string().into_vec();
         bytes.extend(u32::try_from(tree.len()).map_err(io::Error::other)?.to_le_bytes());
         bytes.extend(tree);
         for (name, fingerprint, digest) in files {
-            if fingerprint.modified_ns > settled || fingerprint.changed_ns > settled {
+            if !fingerprint.is_settled(looked_ns) {
                 continue;
             }
             let Ok(length) = u32::try_from(name.len()) else { continue };
             bytes.extend(length.to_le_bytes());
             bytes.extend(name);
-            bytes.extend(fingerprint.size_bytes.to_le_bytes());
-            bytes.extend(fingerprint.modified_ns.to_le_bytes());
-            bytes.extend(fingerprint.changed_ns.to_le_bytes());
-            bytes.extend(fingerprint.inode.to_le_bytes());
+            bytes.extend(fingerprint.to_bytes());
             bytes.extend(digest.as_bytes());
         }
         let checksum = Digest::of(&bytes);
@@ -134,12 +98,7 @@ fn parse(bytes: Vec<u8>) -> Option<Memo> {
     let mut records = Vec::new();
     while !rest.is_empty() {
         let name = name(&mut rest)?;
-        let fingerprint = Fingerprint {
-            size_bytes: u64::from_le_bytes(take(&mut rest)?),
-            modified_ns: i64::from_le_bytes(take(&mut rest)?),
-            changed_ns: i64::from_le_bytes(take(&mut rest)?),
-            inode: u64::from_le_bytes(take(&mut rest)?),
-        };
+        let fingerprint = Fingerprint::from_bytes(&take(&mut rest)?);
         let digest = Digest::from_bytes(take(&mut rest)?);
         records.push(Record { name, fingerprint, digest });
     }
@@ -181,18 +140,14 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_just_changed_is_not_remembered() {
+    fn a_file_that_is_not_settled_is_not_remembered() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("memo");
-        let digest = Digest::of(b"abc");
-        let get = |fingerprint: Fingerprint| {
-            Memo::write(&path, TREE.as_ref(), NOW, [(b"a".as_slice(), fingerprint, digest)].into_iter())
-                .unwrap();
-            Memo::read(&path).get(b"a", &fingerprint)
-        };
-        assert_eq!(get(Fingerprint { modified_ns: NOW - RACY + 1, ..OLD }), None);
-        assert_eq!(get(Fingerprint { changed_ns: NOW - RACY + 1, ..OLD }), None);
-        assert_eq!(get(Fingerprint { modified_ns: NOW - RACY, changed_ns: NOW - RACY, ..OLD }), Some(digest));
+        let young = Fingerprint { modified_ns: NOW, ..OLD };
+        let files = [(b"a".as_slice(), young, Digest::of(b"abc")), (b"b", OLD, Digest::of(b"b"))];
+        Memo::write(&path, TREE.as_ref(), NOW, files.into_iter()).unwrap();
+        let memo = Memo::read(&path);
+        assert_eq!((memo.get(b"a", &young), memo.get(b"b", &OLD)), (None, Some(Digest::of(b"b"))));
     }
 
     #[test]

@@ -8,14 +8,13 @@ use std::path::{Path, PathBuf};
 
 use pipeline_stage::failure::Cause;
 use pipeline_stage::source::{Remote, Shape, Source};
-use pipeline_stage::{Cancel, Digest, Event, Hint, Report};
+use pipeline_stage::{Cancel, Digest, Event, Fingerprint, Hint, Report};
 
 use crate::error::Error;
 use crate::fetch::{self, Unfetched, beside};
 use crate::graph::{Graph, Node};
 use crate::listing::Listing;
 use crate::lock::{Claim, Exclusive};
-use crate::memo::Fingerprint;
 use crate::observer::Observer;
 use crate::options::RunOptions;
 use crate::plan::{Located, Sources, Unready};

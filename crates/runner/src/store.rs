@@ -7,6 +7,7 @@
 //!   partial/<kind>/<key>/    checkpoints of a stage that is not done
 //!   sources/<blake3>/        what the zip of that digest holds
 //!   memo/                    digests of files outside, by size, times and inode
+//!   known/<kind>/<version>/  what stages of that version keep to spare themselves work, each in its own way
 //!   trees/<blake3>           the files of the folder of that digest, for `explain`, see `listing`
 //!   tmp/<id>/, <id>.owner    being written; removed when the owner, who locks the second file, is gone
 //!   locks/                   see `lock`
@@ -49,8 +50,8 @@ use crate::plan::Lookup;
 const FORMAT: u32 = 1;
 
 /// The folders of a store; `damaged`, `reports` and `sweeps` are made when they are needed.
-const FOLDERS: [&str; 10] =
-    ["store", "manifests", "partial", "sources", "memo", "trees", "tmp", "locks", "links", "runs"];
+const FOLDERS: [&str; 11] =
+    ["store", "manifests", "partial", "sources", "memo", "known", "trees", "tmp", "locks", "links", "runs"];
 
 /// The first line is the signature that the specification asks for (bford.info/cachedir).
 const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
@@ -204,6 +205,12 @@ impl Store {
     pub(crate) fn memo_file(&self, path: &Path) -> PathBuf {
         let name = Digest::of(path.as_os_str().as_encoded_bytes());
         self.dir.join("memo").join(&name.to_string()[..32])
+    }
+
+    /// Where stages of this kind and version keep what spares them work; made if it is not there. `None` where it cannot be made.
+    pub(crate) fn stage_memo_dir(&self, kind: &str, version: u32) -> Option<PathBuf> {
+        let dir = self.dir.join("known").join(kind).join(version.to_string());
+        fs_err::create_dir_all(&dir).ok().map(|()| dir)
     }
 
     /// Where the files of the tree with this digest are listed.

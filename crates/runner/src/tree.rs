@@ -14,13 +14,13 @@ use std::path::{Path, PathBuf};
 
 use fs_err::{DirEntry, File};
 use pipeline_stage::source::{is_clutter, is_link_loop};
-use pipeline_stage::{Cancel, Digest, Progress, Report};
+use pipeline_stage::{Cancel, Digest, Fingerprint, Progress, Report};
 use rayon::prelude::*;
 
 use crate::clock;
 use crate::error::Error;
 use crate::listing::{Listed, Listing, MOST_FILES};
-use crate::memo::{Fingerprint, Memo};
+use crate::memo::Memo;
 
 /// What stands for the content of a file that may not be read.
 pub(crate) const DENIED: &[u8] = b"permission denied";
@@ -64,7 +64,7 @@ impl Tree {
     pub(crate) fn listing(&self) -> Option<Listing> {
         let files = self.entries.iter().zip(&self.digests);
         let listed = |(entry, digest): (&Entry, &Digest)| {
-            Listed::new(&entry.relative, entry.fingerprint.size_bytes(), digest)
+            Listed::new(&entry.relative, entry.fingerprint.size_bytes, digest)
         };
         (self.entries.len() <= MOST_FILES).then(|| Listing(files.map(listed).collect()))
     }

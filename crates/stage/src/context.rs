@@ -18,6 +18,10 @@ pub struct Context<'a> {
     pub out: PathBuf,
     /// Folder for checkpoints and finished shards; survives a kill, removed when the artifact is published.
     pub partial: PathBuf,
+    /// Folder where the stage may keep what spares it work the next time, such as what it saw of files that will not have changed.
+    /// It is of this kind and version of stage, whatever its parameters, and shared with other runs: a file in it is put there
+    /// by one rename. It must not change the result, and may vanish. `None` where there is none.
+    pub memo: Option<PathBuf>,
     /// Inputs by name; one artifact each unless [`Input::many`](crate::Input::many).
     pub inputs: BTreeMap<String, Vec<Artifact>>,
     /// Real paths of the stage's own sources by name.

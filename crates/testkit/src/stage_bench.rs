@@ -28,6 +28,8 @@ pub struct StageBench {
     pub cancel: Cancel,
     /// Called with each event, on the thread that emits it: set it to stop a stage at a certain step.
     pub on_event: Option<EventHook>,
+    /// Where stages keep what spares them work; made by whoever sets it.
+    pub memo: Option<PathBuf>,
     events: Mutex<Vec<Event>>,
     runs: std::cell::Cell<usize>,
 }
@@ -67,6 +69,7 @@ impl Default for StageBench {
             threads: 2,
             checkpoint_every: CheckpointEvery::default(),
             partial: None,
+            memo: None,
             shard: None,
             cancel: Cancel::default(),
             on_event: None,
@@ -110,6 +113,7 @@ impl StageBench {
             stage: stage.kind().to_owned(),
             out: out.clone(),
             partial,
+            memo: self.memo.clone(),
             inputs: inputs
                 .iter()
                 .map(|(name, artifacts)| {

@@ -1,9 +1,10 @@
 //! `cargo xtask bench precompute`: photos a second of decoding, of the trunk, of the stage, of a model that predicts, and of what one would write in
 //! Python, in turn on the same photos with as many threads.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
+use super::rates::{Rates, absolute, number_after};
 use crate::error::Error;
 use crate::step;
 use crate::workspace::Workspace;
@@ -133,17 +134,6 @@ impl Options {
     }
 }
 
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// The number that follows `key` in what a program printed.
-fn number_after(printed: &str, key: &str) -> Result<f64, Error> {
-    let rest = printed.split_once(key).map_or("", |(_, rest)| rest);
-    let number = rest.split(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or_default();
-    number.parse().map_err(|_| Error::NoNumber { key: key.trim().to_owned(), printed: printed.to_owned() })
-}
-
 /// The table: ours with the share that one is of another, theirs with how many times ours the stage is.
 fn lines([decode, trunk, stage, predict]: [&Rates; 4], theirs: &[(&str, Rates)]) -> Vec<String> {
     let line = |what: &str, rates: &Rates, note: String| {
@@ -163,45 +153,9 @@ fn lines([decode, trunk, stage, predict]: [&Rates; 4], theirs: &[(&str, Rates)])
     lines
 }
 
-/// Photos a second, of several runs.
-struct Rates {
-    median: f64,
-    slowest: f64,
-    fastest: f64,
-}
-
-impl Rates {
-    /// Of at least one; of an even number, the higher of the two in the middle.
-    fn of(mut rates: Vec<f64>) -> Rates {
-        rates.sort_by(f64::total_cmp);
-        let at = |at: usize| rates.get(at).copied().unwrap_or(f64::NAN);
-        Rates { median: at(rates.len() / 2), slowest: at(0), fastest: at(rates.len().saturating_sub(1)) }
-    }
-
-    fn shown(&self) -> String {
-        let Rates { median, slowest, fastest } = self;
-        if slowest == fastest {
-            format!("{median:.1}")
-        } else {
-            format!("{median:.1} ({slowest:.1} to {fastest:.1})")
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_number_behind_a_key_is_read_and_its_absence_is_told_with_what_was_printed() {
-        assert_eq!(number_after("decode 415.20\ntrunk 56.1\nstage 55", "stage ").unwrap(), 55.0);
-        assert_eq!(
-            number_after(r#"{"n": 2, "images_per_s": 46.51, "l2": 3.0}"#, "\"images_per_s\": ").unwrap(),
-            46.51
-        );
-        let error = number_after("Traceback", "stage ").unwrap_err().to_string();
-        assert_eq!(error, "expected a number behind `stage`, found: Traceback");
-    }
 
     #[test]
     fn the_stage_is_compared_with_its_trunk_and_with_each_mode_of_the_peer() {

@@ -284,6 +284,7 @@ mod tests {
             stage: "evaluate".to_owned(),
             out: bench.dir().to_owned(),
             partial: bench.dir().to_owned(),
+            memo: None,
             inputs: BTreeMap::new(),
             sources: BTreeMap::new(),
             lineage: vec![],

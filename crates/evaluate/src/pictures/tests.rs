@@ -134,6 +134,7 @@ impl Bench {
         let cx = Context {
             stage: "evaluate".to_owned(),
             partial: out.clone(),
+            memo: None,
             out,
             inputs: BTreeMap::new(),
             sources: BTreeMap::new(),

@@ -6,7 +6,7 @@ use crate::near::BUDGET;
 /// Photo number `at` with content `content`; the hash follows from the content.
 fn seen(at: usize, split: Split, content: u8, hash: Option<u64>) -> Seen {
     let digest = Digest::of(&[content]);
-    Seen { row: at as u32, split, label_id: None, digest, hash }
+    Seen { row: at as u32, split, label_id: None, digest, hash, transparent: false }
 }
 
 fn find(seen: &[Seen], bits: u32) -> Duplicates {

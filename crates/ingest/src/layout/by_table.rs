@@ -36,7 +36,9 @@ pub(super) fn find(root: &Path, params: &Params, walk: &mut Walk<'_>) -> Result<
     let seen: BTreeMap<String, PathBuf> =
         walk.all(root, "")?.into_iter().map(|seen| (seen.id, seen.path)).collect();
     let (photos, notes) = (BTreeMap::new(), TableNotes::default());
-    let mut reading = Reading { root, table: name.clone(), splits_from, seen, photos, found: 0, notes };
+    let groups = BTreeMap::new();
+    let mut reading =
+        Reading { root, table: name.clone(), splits_from, seen, photos, found: 0, groups, notes };
     table.each(|row| reading.take(row))?;
     let (photos, notes) = reading.finish()?;
     let notes = Notes { table: Some(notes), ..Notes::default() };
@@ -67,6 +69,8 @@ struct Reading<'a> {
     photos: BTreeMap<String, Photo>,
     /// Rows whose file is there.
     found: u64,
+    /// Where the table says the splits: that of the first photo of each group, `None` once there is another.
+    groups: BTreeMap<String, Option<Split>>,
     notes: TableNotes,
 }
 
@@ -97,7 +101,11 @@ impl Reading<'_> {
         let is_there = path.is_some();
         let mut new = photo(Seen { path: path.unwrap_or_else(|| self.root.join(&id)), id }, row.label, None);
         new.split = split;
-        new.group = row.group;
+        match (row.group, split) {
+            // Where splits are said, groups draw nothing, and a row that has another one contradicts nothing.
+            (Some(group), Some(split)) => self.note_group(group, split),
+            (group, _) => new.group = group,
+        }
         let is_lost = new.label.is_none() && matches!(split, Some(Split::Train | Split::Valid));
         new.misplaced = match () {
             () if !is_there => Some(Misplaced::Missing),
@@ -116,6 +124,16 @@ impl Reading<'_> {
             }
         }
         Ok(())
+    }
+
+    fn note_group(&mut self, group: String, split: Split) {
+        match self.groups.entry(group) {
+            Entry::Vacant(entry) => drop(entry.insert(Some(split))),
+            Entry::Occupied(mut entry) if entry.get().is_some_and(|first| first != split) => {
+                entry.insert(None);
+            }
+            Entry::Occupied(_) => {}
+        }
     }
 
     /// The id of a path: relative to the data root, else to the table's folder, whichever has the file.
@@ -141,6 +159,12 @@ impl Reading<'_> {
             self.notes.unlisted += 1;
             if self.notes.first_unlisted.len() < MOST_LISTED {
                 self.notes.first_unlisted.push(id);
+            }
+        }
+        for (group, _) in self.groups.into_iter().filter(|(_, split)| split.is_none()) {
+            self.notes.groups_across_splits += 1;
+            if self.notes.first_groups.len() < MOST_LISTED {
+                self.notes.first_groups.push(group);
             }
         }
         self.notes.file = self.table;

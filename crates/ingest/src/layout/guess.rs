@@ -26,7 +26,7 @@ pub(super) fn kind(root: &Path, params: &Params) -> Result<LayoutKind, LayoutErr
     if folders.iter().any(holds_splits) {
         return Ok(LayoutKind::SplitFolders);
     }
-    let tables = tables(root)?;
+    let tables = tables_among(files.clone());
     match (tables.as_slice(), folders.len()) {
         ([], 0) => Err(LayoutError::NoLabels { root: root.to_owned(), found: names(&files) }),
         ([], _) if params.split.is_some() => Ok(LayoutKind::ClassFolders),
@@ -46,9 +46,12 @@ pub(super) fn kind(root: &Path, params: &Params) -> Result<LayoutKind, LayoutErr
 
 /// Names of the tables in the root that have a column of paths and one of labels.
 pub(super) fn tables(root: &Path) -> Result<Vec<String>, LayoutError> {
-    let tables = entries(root).map_err(io)?.into_iter().filter(|path| path.is_file());
-    let named = tables.map(|path| (shown(path.file_name()), path));
-    Ok(named.filter(|(name, path)| is_table(name) && has_labels(path)).map(|(name, _)| name).collect())
+    Ok(tables_among(entries(root).map_err(io)?))
+}
+
+fn tables_among(paths: Vec<PathBuf>) -> Vec<String> {
+    let named = paths.into_iter().filter(|path| path.is_file()).map(|path| (shown(path.file_name()), path));
+    named.filter(|(name, path)| is_table(name) && has_labels(path)).map(|(name, _)| name).collect()
 }
 
 /// The reason why a folder could not be listed.

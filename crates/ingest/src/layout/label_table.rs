@@ -65,7 +65,7 @@ pub(super) struct LabelTable<'a> {
 }
 
 impl<'a> LabelTable<'a> {
-    /// Opens a table whose photos are drawn by `draw`, if they are: only then groups are of use.
+    /// Opens a table whose photos are drawn by `draw`, if they are: by groups then. Else groups only tell of leaks.
     pub(super) fn open(
         file: &'a Path,
         shown: &'a str,
@@ -85,10 +85,12 @@ impl<'a> LabelTable<'a> {
         let path = needed("path", columns.path.as_ref(), PATH)?;
         let label = needed("label", columns.label.as_ref(), LABEL)?;
         let split = find("split", columns.split.as_ref(), SPLIT)?;
-        let group = match draw.map(|draw| &draw.group_by) {
-            None => None,
-            Some(Some(GroupBy::Column(column))) => find("group", Some(column), GROUP)?,
-            Some(_) => find("group", None, GROUP)?,
+        let group_by = draw.and_then(|draw| draw.group_by.as_ref());
+        let group = match group_by {
+            Some(GroupBy::Column(column)) => find("group", Some(column), GROUP)?,
+            // Which of several is meant is of no matter where nothing is drawn: none of them tells of leaks then.
+            _ if draw.is_none() => find("group", None, GROUP).unwrap_or(None),
+            _ => find("group", None, GROUP)?,
         };
         Ok(LabelTable { file, shown, columns: [Some(path), Some(label), split, group] })
     }

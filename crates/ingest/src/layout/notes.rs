@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use pipeline_report::name;
 use pipeline_stage::words;
 use serde::Serialize;
 
@@ -17,7 +18,7 @@ pub(crate) struct Notes {
     pub(crate) clutter: BTreeMap<String, u64>,
     /// Class names that are the same but for case or the composition of characters, together.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) alike: Vec<Vec<String>>,
+    pub(crate) alike: Vec<Vec<String>>,
     /// The table of labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) table: Option<TableNotes>,
@@ -38,6 +39,16 @@ pub(super) struct TableNotes {
     pub(super) unlisted: u64,
     /// The first of them.
     pub(super) first_unlisted: Vec<String>,
+    /// Groups with photos in more than one split, where the table says both.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(super) groups_across_splits: u64,
+    /// The first of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) first_groups: Vec<String>,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Notes {
@@ -60,17 +71,28 @@ impl Notes {
                 lines.push(format!("rows of {file} that {what}: {}", words::count(count)));
             }
             if table.unlisted > 0 {
-                let names: Vec<&str> = table.first_unlisted.iter().take(5).map(String::as_str).collect();
-                let more = if table.unlisted > 5 { ", …" } else { "" };
                 lines.push(format!(
-                    "not part of the data, since {file} does not name them: {} ({}{more})",
+                    "not part of the data, since {file} does not name them: {} ({})",
                     words::count(table.unlisted),
-                    names.join(", ")
+                    first_of(&table.first_unlisted)
+                ));
+            }
+            if table.groups_across_splits > 0 {
+                lines.push(format!(
+                    "LEAK: groups of {file} with photos in more than one split: {} ({}); what is measured on them flatters the model",
+                    words::count(table.groups_across_splits),
+                    first_of(&table.first_groups)
                 ));
             }
         }
         lines
     }
+}
+
+/// The first five names of a list that may be longer than what it holds: how many there are stands before them.
+fn first_of(names: &[String]) -> String {
+    let more = if names.len() > 5 { ", …" } else { "" };
+    format!("{}{more}", name::listed(names.iter().take(5).map(String::as_str), 5))
 }
 
 /// How many characters a name has.
@@ -102,6 +124,8 @@ mod tests {
                 without_path: 0,
                 unlisted: 1200,
                 first_unlisted: names(&["a", "b", "c", "d", "e", "f"]),
+                groups_across_splits: 1,
+                first_groups: names(&["rex"]),
             }),
         };
         assert_eq!(
@@ -109,7 +133,8 @@ mod tests {
             [
                 "classes whose names differ only in case or in the composition of characters: `Cats` (4 characters), `cats` (4 characters)",
                 "rows of labels.csv that repeat another row: 2",
-                "not part of the data, since labels.csv does not name them: 1,200 (a, b, c, d, e, …)",
+                "not part of the data, since labels.csv does not name them: 1,200 (`a`, `b`, `c`, `d`, `e`, …)",
+                "LEAK: groups of labels.csv with photos in more than one split: 1 (`rex`); what is measured on them flatters the model",
             ]
         );
     }

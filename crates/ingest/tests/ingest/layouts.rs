@@ -298,7 +298,9 @@ fn a_parquet_table_beside_its_photos_is_drawn_from_by_its_column_of_groups() {
     assert_eq!((counts(&made, "cat"), counts(&made, "dog")), ([3, 2, 0], [3, 2, 0]));
     assert_eq!(
         made.summary.notes,
-        ["not part of the data, since data/labels.parquet does not name them: 2 (data/10.png, data/11.png)"]
+        [
+            "not part of the data, since data/labels.parquet does not name them: 2 (`data/10.png`, `data/11.png`)"
+        ]
     );
 }
 
@@ -476,4 +478,19 @@ fn a_group_by_column_means_a_table_and_is_not_forgotten_where_there_is_none() {
     let params = json!({"split": {"valid": 0.5, "group_by": {"column": "owner"}}});
     let (message, _) = refused(&bench, &root, params);
     assert!(message.contains("table"), "{message}");
+}
+
+#[test]
+fn a_group_with_photos_in_two_splits_of_the_table_is_told_as_a_leak() {
+    let bench = StageBench::default();
+    let ids = ["1.png", "2.png", "3.png", "4.png", "5.png", "6.png"];
+    let root = tree(&bench, &ids);
+    let rows = "1.png,cat,train,rex\n2.png,dog,train,bo\n3.png,cat,valid,rex\n4.png,dog,valid,kim\n5.png,cat,train,rex\n6.png,dog,train,\n6.png,dog,train,kim\n";
+    super::write(&root, "labels.csv", format!("path,label,split,group\n{rows}").as_bytes());
+    let made = try_ingest(&bench, &root, json!({})).unwrap();
+    let leak = "LEAK: groups of labels.csv with photos in more than one split: 2 (`kim`, `rex`); what is measured on them flatters the model";
+    assert!(made.summary.notes.iter().any(|note| note == leak), "{:?}", made.summary.notes);
+    let table = &findings(&made)["table"];
+    assert_eq!((&table["groups_across_splits"], &table["first_groups"]), (&json!(2), &json!(["kim", "rex"])));
+    assert_eq!(findings(&made)["verdicts"], json!({"ok": 6}), "a row with another group contradicts nothing");
 }

@@ -71,7 +71,7 @@ fn complaints(bytes: &[u8], name: &str, expected: &Value) -> Vec<String> {
     complaints
 }
 
-fn compare(complaints: &mut Vec<String>, what: &str, found: [f64; 3], expected: &Value) {
+pub(crate) fn compare(complaints: &mut Vec<String>, what: &str, found: [f64; 3], expected: &Value) {
     let Some(expected) = expected.as_array() else { return };
     let off = |(f, e): (&f64, &Value)| (f - e.as_f64().unwrap()).abs();
     if found.iter().zip(expected).map(off).any(|off| off > TOLERANCE) {
@@ -80,7 +80,7 @@ fn compare(complaints: &mut Vec<String>, what: &str, found: [f64; 3], expected: 
 }
 
 /// Mean per channel of the rectangle at `x`, `y` of `width` x `height`.
-fn mean(pixels: &RgbImage, [x, y, width, height]: [u32; 4]) -> [f64; 3] {
+pub(crate) fn mean(pixels: &RgbImage, [x, y, width, height]: [u32; 4]) -> [f64; 3] {
     let mut sums = [0_u64; 3];
     for row in y..y + height {
         for column in x..x + width {

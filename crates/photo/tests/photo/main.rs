@@ -1,6 +1,7 @@
 //! The crate against other programs' results, slow and obvious computations, and hostile files.
 //!
 //! Photos: `parity`, the plain view as Pillow's. `hard_images`: a folder of nasty files, each with its expected verdict.
+//! `variants`: as many kinds of files, drawn by a script, against Pillow.
 //! `damage`: arbitrary changes to small valid files. `orientation`: the eight EXIF orientations.
 //!
 //! Augmentation: `views`, against a slow computation and against themselves; `geometry`, `colour`, `blur` and `erasing`,
@@ -24,4 +25,5 @@ mod orientation;
 mod parity;
 mod speed;
 mod statistics;
+mod variants;
 mod views;

@@ -224,6 +224,7 @@ impl Bench {
             stage: "toy".to_owned(),
             out: PathBuf::new(),
             partial: self.partial().to_owned(),
+            memo: None,
             inputs: BTreeMap::new(),
             sources: BTreeMap::new(),
             seed: 42,
