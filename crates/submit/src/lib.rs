@@ -383,13 +383,8 @@ fn summary(submission: &Submission, classes: usize, photos_per_second: f64) -> S
         words::count(*photos),
         words::count(*clipped)
     );
-    let metrics = [("photos", *photos as f64), ("photos_per_second", photos_per_second)];
-    let mut metrics: BTreeMap<String, f64> =
-        metrics.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    if let Some(worth) = worth {
-        metrics.insert("log_loss".to_owned(), worth.clipped_log_loss);
-    }
-    Summary { line, metrics, text: explained(*clip, classes, worth.as_ref()), ..Summary::default() }
+    // No metrics: it measures nothing, and a sweep's table is about the last stage that does.
+    Summary { line, text: explained(*clip, classes, worth.as_ref()), ..Summary::default() }
 }
 
 /// What clipping does to the log loss that Kaggle scores by; `None` where nothing is clipped.
