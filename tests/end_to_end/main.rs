@@ -18,6 +18,7 @@
 //! - `features`: a table of features, looked at, and with other layers than the usual ones.
 //! - `starting`: what is loaded when the command starts.
 //! - `schema`: the JSON schema of configs, with a validator in Python.
+//! - `serving`: a model that answers over HTTP, its page, and how it stops.
 //! - `sweeping`: every combination of some parameters' values, and the table of them.
 //! - `lesson`: the whole lesson: three trainings, and the learning-rate finder.
 //! - `tiny_lesson`: the whole lesson in seconds, and what its runs leave; for the tests above.
@@ -40,6 +41,7 @@ mod photos;
 mod read_only;
 mod reporting;
 mod schema;
+mod serving;
 mod sharded;
 mod side_by_side;
 mod starting;

@@ -16,6 +16,7 @@ mod run;
 mod runs;
 mod sample_data;
 mod schema;
+mod serve;
 mod stages;
 mod status;
 mod store_folder;
@@ -57,6 +58,7 @@ enum Command {
     LrFind(lr_find::Arguments),
     Report(report::Arguments),
     Features(features::Arguments),
+    Serve(serve::Arguments),
     Validate(validate::Arguments),
     Stages(stages::Arguments),
     Schema(schema::Arguments),
@@ -95,6 +97,7 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments, &screen),
         Command::Report(arguments) => report::run(&arguments, &screen),
         Command::Features(arguments) => features::run(&arguments, &screen),
+        Command::Serve(arguments) => serve::run(&arguments, &screen),
         Command::Status(arguments) => status::run(&arguments, &screen),
         Command::Validate(arguments) => validate::run(&arguments, &screen),
         Command::Stages(arguments) => stages::run(&arguments, &screen),
