@@ -26,7 +26,7 @@ async function begin() {
   }
   const classes = model.classes, shown = classes.slice(0, 12).join(", ");
   by("title").textContent = classes.length <= 4 ? classes.join(", ").replace(/, ([^,]*)$/, " or $1") + "?" : "Ask the model";
-  by("about").textContent = `${model.arch} tells ${classes.length} ${classes.length === 1 ? "class" : "classes"}: ${shown}` +
+  by("about").textContent = `${model.arch} knows ${classes.length} ${classes.length === 1 ? "class" : "classes"}: ${shown}` +
     (classes.length > 12 ? ` and ${classes.length - 12} more.` : ".");
   document.title = by("title").textContent;
 }

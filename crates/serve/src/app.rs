@@ -30,6 +30,7 @@ pub(crate) struct App {
     pub(crate) most_files: usize,
     pub(crate) timeout: Duration,
     pub(crate) is_loopback: bool,
+    /// Class names in order of their numbers.
     pub(crate) classes: Vec<String>,
     /// `GET /model`.
     pub(crate) model: Value,
@@ -38,13 +39,6 @@ pub(crate) struct App {
     /// Whoever reads the tables or files of the training photos.
     pub(crate) reading: Arc<Semaphore>,
     pub(crate) log: Option<Log>,
-}
-
-impl App {
-    /// Class names in order of their numbers.
-    pub(crate) fn classes(&self) -> &[String] {
-        &self.classes
-    }
 }
 
 /// The routes of `app`.

@@ -126,3 +126,37 @@ pub(crate) async fn files(parts: Parts, body: Bytes, most: usize) -> Result<Vec<
     }
     Ok(files)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `read` says of a body of so many bytes, whose length is announced or not.
+    async fn read(limit: &Limit, bytes: usize, is_announced: bool) -> Result<OwnedSemaphorePermit, u16> {
+        let mut headers = HeaderMap::new();
+        if is_announced {
+            headers.insert(header::CONTENT_LENGTH, bytes.into());
+        }
+        let read = limit.read(&headers, Body::from(vec![7; bytes])).await;
+        let (content, permit) = read.map_err(|refusal| refusal.status.as_u16())?;
+        assert_eq!(content.len(), bytes);
+        Ok(permit)
+    }
+
+    #[test]
+    fn bodies_share_a_bounded_memory_and_what_is_not_announced_counts_as_the_largest() {
+        let limit = Limit::new(4 << 10, 8 << 10, Duration::from_secs(9));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let first = read(&limit, 1 << 10, false).await.unwrap();
+            let _second = read(&limit, 3 << 10, true).await.unwrap();
+            // 4 + 3 of 8 parts are taken.
+            assert_eq!(read(&limit, 2 << 10, true).await.err(), Some(503));
+            assert!(read(&limit, 1 << 10, true).await.is_ok());
+            drop(first);
+            assert!(read(&limit, 4 << 10, true).await.is_ok());
+            assert_eq!(read(&limit, (4 << 10) + 1, true).await.err(), Some(413));
+            assert_eq!(read(&limit, (4 << 10) + 1, false).await.err(), Some(413));
+        });
+    }
+}

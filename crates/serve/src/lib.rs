@@ -14,12 +14,13 @@
 //! | `GET /health` | 200 while it answers |
 //! | `GET /metrics` | counts and times, for Prometheus |
 //!
-//! Reading order: [`server`], `app`, `guard`, `predict`, `body`, `queue`, `lane`, `told`, [`neighbours`], `metrics`, `page`.
+//! Reading order: [`server`], `impatient`, `app`, `guard`, `predict`, `body`, `queue`, `lane`, `told`, [`neighbours`], `metrics`, `page`.
 
 mod app;
 mod body;
 mod error;
 mod guard;
+mod impatient;
 mod lane;
 mod metrics;
 pub mod neighbours;

@@ -1,5 +1,6 @@
 //! `POST /predict`: photos in, what the model says of them out.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use axum::Json;
@@ -58,7 +59,11 @@ pub(crate) async fn predict(
     wish: Result<Query<Wish>, QueryRejection>,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let Query(wish) = wish.map_err(|why| Refusal::new(StatusCode::BAD_REQUEST, why.body_text()))?;
+    let unreadable = |why: QueryRejection| {
+        let why = why.source().map_or_else(|| why.body_text(), ToString::to_string);
+        Refusal::new(StatusCode::BAD_REQUEST, format!("cannot read the question: {why}"))
+    };
+    let Query(wish) = wish.map_err(unreadable)?;
     let wish = wish.check(app.neighbours.is_some())?;
     let (parts, body) = request.into_parts();
     let is_form = is_form(&parts.headers);
@@ -99,7 +104,7 @@ async fn answers(app: &Arc<App>, files: Vec<File>, wish: Wish) -> Result<Vec<Tol
             let said = said.map_err(failed)?;
             app.metrics.photo(said.answer.is_ok());
             let near = near(app, &said, wish.neighbours).await?;
-            told.push(Told::new(name, said, app.classes(), wish.top.unwrap_or(usize::MAX), near));
+            told.push(Told::new(name, said, &app.classes, wish.top.unwrap_or(usize::MAX), near));
         }
         Ok(told)
     };

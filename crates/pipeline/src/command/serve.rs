@@ -11,7 +11,7 @@ use pipeline_nn::Dtype;
 use pipeline_nn::artifact::{MODEL_FILE, ModelRecord};
 use pipeline_photo::{FixedViews, Tta};
 use pipeline_predict::{Options, Predictor, Views};
-use pipeline_serve::{Asked, Error, Model, Neighbours, Server, Settings};
+use pipeline_serve::{Asked, Model, Neighbours, Server, Settings};
 use pipeline_stage::{Hint, exit};
 
 use super::Stop;
@@ -125,14 +125,10 @@ fn neighbours(
     let Some((folder, neighbours)) = opened else { return Ok(None) };
     let Some((images, photos)) = beside::photos_beside(&folder) else { return Ok(Some(neighbours)) };
     let with_pictures = neighbours.with_pictures(&images, &photos);
-    match with_pictures {
-        Ok(neighbours) => Ok(Some(neighbours)),
-        Err(error @ Error::Table(_)) => {
-            screen.error(&format!("warning: training photos are not shown: {error}"));
-            Ok(None)
-        }
-        Err(error) => Err(not_usable(&error)),
-    }
+    // The model answers all the same.
+    Ok(with_pictures
+        .map_err(|error| screen.error(&format!("warning: no training photos are named: {error}")))
+        .ok())
 }
 
 /// `resnet18 (2 classes: cats, dogs)`.
