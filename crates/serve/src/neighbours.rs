@@ -55,11 +55,14 @@ impl Neighbours {
     pub fn open(dir: &Path, record: &ModelRecord) -> Result<Self, Error> {
         let reader = FeaturesReader::open(dir)?;
         let meta = reader.meta();
-        let preprocessing = serde_json::to_value(record.preprocessing).unwrap_or_default();
+        // By way of the type: as JSON, numbers of 32 and 64 bits differ.
+        let text = |preprocessing: &Preprocessing| serde_json::to_string(preprocessing).unwrap_or_default();
+        let found = serde_json::from_value(meta.preprocessing.clone());
+        let found = found.map_or_else(|_| meta.preprocessing.to_string(), |found| text(&found));
         let compared = [
             ("a trunk of the digest", meta.weights.clone(), record.trunk.to_string()),
             ("the pooling", meta.pool.clone(), record.pool.as_str().to_owned()),
-            ("the preprocessing", meta.preprocessing.to_string(), preprocessing.to_string()),
+            ("the preprocessing", found, text(&record.preprocessing)),
             ("as many numbers as", meta.dim.to_string(), record.feature_dim.to_string()),
         ];
         for (what, found, expected) in compared {

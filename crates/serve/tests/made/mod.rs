@@ -49,7 +49,7 @@ fn write_model(folder: &Path) {
     weights::write_safetensors(&files[1], &head, &BTreeMap::new()).unwrap();
     let [trunk, head] = files.map(|file| Digest::of(&fs_err::read(file).unwrap()));
     let classes = ["cats", "dogs", "emus"].map(str::to_owned).to_vec();
-    let preprocessing = Preprocessing::new(SIZE, [0.5; 3], [0.25; 3]);
+    let preprocessing = Preprocessing::new(SIZE, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
     let record = ModelRecord::new(ARCH.to_owned(), classes, preprocessing, DIM, trunk, head);
     record.write(&folder.join("model.json")).unwrap();
 }
@@ -159,7 +159,8 @@ pub(crate) fn trained_on(dir: &Path) -> (PathBuf, PathBuf, PathBuf) {
         arch: ARCH.to_owned(),
         weights: record.trunk.to_string(),
         classes: record.classes.clone(),
-        preprocessing: serde_json::to_value(record.preprocessing).unwrap(),
+        // As `precompute` writes it: with as few digits as an f32 needs.
+        preprocessing: serde_json::from_str(&serde_json::to_string(&record.preprocessing).unwrap()).unwrap(),
         dim: DIM,
         dtype: "f32".to_owned(),
         pool: record.pool.as_str().to_owned(),
