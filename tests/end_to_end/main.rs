@@ -23,6 +23,7 @@
 //! - `starting`: what is loaded when the command starts.
 //! - `schema`: the JSON schema of configs, with a validator in Python.
 //! - `submitting`: what models say of unlabelled photos, as a file for Kaggle.
+//! - `serving`: a model that answers over HTTP, its page, and how it stops.
 //! - `sweeping`: every combination of some parameters' values, and the table of them.
 //! - `lesson`: the whole lesson: three trainings, and the learning-rate finder.
 //! - `tiny_lesson`: the whole lesson in seconds, and what its runs leave; for the tests above.
@@ -49,6 +50,7 @@ mod read_only;
 mod reporting;
 mod rotated;
 mod schema;
+mod serving;
 mod sharded;
 mod side_by_side;
 mod starting;

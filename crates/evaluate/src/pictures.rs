@@ -1,14 +1,13 @@
 //! [`Sitting::take`]: the photos to look at, with what the model saw of each.
 //!
 //! `choice` says which photos, `queue` which of them to read in what order; a `camera` for each thread reads them and makes
-//! their pictures, with `heat` and `thumbnails`, which a `darkroom` collects and hands out; `views` are of one photo; `print`
+//! their pictures, with `thumbnails`, which a `darkroom` collects and hands out; `views` are of one photo; `print`
 //! makes PNG files of it all. Each photo is read once, but for the one whose views are shown. Memory holds the pictures of the sheets and the thumbnails, which have
 //! a limit, whatever the number of photos.
 
 mod camera;
 mod choice;
 mod darkroom;
-mod heat;
 mod print;
 mod queue;
 mod thumbnails;

@@ -1,5 +1,6 @@
-//! [`grad_cam`]: which part of a photo an answer rests on.
+//! [`grad_cam`]: which part of a photo an answer rests on; [`heated`]: the same as a picture.
 
+use pipeline_photo::{Preprocessing, Resizer, RgbImage, heat};
 use tch::{Device, Kind, TchError, Tensor, no_grad, with_grad};
 
 use crate::batch_norm::Mode;
@@ -51,6 +52,25 @@ pub fn grad_cam(
     let numbers = || Vec::try_from(&cam.f_to_device(Device::Cpu)?.f_contiguous()?.f_view(-1)?);
     let size = [map.size()[2], map.size()[3]].map(|side| side as usize);
     Ok((numbers().map_err(Error::torch("read Grad-CAM"))?, size))
+}
+
+/// What a model sees of a photo, `[size, size, 3]`, and the same with the [heat](heat::over) of [`grad_cam`] for `class` over it.
+///
+/// # Errors
+/// Those of [`grad_cam`].
+pub fn heated(
+    (trunk, head): (&Trunk, &Head),
+    preprocessing: &Preprocessing,
+    photo: &RgbImage,
+    class: u32,
+    resizer: &mut Resizer,
+) -> Result<[RgbImage; 2], Error> {
+    let view = preprocessing.crop(photo, resizer);
+    let mut pixels_nchw = vec![0.0; view.as_raw().len()];
+    preprocessing.normalise_chw(&view, &mut pixels_nchw);
+    let (cam, size) = grad_cam(trunk, head, &pixels_nchw, preprocessing.size, &[class])?;
+    let heated = heat::over(&view, &cam, size);
+    Ok([view, heated])
 }
 
 /// `map`: `[N, C, h, w]`, which the `scores`, `[N, classes]`, were computed from; to `[N, h, w]`.

@@ -12,7 +12,7 @@
 //! | get a trunk | [`backbones::find`], [`Backbone::load`](backbones::Backbone::load) |
 //! | turn photos into features | [`Trunk::folded`], [`FoldedTrunk::features`]; as tensors [`Trunk::forward`], [`Pool::of`] |
 //! | train a head | [`Head::new`], [`Head::forward_train`], [`nll`], [`Optimizer`] |
-//! | see what an answer rests on | [`grad_cam()`] |
+//! | see what an answer rests on | [`grad_cam()`], [`heated`] |
 //! | find near features, or a plane of them | [`similarity`] |
 //! | average weights over training | [`Ema`] |
 //! | write weights | [`weights::write_safetensors`] |
@@ -59,7 +59,7 @@ pub use dtype::Dtype;
 pub use ema::Ema;
 pub use error::Error;
 pub use folded_trunk::FoldedTrunk;
-pub use grad_cam::grad_cam;
+pub use grad_cam::{grad_cam, heated};
 pub use head::{Head, Sizes};
 pub use loss::{LossOptions, loss_per_row, nll, nll_mixed};
 pub use optimizer::{Group, Optimizer, Rule};

@@ -33,6 +33,7 @@ pub mod content;
 pub mod decode;
 pub mod format;
 pub mod gaussian;
+pub mod heat;
 pub mod limits;
 pub mod loader;
 pub mod mix;

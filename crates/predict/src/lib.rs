@@ -17,5 +17,5 @@ pub mod views;
 pub use answer::{Answer, Prediction};
 pub use error::Error;
 pub use photo::Photo;
-pub use predictor::{BATCH_SIZE, Options, Predictor};
+pub use predictor::{BATCH_SIZE, Options, Predictor, Spent};
 pub use views::Views;

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use pipeline_fit::log_mean;
 use pipeline_nn::artifact::{MODEL_FILE, ModelRecord};
@@ -43,6 +44,15 @@ impl Default for Options {
     }
 }
 
+/// Where the time of [`Predictor::predict`] went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Reading and decoding photos, and making their views.
+    pub decode: Duration,
+    /// The trunk and the head.
+    pub trunk: Duration,
+}
+
 /// A model that answers for photos: one lane, for one thread at a time.
 pub struct Predictor {
     record: Arc<ModelRecord>,
@@ -55,6 +65,7 @@ pub struct Predictor {
     view: Planes,
     /// `[photos at once, views, 3, size, size]`, normalised.
     pixels_nchw: Vec<f32>,
+    spent: Spent,
 }
 
 impl Predictor {
@@ -106,6 +117,7 @@ impl Predictor {
             resizer: Resizer::new(),
             view: Planes::default(),
             pixels_nchw: vec![],
+            spent: Spent::default(),
         };
         let views = predictor.photos_at_once() * predictor.options.views.count();
         let numbers = views * predictor.view_len();
@@ -123,6 +135,11 @@ impl Predictor {
     /// The class names; the position is the number of the class.
     pub fn classes(&self) -> &[String] {
         &self.record.classes
+    }
+
+    /// Where the time of all calls of [`Predictor::predict`] of this lane went, so far.
+    pub fn spent(&self) -> Spent {
+        self.spent
     }
 
     /// How many photos are best given at a time: fewer take as long.
@@ -147,6 +164,7 @@ impl Predictor {
 
     /// At most as many as go at once.
     fn look(&mut self, photos: &[Photo<'_>]) -> Result<Vec<Answer>, Error> {
+        let began = Instant::now();
         let of_photo = self.options.views.count() * self.view_len();
         let mut pixels_nchw = std::mem::take(&mut self.pixels_nchw);
         let mut places = pixels_nchw.chunks_exact_mut(of_photo);
@@ -160,9 +178,12 @@ impl Predictor {
         }
         // What a short batch leaves over is computed and dropped: batches of one size give equal bits.
         places.for_each(|pixels| pixels.fill(0.0));
+        let decoded = Instant::now();
         let is_any = loaded.iter().any(Result::is_ok);
         let said = if is_any { self.run(&pixels_nchw) } else { Ok((vec![], vec![])) };
         self.pixels_nchw = pixels_nchw;
+        self.spent.decode += decoded - began;
+        self.spent.trunk += decoded.elapsed();
         let (features, log_probs) = said?;
 
         let (dim, classes, views) =

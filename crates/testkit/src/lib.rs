@@ -8,6 +8,7 @@
     reason = "a helper that fails fails its test, and a skip must be seen"
 )]
 
+pub mod browser;
 mod fixtures;
 mod mount;
 mod project;

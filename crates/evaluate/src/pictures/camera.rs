@@ -3,15 +3,15 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use pipeline_nn::{Dtype, Head, Trunk, device, grad_cam};
+use pipeline_nn::{Dtype, Head, Trunk, device, heated};
 use pipeline_photo::{Augmenter, Limits, Planes, Policy, Preprocessing, Resizer, RgbImage, read};
 use pipeline_stage::Failure;
 use pipeline_table::ImageRow;
 
 use crate::model::Model;
 use crate::pictures::queue::Wanted;
+use crate::pictures::thumbnails;
 use crate::pictures::thumbnails::Thumbnail;
-use crate::pictures::{heat, thumbnails};
 
 /// A trunk and a head, with the folder of the photos. One per thread.
 pub(super) struct Camera {
@@ -72,14 +72,10 @@ impl Camera {
 
     /// The plain view, and with the heat of a class over it.
     fn see(&mut self, photo: &RgbImage, class: u32) -> Result<[RgbImage; 2], Failure> {
-        let view = self.preprocessing.crop(photo, &mut self.resizer);
-        let mut pixels_nchw = vec![0.0; view.as_raw().len()];
-        self.preprocessing.normalise_chw(&view, &mut pixels_nchw);
         // A new thread inherits the last count set anywhere, so each camera sets its own, each time.
         device::set_threads(NonZeroUsize::MIN);
-        let (cam, size) = grad_cam(&self.trunk, &self.head, &pixels_nchw, self.preprocessing.size, &[class])?;
-        let heat = heat::over(&view, &cam, size);
-        Ok([view, heat])
+        let model = (&self.trunk, &self.head);
+        Ok(heated(model, &self.preprocessing, photo, class, &mut self.resizer)?)
     }
 
     /// The plain view of a photo and those of these numbers, drawn by `policy`: normalised, `[views, 3, size, size]`, and as

@@ -20,6 +20,7 @@ mod run;
 mod runs;
 mod sample_data;
 mod schema;
+mod serve;
 mod stages;
 mod status;
 mod store_folder;
@@ -64,6 +65,7 @@ enum Command {
     Report(report::Arguments),
     Features(features::Arguments),
     Export(export::Arguments),
+    Serve(serve::Arguments),
     Validate(validate::Arguments),
     Stages(stages::Arguments),
     Schema(schema::Arguments),
@@ -106,6 +108,7 @@ pub fn main() -> ExitCode {
         Command::Report(arguments) => report::run(&arguments, &screen),
         Command::Features(arguments) => features::run(&arguments, &screen),
         Command::Export(arguments) => export::run(&arguments, &screen),
+        Command::Serve(arguments) => serve::run(&arguments, &screen),
         Command::Status(arguments) => status::run(&arguments, &screen),
         Command::Validate(arguments) => validate::run(&arguments, &screen),
         Command::Stages(arguments) => stages::run(&arguments, &screen),

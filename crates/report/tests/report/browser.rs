@@ -1,40 +1,12 @@
-//! Pages opened in Chromium by `tests/browser/report.py`. The Python is that of `PIPELINE_PYTHON`, or the one that
-//! `cargo xtask test` sets up; Chromium is that of `PIPELINE_CHROMIUM`, or the one on the path. Where one is absent the test says
-//! that it is skipped; where the environment names one that does not work, it fails.
+//! Pages opened in Chromium by `tests/browser/report.py`.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use pipeline_report::evaluation::Evaluation;
+use pipeline_testkit::browser;
 use serde_json::json;
 
 use crate::made_up::{cats_and_dogs, confusion, of_photos, photos, thumbnail};
-
-/// A program that answers to `arguments`: that of a variable of the environment, or else another.
-fn program(variable: &str, other: PathBuf, arguments: &[&str], skipped: &str) -> Option<PathBuf> {
-    let given = std::env::var_os(variable).map(PathBuf::from);
-    let program = given.clone().unwrap_or(other);
-    let works = Command::new(&program).args(arguments).output().is_ok_and(|output| output.status.success());
-    assert!(works || given.is_none(), "{variable} names {}, which fails on {arguments:?}", program.display());
-    if !works {
-        eprintln!("skipped: {skipped}");
-    }
-    works.then_some(program)
-}
-
-fn python() -> Option<PathBuf> {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/python/bin/python");
-    let skipped = "no Python with Playwright; run `cargo xtask test`, or set PIPELINE_PYTHON";
-    program("PIPELINE_PYTHON", own, &["-c", "import playwright"], skipped)
-}
-
-fn chromium() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found =
-        std::env::split_paths(&path).map(|folder| folder.join("chromium")).find(|file| file.is_file());
-    let skipped = "no chromium; `cargo xtask test` installs it as root on Debian, or set PIPELINE_CHROMIUM";
-    program("PIPELINE_CHROMIUM", found.unwrap_or_default(), &["--version"], skipped)
-}
 
 /// Writes a page and what it must show.
 fn write(evaluation: &Evaluation, folder: &Path, name: &str) {
@@ -52,7 +24,9 @@ fn write(evaluation: &Evaluation, folder: &Path, name: &str) {
 
 #[test]
 fn the_page_works_in_a_browser() {
-    let (Some(python), Some(chromium)) = (python(), chromium()) else { return };
+    if !browser::is_there() {
+        return;
+    }
     let dir = tempfile::tempdir().unwrap();
 
     let mut evil = cats_and_dogs(400, true);
@@ -84,13 +58,6 @@ fn the_page_works_in_a_browser() {
     let all_right = of_photos(classes.clone(), photos(50, &classes, 0.0, false));
     write(&all_right, dir.path(), "right");
 
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/browser/report.py");
-    let output = Command::new(python)
-        .args([script, chromium, dir.path().to_owned()])
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    eprintln!("{text}");
-    assert!(output.status.success() && text.matches("ok ").count() >= 17, "{text}");
+    let text = browser::run("report.py", &[dir.path().as_os_str()]).unwrap_or_default();
+    assert!(text.matches("ok ").count() >= 17, "{text}");
 }

@@ -1,6 +1,6 @@
 //! [`over`]: a map of heat as colours over a picture.
 
-use pipeline_photo::RgbImage;
+use image::RgbImage;
 
 /// matplotlib's `inferno` (van der Walt and Smith 2015, CC0), perceptually uniform from black to light yellow: its entries
 /// 0, 15, ..., 255; colours in between are interpolated.
@@ -32,7 +32,7 @@ const STRENGTH: f32 = 0.5;
 /// `(1 - STRENGTH) * grey(picture) + STRENGTH * inferno(heat)`. The picture is grey, so that every colour is one of heat.
 /// The map is stretched over the picture bilinearly, its places as areas: the centre of the first one is half a place
 /// from the edge. That is the convention; what a place of a ResNet's map looks at is centred half a place further up and left.
-pub(super) fn over(picture: &RgbImage, cam: &[f32], [h, w]: [usize; 2]) -> RgbImage {
+pub fn over(picture: &RgbImage, cam: &[f32], [h, w]: [usize; 2]) -> RgbImage {
     let (columns, rows) = (places(w, picture.width()), places(h, picture.height()));
     let mut heated = picture.clone();
     for (x, y, pixel) in heated.enumerate_pixels_mut() {
