@@ -159,7 +159,7 @@ mod tests {
         for (status, took) in [(200, 20), (422, 30), (200, 10)] {
             metrics.request(status, Duration::from_millis(took));
         }
-        [true, true, false].map(|is_answered| metrics.photo(is_answered));
+        [true, true, false].into_iter().for_each(|is_answered| metrics.photo(is_answered));
         let text = metrics.text(7);
         for expected in [
             "# TYPE pipeline_requests_total counter",

@@ -8,8 +8,8 @@ use axum::body::Bytes;
 use pipeline_predict::Answer;
 use tokio::sync::oneshot;
 
-/// How long a photo waits for others to share its batch, where lanes are idle: a hundredth of what a batch takes, and enough
-/// for what several connections send at one time.
+/// How long a photo waits for others to share its batch, where lanes are idle: some hundredths of what a batch takes, and
+/// enough for what several connections send at one time.
 const PATIENCE: Duration = Duration::from_millis(4);
 
 /// What is asked about a photo.

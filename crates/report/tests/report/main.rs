@@ -5,7 +5,6 @@
 //! `browser` about what it does in a browser; both show evaluations that are `made_up`; `comparison` about the page of two;
 //! `tensorboard` about event files; `inspection` about the page of what was found in a data set.
 
-#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a failure is a failed test")]
 
 mod browser;
