@@ -93,7 +93,7 @@ impl Options {
     fn rates(&self, workspace: &Workspace, count: u32, threads: usize, copies: bool) -> Command {
         let mut command = process::cargo();
         command.current_dir(&workspace.root).args(["run", "--quiet", "--release", "--package"]);
-        command.args(["pipeline-ingest", "--example", "rates", "--"]).arg(absolute(&self.photos));
+        command.args(["pipeline-ingest", "--example", "scan", "--"]).arg(absolute(&self.photos));
         command.args([count.to_string(), threads.to_string()]).args(copies.then_some("copies"));
         command
     }

@@ -1,8 +1,8 @@
 //! How many photos a second are read and hashed, decoded, and taken in by the whole stage; the peak of memory with it.
 //! `cargo xtask bench ingest` runs it beside Pillow and libjpeg-turbo.
 //!
-//!     cargo run --release -p pipeline-ingest --example rates -- PHOTOS COUNT THREADS
-//!     cargo run --release -p pipeline-ingest --example rates -- PHOTOS COUNT THREADS copies
+//!     cargo run --release -p pipeline-ingest --example scan -- PHOTOS COUNT THREADS
+//!     cargo run --release -p pipeline-ingest --example scan -- PHOTOS COUNT THREADS copies
 //!
 //! The first takes the first COUNT .jpg files below PHOTOS by their paths, and links to them. The second makes a tree of COUNT
 //! copies of them in a temporary folder, each with a comment of its own and so with other bytes, and runs the stage alone.
