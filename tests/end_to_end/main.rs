@@ -19,7 +19,7 @@
 //! - `exporting`: models written for other programs, and the examples in Python.
 //! - `features`: a table of features, looked at, and with other layers than the usual ones.
 //! - `predicting`: a model asked about photos that are in no data set.
-//! - `rotated`: photos that EXIF data turns and the same upright, through every stage.
+//! - `rotated`: photos that EXIF data turns and the same upright, in every stage that looks at photos, and in `predict`.
 //! - `starting`: what is loaded when the command starts.
 //! - `schema`: the JSON schema of configs, with a validator in Python.
 //! - `submitting`: what models say of unlabelled photos, as a file for Kaggle.

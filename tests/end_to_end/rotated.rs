@@ -1,4 +1,4 @@
-//! Photos that EXIF data turns, and the same photos upright: the same pixels in every stage, to the last bit.
+//! Photos that EXIF data turns, and the same photos upright: the same pixels in ingest, precompute, evaluate and predict, to the last bit.
 
 use std::path::{Path, PathBuf};
 
@@ -94,7 +94,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn a_photo_that_is_turned_by_its_exif_data_is_its_upright_twin_in_every_stage() {
+fn a_photo_that_is_turned_by_its_exif_data_is_its_upright_twin_everywhere() {
     let twins = Twins::new();
     twins.both(|project| project.succeed(&["run", "configs/c.yaml", "--threads", "1"]));
 
@@ -128,4 +128,13 @@ fn a_photo_that_is_turned_by_its_exif_data_is_its_upright_twin_in_every_stage() 
     });
     assert!(turned.len() > 8, "{} predictions", turned.len());
     assert_eq!(turned, upright, "evaluate");
+
+    let [turned, upright] = twins.both(|project| {
+        let said =
+            project.succeed(&["predict", "out/c/head", "photos", "--format", "csv", "--dtype", "f32"]).stdout;
+        // Names of the photos are those of two projects.
+        said.lines().map(|line| line.replace(project.path("").to_str().unwrap(), "")).collect::<Vec<_>>()
+    });
+    assert!(turned.len() > 20, "{} answers", turned.len());
+    assert_eq!(turned, upright, "predict");
 }

@@ -256,6 +256,8 @@ impl Stage for Ingest {
                 }
                 writer.write(&looked.row)?;
                 if looked.row.verdict == Verdict::Bad && params.on_bad == OnBad::Fail {
+                    // Whoever mends or removes the file runs this again.
+                    memo.finish();
                     let (id, detail) = (looked.row.id, looked.detail);
                     return Err(Error::BadFile { id, detail }.into());
                 }

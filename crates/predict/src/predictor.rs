@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use pipeline_fit::log_mean;
 use pipeline_nn::artifact::{MODEL_FILE, ModelRecord};
 use pipeline_nn::{Dtype, FoldedTrunk, Head, device, libtorch};
-use pipeline_photo::{Augmenter, Limits, Planes, Rejected, Resizer};
+use pipeline_photo::{Augmenter, Decode, Limits, Planes, Rejected, Resizer, decode};
 
 use crate::answer::{Answer, Prediction};
 use crate::error::Error;
@@ -207,6 +207,10 @@ impl Predictor {
     fn load_views(&mut self, photo: Photo<'_>, pixels_nchw: &mut [f32]) -> Result<(), Rejected> {
         let preprocessing = &self.record.preprocessing;
         let content = photo.content()?;
+        if preprocessing.decode == Decode::Scaled {
+            // Nobody has looked at this photo before, and only the decoder of whole ones is strict.
+            decode(&content, &self.limits)?;
+        }
         let photo = preprocessing.decode(&content, &self.limits)?.pixels;
         let view_len = pixels_nchw.len() / self.options.views.count();
         let mut views = pixels_nchw.chunks_exact_mut(view_len);

@@ -265,7 +265,12 @@ impl Stage for Submit {
         if let Some(warning) = set_aside(&submission.set_aside) {
             cx.report.emit(Event::Warning(warning));
         }
-        Ok(summary(&submission, classes.len(), listed.usable as f64 / seconds.max(1e-9)))
+        Ok(summary(
+            &submission,
+            classes.len(),
+            cx.optional_input("evaluation").is_some(),
+            listed.usable as f64 / seconds.max(1e-9),
+        ))
     }
 }
 
@@ -372,7 +377,7 @@ fn set_aside(ids: &[String]) -> Option<String> {
 }
 
 /// What the stage says in the end.
-fn summary(submission: &Submission, classes: usize, photos_per_second: f64) -> Summary {
+fn summary(submission: &Submission, classes: usize, is_evaluated: bool, photos_per_second: f64) -> Summary {
     let Submission { photos, columns, positive_class, clip, clipped, worth, .. } = submission;
     let what = match positive_class {
         Some(class) => format!("{} is the probability of {class}", columns[0]),
@@ -384,11 +389,11 @@ fn summary(submission: &Submission, classes: usize, photos_per_second: f64) -> S
         words::count(*clipped)
     );
     // No metrics: it measures nothing, and a sweep's table is about the last stage that does.
-    Summary { line, text: explained(*clip, classes, worth.as_ref()), ..Summary::default() }
+    Summary { line, text: explained(*clip, classes, worth.as_ref(), is_evaluated), ..Summary::default() }
 }
 
 /// What clipping does to the log loss that Kaggle scores by; `None` where nothing is clipped.
-fn explained(bound: f64, classes: usize, worth: Option<&Worth>) -> Option<String> {
+fn explained(bound: f64, classes: usize, worth: Option<&Worth>, is_evaluated: bool) -> Option<String> {
     if bound == 0.0 {
         return None;
     }
@@ -402,6 +407,7 @@ fn explained(bound: f64, classes: usize, worth: Option<&Worth>) -> Option<String
     );
     let gain = match worth {
         Some(worth) => worth.sentence(bound),
+        None if is_evaluated => "What that gains is not known: `evaluation` has no labelled photo that all of `models` were asked about.".to_owned(),
         None => "What that gains is told where the pipeline gives submit the input `evaluation`.".to_owned(),
     };
     Some(format!("{costs}\n{gain}"))

@@ -109,16 +109,14 @@ mod tests {
     use super::*;
 
     fn written(id_from: IdFrom, paths: &[&str]) -> Result<String, Failure> {
-        let dir =
-            std::env::temp_dir().join(format!("sheet-{}-{:?}-{}", std::process::id(), id_from, paths.len()));
+        let dir = tempfile::tempdir().unwrap();
+        let to = dir.path().join("submission.csv");
         let mut sheet = Sheet::new(id_from);
         for (number, path) in paths.iter().enumerate() {
             sheet.add((*path).to_owned(), vec![number as f32 / 4.0]);
         }
-        let written = sheet.write(&dir, &["id".to_owned(), "label".to_owned()]);
-        let text = written.map(|()| fs_err::read_to_string(&dir).unwrap());
-        let _ = fs_err::remove_file(&dir);
-        text
+        sheet.write(&to, &["id".to_owned(), "label".to_owned()])?;
+        Ok(fs_err::read_to_string(&to).unwrap())
     }
 
     #[test]

@@ -62,9 +62,9 @@ impl Worth {
         Ok(None)
     }
 
-    /// In words: what clipping changes on these photos.
+    /// In words: what clipping changes on these photos, with the views that the evaluation has looked at.
     pub fn sentence(&self, bound: f64) -> String {
-        let Worth { split, photos, sure, sure_and_wrong, log_loss, clipped_log_loss, .. } = self;
+        let Worth { split, photos, mode, sure, sure_and_wrong, log_loss, clipped_log_loss } = self;
         let gain = log_loss - clipped_log_loss;
         let verdict = match () {
             () if gain > 0.0 => format!("clipping gains {gain:.4}"),
@@ -72,9 +72,10 @@ impl Worth {
             () => "clipping changes nothing".to_owned(),
         };
         format!(
-            "Of {} labelled photos of {split}, {} have an answer surer than {}, and {} of these are wrong. \
+            "Of {} labelled photos of {split} as evaluated ({}), {} have an answer surer than {}, and {} of these are wrong. \
              Log loss there is {log_loss:.4} as the models say it and {clipped_log_loss:.4} clipped: {verdict}.",
             words::count(*photos),
+            if *mode == Mode::Plain { "the plain view" } else { "its test-time augmentation" },
             words::count(*sure),
             1.0 - bound,
             words::count(*sure_and_wrong),

@@ -6,9 +6,9 @@ use std::process::Command;
 /// The Python of the tests, where it has ONNX Runtime.
 pub(crate) fn tests_python() -> Option<PathBuf> {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/python/bin/python");
-    let python = std::env::var_os("PIPELINE_PYTHON").map_or(own, PathBuf::from);
     with(
-        python,
+        "PIPELINE_PYTHON",
+        own,
         "import onnx, onnxruntime, PIL",
         "no Python with onnx, onnxruntime and pillow; run `cargo xtask test`, or set PIPELINE_PYTHON",
     )
@@ -16,16 +16,21 @@ pub(crate) fn tests_python() -> Option<PathBuf> {
 
 /// A Python with PyTorch.
 pub(crate) fn torch_python() -> Option<PathBuf> {
-    let python = std::env::var_os("PIPELINE_TORCH_PYTHON").map(PathBuf::from).unwrap_or_default();
     with(
-        python,
+        "PIPELINE_TORCH_PYTHON",
+        PathBuf::new(),
         "import torchvision, safetensors",
         "PIPELINE_TORCH_PYTHON does not name a Python with torchvision and safetensors",
     )
 }
 
-fn with(python: PathBuf, imports: &str, without: &str) -> Option<PathBuf> {
+/// The Python that a variable of the environment names, or else `own`, if it has these packages. One that is named and has
+/// them not is an error.
+fn with(variable: &str, own: PathBuf, imports: &str, without: &str) -> Option<PathBuf> {
+    let named = std::env::var_os(variable).map(PathBuf::from);
+    let python = named.clone().unwrap_or(own);
     let has = Command::new(&python).args(["-c", imports]).output().is_ok_and(|ran| ran.status.success());
+    assert!(has || named.is_none(), "{variable} names {}, which fails on `{imports}`", python.display());
     if !has {
         eprintln!("skipped: {without}");
     }

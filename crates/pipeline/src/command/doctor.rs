@@ -32,8 +32,8 @@ use check::{Asked, Check, Standing};
 /// A check that takes longer is given up: a file server that does not answer, a device that hangs.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// libtorch has half a gigabyte, which a slow disk takes a while to read.
-const LIBTORCH_LIMIT: Duration = Duration::from_secs(60);
+/// libtorch and weights have hundreds of megabytes, which a slow disk takes a while to read.
+const READING_LIMIT: Duration = Duration::from_secs(60);
 
 /// Check whether this machine and project are ready for a run, and say what to do where they are not
 #[derive(Debug, clap::Args)]
@@ -65,14 +65,14 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     let sources = job.as_ref().map(sources::of);
     let at = store.clone();
     let asked = [
-        Asked::begin("libtorch", LIBTORCH_LIMIT, device::libtorch),
-        Asked::begin("device", LIBTORCH_LIMIT, device::device),
-        Asked::begin("processor", LIBTORCH_LIMIT, processor::processor),
+        Asked::begin("libtorch", READING_LIMIT, device::libtorch),
+        Asked::begin("device", READING_LIMIT, device::device),
+        Asked::begin("processor", READING_LIMIT, processor::processor),
         Asked::begin("threads", LIMIT, processor::threads),
         Asked::begin("memory", LIMIT, memory::memory),
         Asked::begin("disk", LIMIT, move || disk::disk(&store)),
         Asked::begin("store", LIMIT, move || store::store(&at)),
-        Asked::begin("sources", LIMIT, move || match sources {
+        Asked::begin("sources", READING_LIMIT, move || match sources {
             Some(sources) => sources::sources(&sources, &root),
             None => sources::official_weights(&root),
         }),
