@@ -35,12 +35,14 @@ pub struct Options {
     /// Photos that go through the trunk at once where one view of each is looked at, at least 1. What is missing is computed
     /// all the same, and the last bits of an answer may depend on this number, but on nothing else.
     pub batch_size: NonZeroUsize,
+    /// What a photo may ask for: one above it is rejected before it is decoded.
+    pub limits: Limits,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let batch_size = NonZeroUsize::new(BATCH_SIZE).unwrap_or(NonZeroUsize::MIN);
-        Options { dtype: Dtype::default(), views: Views::default(), batch_size }
+        Options { dtype: Dtype::default(), views: Views::default(), batch_size, limits: Limits::default() }
     }
 }
 
@@ -59,7 +61,6 @@ pub struct Predictor {
     options: Options,
     trunk: FoldedTrunk,
     head: Head,
-    limits: Limits,
     resizer: Resizer,
     augmenter: Option<Augmenter>,
     view: Planes,
@@ -113,7 +114,6 @@ impl Predictor {
             options,
             trunk,
             head,
-            limits: Limits::default(),
             resizer: Resizer::new(),
             view: Planes::default(),
             pixels_nchw: vec![],
@@ -135,6 +135,11 @@ impl Predictor {
     /// The class names; the position is the number of the class.
     pub fn classes(&self) -> &[String] {
         &self.record.classes
+    }
+
+    /// What a photo may ask for.
+    pub fn limits(&self) -> &Limits {
+        &self.options.limits
     }
 
     /// Where the time of all calls of [`Predictor::predict`] of this lane went, so far.
@@ -209,9 +214,9 @@ impl Predictor {
         let content = photo.content()?;
         if preprocessing.decode == Decode::Scaled {
             // Nobody has looked at this photo before, and only the decoder of whole ones is strict.
-            decode(&content, &self.limits)?;
+            decode(&content, &self.options.limits)?;
         }
-        let photo = preprocessing.decode(&content, &self.limits)?.pixels;
+        let photo = preprocessing.decode(&content, &self.options.limits)?.pixels;
         let view_len = pixels_nchw.len() / self.options.views.count();
         let mut views = pixels_nchw.chunks_exact_mut(view_len);
         if self.options.views.has_plain()

@@ -98,6 +98,7 @@ class Card {
     if (answer.neighbours) this.near(answer.neighbours);
     this.answered = true;
     if (answer.gradcam) this.setHeat(answer.gradcam);
+    else if (answer.no_gradcam) this.noHeat(answer.no_gradcam);
     else if (by("heat").checked) this.wantHeat();
   }
 
@@ -122,6 +123,10 @@ class Card {
     }
   }
 
+  noHeat(why) {
+    element("p", this.text, "What it rests on cannot be shown: " + why, "sentence");
+  }
+
   setHeat(source) {
     this.heat = document.createElement("img");
     this.heat.alt = "What the answer for " + this.file.name + " rests on";
@@ -140,6 +145,7 @@ class Card {
     try {
       const [, answer] = await this.ask("?top=1&gradcam=1");
       if (answer.gradcam) this.setHeat(answer.gradcam);
+      else if (answer.no_gradcam) this.noHeat(answer.no_gradcam);
     } catch {
       // The plain picture stays.
     }

@@ -30,6 +30,8 @@ pub(crate) struct App {
     pub(crate) most_files: usize,
     pub(crate) timeout: Duration,
     pub(crate) is_loopback: bool,
+    /// Origins besides its own.
+    pub(crate) origins: Vec<String>,
     /// Class names in order of their numbers.
     pub(crate) classes: Vec<String>,
     /// `GET /model`.

@@ -2,7 +2,8 @@
 //!
 //! A page of a stranger, open in the same browser, may send requests to this machine, and may even have its own name lead here
 //! (DNS rebinding), which makes answers readable for it. So where only this machine is listened to, the name that was asked for
-//! must be one of its own, and a request that a page of another origin sends is refused.
+//! must be one of its own, and a request that a page of another origin sends is refused. What whoever started the server named
+//! (`Settings::origins`) is as good as its own: a reverse proxy has another name.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -42,7 +43,7 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     app.metrics.in_flight.fetch_add(1, Relaxed);
     let _in_flight = InFlight(Arc::clone(&app));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut response = match check(request.headers(), app.is_loopback) {
+    let mut response = match check(request.headers(), app.is_loopback, &app.origins) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     };
@@ -57,17 +58,25 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     response
 }
 
-fn check(headers: &HeaderMap, is_loopback: bool) -> Result<(), Refusal> {
+fn check(headers: &HeaderMap, is_loopback: bool, origins: &[String]) -> Result<(), Refusal> {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let host = text(header::HOST).unwrap_or_default();
-    if is_loopback && !is_local(host) {
+    let authority = |origin: &str| origin.split_once("://").map(|(_, authority)| authority.to_owned());
+    let is_named =
+        origins.iter().filter_map(|origin| authority(origin)).any(|named| named.eq_ignore_ascii_case(host));
+    if is_loopback && !is_local(host) && !is_named {
         let message = "the request is for another host, expected localhost, 127.0.0.1 or [::1]";
-        return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, message));
+        return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, message)
+            .with_hint("behind a reverse proxy: start `pipeline serve` with `--origin https://its.name`"));
     }
     // A browser names the page's origin in what it posts; other programs name none.
     let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or("null"));
-    if origin.is_some_and(|origin| origin.split_once("://").is_none_or(|(_, authority)| authority != host)) {
-        return Err(Refusal::new(StatusCode::FORBIDDEN, "the request comes from another page"));
+    let is_ours = |origin: &str| {
+        authority(origin).is_some_and(|of| of == host) || origins.iter().any(|own| own == origin)
+    };
+    if origin.is_some_and(|origin| !is_ours(origin)) {
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "the request comes from another page")
+            .with_hint("behind a reverse proxy: start `pipeline serve` with `--origin https://its.name`"));
     }
     Ok(())
 }
@@ -87,8 +96,12 @@ mod tests {
     use super::*;
 
     fn checked(is_loopback: bool, headers: &[(HeaderName, &str)]) -> Option<u16> {
+        checked_with(is_loopback, headers, &[])
+    }
+
+    fn checked_with(is_loopback: bool, headers: &[(HeaderName, &str)], origins: &[String]) -> Option<u16> {
         let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
-        check(&headers, is_loopback).err().map(|refusal| refusal.status.as_u16())
+        check(&headers, is_loopback, origins).err().map(|refusal| refusal.status.as_u16())
     }
 
     #[test]
@@ -109,6 +122,19 @@ mod tests {
             assert_eq!(checked(false, &[(header::HOST, host)]), None, "{host}");
         }
         assert_eq!(checked(true, &[]), Some(421));
+    }
+
+    #[test]
+    fn an_origin_that_was_named_may_ask_and_be_asked_for_and_no_other() {
+        let named = ["https://photos.example".to_owned()];
+        let of = |host, origin| checked_with(true, &[(header::HOST, host), (header::ORIGIN, origin)], &named);
+        assert_eq!(of("127.0.0.1:8080", "https://photos.example"), None);
+        assert_eq!(of("photos.example", "https://photos.example"), None);
+        assert_eq!(of("evil.example", "https://photos.example"), Some(421));
+        for origin in ["http://photos.example", "https://photos.example:444", "https://evil.example", "null"]
+        {
+            assert_eq!(of("127.0.0.1:8080", origin), Some(403), "{origin}");
+        }
     }
 
     #[test]

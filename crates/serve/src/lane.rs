@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use image::ImageFormat;
 use pipeline_nn::artifact::ModelRecord;
 use pipeline_nn::{Head, Trunk, device, heated};
-use pipeline_photo::{Limits, Resizer};
+use pipeline_photo::Resizer;
 use pipeline_predict::answer::best;
 use pipeline_predict::{Answer, Photo, Predictor, Spent};
 use pipeline_stage::failure::full_message;
@@ -107,9 +107,10 @@ impl Lane {
             }
             let began = std::time::Instant::now();
             let class = answer.as_ref().map_or(0, |prediction| best(&prediction.probs()).0);
-            let heat = eye.heat(&self.lenses, self.predictor.record(), &waiting.question.photo, class);
+            let heat = eye.heat(&self.lenses, &self.predictor, &waiting.question.photo, class);
             self.metrics.heat(began.elapsed());
-            drop(waiting.reply.send(heat.map(|heat| Said { answer, heat: Some(heat) })));
+            // The answer is good all the same.
+            drop(waiting.reply.send(Ok(Said { answer, heat: Some(heat) })));
         }
     }
 }
@@ -125,18 +126,19 @@ impl Eye {
     fn heat(
         &mut self,
         lenses: &Lenses,
-        record: &ModelRecord,
+        predictor: &Predictor,
         photo: &[u8],
         class: u32,
     ) -> Result<Vec<u8>, String> {
         let said = |error: pipeline_nn::Error| full_message(&error);
+        let record = predictor.record();
         let (trunk, head) = match &mut self.own {
             Some(own) => own,
             none => none.insert(lenses.share(record).map_err(said)?),
         };
         let preprocessing = &record.preprocessing;
         let photo =
-            preprocessing.decode(photo, &Limits::default()).map_err(|rejected| rejected.to_string())?;
+            preprocessing.decode(photo, predictor.limits()).map_err(|rejected| rejected.to_string())?;
         device::set_threads(NonZeroUsize::MIN);
         let [_, heated] =
             heated((trunk, head), preprocessing, &photo.pixels, class, &mut self.resizer).map_err(said)?;

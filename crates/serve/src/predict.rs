@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use pipeline_stage::failure::full_message;
 use serde::Deserialize;
 use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use crate::app::App;
@@ -67,12 +68,12 @@ pub(crate) async fn predict(
     let wish = wish.check(app.neighbours.is_some())?;
     let (parts, body) = request.into_parts();
     let is_form = is_form(&parts.headers);
-    let (content, _memory) = app.limit.read(&parts.headers, body).await?;
+    let (arriving, memory) = app.limit.admit(&parts.headers, body)?;
     let files = match is_form {
-        true => files(parts, content, app.most_files).await?,
-        false => vec![File { name: None, content }],
+        true => files(parts, arriving, app.most_files).await?,
+        false => vec![File { name: None, content: arriving.whole().await? }],
     };
-    let told = answers(&app, files, wish).await?;
+    let told = answers(&app, files, &Arc::new(memory), wish).await?;
     Ok(match told.as_slice() {
         [one] if !is_form => {
             let status = if matches!(one, Told::Bad { .. }) {
@@ -87,12 +88,16 @@ pub(crate) async fn predict(
 }
 
 /// What is said of each file, in order, within the time.
-async fn answers(app: &Arc<App>, files: Vec<File>, wish: Wish) -> Result<Vec<Told>, Refusal> {
+async fn answers(
+    app: &Arc<App>,
+    files: Vec<File>,
+    memory: &Arc<OwnedSemaphorePermit>,
+    wish: Wish,
+) -> Result<Vec<Told>, Refusal> {
     let all = async {
-        let (names, questions): (Vec<_>, Vec<_>) = files
-            .into_iter()
-            .map(|file| (file.name, Question { photo: file.content, heat: wish.gradcam == 1 }))
-            .unzip();
+        let question = |photo| Question { photo, heat: wish.gradcam == 1, _memory: Arc::clone(memory) };
+        let (names, questions): (Vec<_>, Vec<_>) =
+            files.into_iter().map(|file| (file.name, question(file.content))).unzip();
         let replies = app.queue.add(questions).map_err(|no_room| match no_room {
             NoRoom::Full => Refusal::busy("as many photos wait as may"),
             NoRoom::Closed => Refusal::busy("the server ends"),

@@ -1,12 +1,12 @@
 //! [`Queue`]: photos that wait for a lane, and are taken in batches.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use pipeline_predict::Answer;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// How long a photo waits for others to share its batch, where lanes are idle: some hundredths of what a batch takes, and
 /// enough for what several connections send at one time.
@@ -19,14 +19,17 @@ pub(crate) struct Question {
     pub(crate) photo: Bytes,
     /// Whether the heat of the answer is wanted.
     pub(crate) heat: bool,
+    /// The memory of the body is taken until its last photo is dropped, also where nobody waits for it any more.
+    pub(crate) _memory: Arc<OwnedSemaphorePermit>,
 }
 
 /// What a lane says to it.
 #[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) answer: Answer,
-    /// The view with the heat of the most probable class over it, a PNG file; where it was wanted and there is an answer.
-    pub(crate) heat: Option<Vec<u8>>,
+    /// The view with the heat of the most probable class over it, a PNG file, or why there is none; where it was wanted and there
+    /// is an answer.
+    pub(crate) heat: Option<Result<Vec<u8>, String>>,
 }
 
 /// Where an answer arrives: why the model failed where it did. Dropped by whoever does not wait any more.
@@ -143,10 +146,19 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::Semaphore;
+
     use super::*;
 
     fn questions(count: u8) -> Vec<Question> {
-        (0..count).map(|i| Question { photo: vec![i].into(), heat: false }).collect()
+        questions_in(&Arc::new(Semaphore::new(1)), count)
+    }
+
+    /// Of one body.
+    fn questions_in(memory: &Arc<Semaphore>, count: u8) -> Vec<Question> {
+        let permit = Arc::new(Arc::clone(memory).try_acquire_owned().unwrap());
+        let question = |i| Question { photo: vec![i].into(), heat: false, _memory: Arc::clone(&permit) };
+        (0..count).map(question).collect()
     }
 
     fn taken(queue: &Queue, most: usize) -> Vec<u8> {
@@ -178,6 +190,19 @@ mod tests {
         drop(queue.add(questions(3)).unwrap());
         let _replies = queue.add(questions(2)).unwrap();
         assert_eq!(taken(&queue, 8), [0, 1]);
+    }
+
+    #[test]
+    fn memory_is_taken_until_the_last_photo_of_a_body_is_dropped_though_nobody_waits() {
+        let (queue, memory) = (Queue::new(3), Arc::new(Semaphore::new(1)));
+        let replies = queue.add(questions_in(&memory, 2)).unwrap();
+        let first = queue.take(1).unwrap();
+        drop(replies);
+        assert_eq!(memory.available_permits(), 0);
+        queue.clear();
+        assert_eq!(memory.available_permits(), 0, "a lane has the first");
+        drop(first);
+        assert_eq!(memory.available_permits(), 1);
     }
 
     #[test]

@@ -54,20 +54,20 @@ pub struct Asked<'a> {
     pub took: Duration,
 }
 
-/// Told of each request that was answered.
+/// Told of each request that was answered, on the thread of all connections: it must not wait.
 pub type Log = Box<dyn Fn(&Asked<'_>) + Send + Sync>;
 
 /// A model that answers.
 pub struct Model {
-    /// Loaded from `dir`.
+    /// Loaded from `dir`, with [`Settings::limits`].
     pub predictor: Predictor,
-    /// Its folder.
+    /// Its folder, read again when Grad-CAM is first asked for: not a link that may come to lead elsewhere.
     pub dir: PathBuf,
     /// What its trunk computes in, settled.
     pub dtype: Dtype,
     /// Whose probabilities are averaged.
     pub tta: Tta,
-    /// The photos that it was trained on.
+    /// The photos that it was trained on. Of no use where `tta` leaves the plain view out: features are those of the first view.
     pub neighbours: Option<Neighbours>,
 }
 
@@ -115,6 +115,7 @@ impl Server {
             most_files: settings.most_files(),
             timeout: settings.timeout,
             is_loopback: settings.is_loopback(),
+            origins: settings.origins,
             classes: model.predictor.classes().to_vec(),
             model: described,
             page: Page::new(),
@@ -172,6 +173,7 @@ fn describe(model: &Model, settings: &Settings) -> Value {
         "pictures": model.neighbours.as_ref().is_some_and(Neighbours::has_pictures),
         "limits": {
             "body_bytes": settings.most_body,
+            "pixels": model.predictor.limits().max_pixels,
             "files": settings.most_files(),
             "seconds": settings.timeout.as_secs_f64(),
         },

@@ -4,6 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use pipeline_photo::Limits;
+
 /// Most files in one request.
 pub const MOST_FILES: usize = 64;
 
@@ -20,6 +22,11 @@ pub struct Settings {
     pub timeout: Duration,
     /// Photos that may wait for a lane.
     pub queue: NonZeroUsize,
+    /// Most pixels that a photo may declare, since a small file may declare many: [`Settings::limits`].
+    pub most_pixels: u64,
+    /// Origins (`https://photos.example`) whose pages may ask besides the server's own, and whose host may be asked for: that of
+    /// a reverse proxy. In lower case, without a slash at the end.
+    pub origins: Vec<String>,
 }
 
 impl Default for Settings {
@@ -32,11 +39,22 @@ impl Default for Settings {
             timeout: Duration::from_secs(30),
             // Some seconds of work on two processors.
             queue: NonZeroUsize::new(2 * MOST_FILES).unwrap_or(NonZeroUsize::MIN),
+            // Cameras of today, but for the largest; 150 MB in each lane.
+            most_pixels: 50_000_000,
+            origins: vec![],
         }
     }
 }
 
 impl Settings {
+    /// The limits for the model's [`Options`](pipeline_predict::Options): at most `most_pixels`, with the memory that
+    /// [`Limits::default`] grants each.
+    pub fn limits(&self) -> Limits {
+        let usual = Limits::default();
+        let bytes = usual.max_memory_bytes / usual.max_pixels;
+        Limits { max_pixels: self.most_pixels, max_memory_bytes: self.most_pixels.saturating_mul(bytes) }
+    }
+
     /// Whether only this machine can ask.
     pub fn is_loopback(&self) -> bool {
         self.address.ip().is_loopback()
@@ -49,6 +67,6 @@ impl Settings {
 
     /// Bytes of bodies in memory at a time, of all requests: a few large ones, or many of the usual size.
     pub(crate) fn most_in_memory(&self) -> usize {
-        (8 * self.most_body).clamp(self.most_body, (256 << 20).max(self.most_body))
+        self.most_body.saturating_mul(8).clamp(self.most_body, (256 << 20).max(self.most_body))
     }
 }

@@ -28,6 +28,9 @@ pub(crate) enum Told {
         /// The model's view with the heat of the class over it, as a data URL of a PNG file.
         #[serde(skip_serializing_if = "Option::is_none")]
         gradcam: Option<String>,
+        /// Why there is none, where it was wanted.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        no_gradcam: Option<String>,
         /// The training photos that are most like it, the most alike first.
         #[serde(skip_serializing_if = "Option::is_none")]
         neighbours: Option<Vec<Near>>,
@@ -72,6 +75,11 @@ impl Told {
             Err(rejected) => return Told::bad(name, &rejected),
         };
         let probs = prediction.probs();
+        let (gradcam, no_gradcam) = match said.heat {
+            Some(Ok(png)) => (Some(format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png))), None),
+            Some(Err(why)) => (None, Some(why)),
+            None => (None, None),
+        };
         let class = |number: u32| classes[number as usize].clone();
         let (number, probability) = best(&probs);
         let most_probable = top(&probs, count).into_iter();
@@ -80,7 +88,8 @@ impl Told {
             class: class(number),
             probability,
             probabilities: Probabilities(most_probable.map(|n| (class(n), probs[n as usize])).collect()),
-            gradcam: said.heat.map(|png| format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png))),
+            gradcam,
+            no_gradcam,
             neighbours,
         }
     }
@@ -102,7 +111,7 @@ mod tests {
     fn classes_come_from_the_most_probable_on_and_as_many_as_were_asked_for() {
         let prediction =
             Prediction { log_probs: [0.25f32, 0.125, 0.625].map(f32::ln).to_vec(), features: vec![] };
-        let said = Said { answer: Ok(prediction), heat: Some(b"png".to_vec()) };
+        let said = Said { answer: Ok(prediction), heat: Some(Ok(b"png".to_vec())) };
         let classes = ["owls", "\"bees\"", "ants"].map(str::to_owned);
         let told = Told::new(Some("a\n.jpg".to_owned()), said, &classes, 2, Some(vec![]));
         let expected = r#"{"name":"a\n.jpg","class":"ants","probability":0.625,"probabilities":{"ants":0.625,"owls":0.25},"gradcam":"data:image/png;base64,cG5n","neighbours":[]}"#;

@@ -244,6 +244,32 @@ fn the_heat_is_a_picture_of_what_the_model_sees() {
 }
 
 #[test]
+fn an_answer_whose_heat_fails_is_given_without_it_and_says_why() {
+    let gone = tempfile::tempdir().unwrap().path().join("gone");
+    let started = Started::in_folder(gone, settings(), None, None);
+    let reply = post(started.at, "/predict?gradcam=1", &pictures(1)[0]);
+    let said = reply.json();
+    assert_eq!((reply.status, said.get("gradcam")), (200, None), "{said}");
+    assert!(said["class"].is_string(), "{said}");
+    assert!(said["no_gradcam"].as_str().unwrap().contains("trunk.safetensors"), "{said}");
+}
+
+#[test]
+fn a_small_file_that_declares_more_pixels_than_may_be_is_no_photo() {
+    let started = start(settings(), None);
+    let mut png = std::io::Cursor::new(vec![]);
+    image::GrayImage::new(10_000, 5_001).write_to(&mut png, image::ImageFormat::Png).unwrap();
+    let png = png.into_inner();
+    assert!(png.len() < 1_000_000, "{} bytes", png.len());
+    let reply = post(started.at, "/predict", &png);
+    let said = reply.json();
+    assert_eq!((reply.status, said["reason"].as_str()), (422, Some("too_large")), "{said}");
+    let sentence = "too large: it declares 10000 x 5001 = 50010000 pixels, the limit is 50000000";
+    assert_eq!(said["sentence"], sentence);
+    assert_eq!(get(started.at, "/model").json()["limits"]["pixels"], 50_000_000);
+}
+
+#[test]
 fn training_photos_that_are_most_like_it_are_named_and_shown_as_long_as_they_are_as_they_were() {
     let dir = tempfile::tempdir().unwrap();
     let (features, images, photos) = made::trained_on(dir.path());

@@ -1,17 +1,18 @@
 //! `pipeline serve MODEL`: a page, and JSON, that answer for photos.
 
 mod beside;
+mod log;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pipeline_nn::Dtype;
 use pipeline_nn::artifact::{MODEL_FILE, ModelRecord};
 use pipeline_photo::{FixedViews, Tta};
 use pipeline_predict::{Options, Predictor, Views};
-use pipeline_serve::{Asked, Model, Neighbours, Server, Settings};
+use pipeline_serve::{Model, Neighbours, Server, Settings};
 use pipeline_stage::{Hint, exit};
 
 use super::Stop;
@@ -61,6 +62,12 @@ pub(super) struct Arguments {
     /// Photos that may wait; beyond that the answer is 503
     #[arg(long, value_name = "N", default_value = "128")]
     queue: NonZeroUsize,
+    /// Most megapixels of a photo: decoded it takes 3 MB for each
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    max_pixels: u64,
+    /// Address of a page that may ask besides this server's own, as https://photos.example: that of a reverse proxy; repeatable
+    #[arg(long, value_name = "URL", value_parser = origin)]
+    origin: Vec<String>,
     /// Print a line for each request
     #[arg(long)]
     log: bool,
@@ -74,13 +81,19 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
         most_body: arguments.max_body,
         timeout: Duration::from_secs(arguments.timeout),
         queue: arguments.queue,
+        most_pixels: 1_000_000 * arguments.max_pixels,
+        origins: arguments.origin.clone(),
     };
-    let record = ModelRecord::read(&arguments.model.join(MODEL_FILE)).map_err(|error| not_usable(&error))?;
-    let neighbours = neighbours(arguments, &record, screen)?;
-    let server = Server::bind(settings.clone()).map_err(|error| Stop::new(exit::STAGE_FAILED, &error))?;
+    let dir = settled(&arguments.model);
+    let record = ModelRecord::read(&dir.join(MODEL_FILE)).map_err(|error| not_usable(&error))?;
     let (dtype, tta) = (arguments.dtype.settled(), arguments.tta.map_or(Tta::default(), Tta::Fixed));
+    let neighbours = neighbours(arguments, &record, screen)?;
+    let neighbours =
+        if tta.first_averaged() == 0 { neighbours } else { without(neighbours, arguments, screen)? };
+    let server = Server::bind(settings.clone()).map_err(|error| Stop::new(exit::STAGE_FAILED, &error))?;
     let views = Views::new(tta, None, 0).map_err(|error| not_usable(&error))?;
-    let predictor = Predictor::load(&arguments.model, Options { dtype, views, ..Options::default() });
+    let predictor =
+        Predictor::load(&dir, Options { dtype, views, limits: settings.limits(), ..Options::default() });
     let predictor = predictor.map_err(|error| not_usable(&error))?;
     if !settings.is_loopback() {
         screen.error(&format!(
@@ -89,22 +102,45 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
         ));
     }
     screen.line(&format!("serving {} at http://{}", described(&record), server.address()));
-    let model = Model { predictor, dir: arguments.model.clone(), dtype, tta, neighbours };
-    let log = arguments.log.then(|| {
-        let screen = Screen::default();
-        let line = move |asked: &Asked<'_>| {
-            let Asked { method, path, status, took } = asked;
-            screen.line(&format!("{method} {path} {status} {:.3} s", took.as_secs_f64()));
-        };
-        Box::new(line) as pipeline_serve::server::Log
-    });
+    let model = Model { predictor, dir, dtype, tta, neighbours };
+    let (log, printer) = arguments.log.then(log::printed).unzip();
     server.run(model, log, &interrupt.cancel).map_err(|error| Stop::new(exit::STAGE_FAILED, &error))?;
+    if let Some(printer) = printer {
+        printer.finish();
+    }
     Ok(interrupt.exit_code().unwrap_or(exit::DONE))
 }
 
 /// A folder that is no model that can be used.
 fn not_usable(error: &dyn Hint) -> Stop {
     Stop::new(exit::USAGE, error)
+}
+
+/// Where a folder lies now: a later run makes links of `out/` lead elsewhere, and what is read later must be of the same artifact.
+fn settled(folder: &Path) -> PathBuf {
+    // What is not there is said by whoever reads it.
+    fs_err::canonicalize(folder).unwrap_or_else(|_| folder.to_owned())
+}
+
+/// No training photos: the plain view, by which they are found, is not looked at.
+fn without(
+    found: Option<Neighbours>,
+    arguments: &Arguments,
+    screen: &Screen,
+) -> Result<Option<Neighbours>, Stop> {
+    let message = "training photos are found by the plain view, which five_crop and ten_crop leave out";
+    let hint = "leave `--neighbours` away, or take `--tta flip`";
+    if arguments.neighbours.is_some() {
+        return Err(Stop::Error {
+            message: message.to_owned(),
+            hint: Some(hint.to_owned()),
+            code: exit::USAGE,
+        });
+    }
+    if found.is_some() {
+        screen.error(&format!("warning: no training photos are named: {message}"));
+    }
+    Ok(None)
 }
 
 /// The training photos: those that were named, or else those beside the model that fit.
@@ -116,15 +152,18 @@ fn neighbours(
     let opened = match &arguments.neighbours {
         Some(folder) => {
             let table = beside::features_in(folder).unwrap_or_else(|| folder.clone());
-            Some((folder.clone(), Neighbours::open(&table, record).map_err(|error| not_usable(&error))?))
+            Some((
+                folder.clone(),
+                Neighbours::open(&settled(&table), record).map_err(|error| not_usable(&error))?,
+            ))
         }
         None => beside::features_beside(&arguments.model).into_iter().find_map(|folder| {
-            Some((folder.clone(), Neighbours::open(&beside::features_in(&folder)?, record).ok()?))
+            Some((folder.clone(), Neighbours::open(&settled(&beside::features_in(&folder)?), record).ok()?))
         }),
     };
     let Some((folder, neighbours)) = opened else { return Ok(None) };
     let Some((images, photos)) = beside::photos_beside(&folder) else { return Ok(Some(neighbours)) };
-    let with_pictures = neighbours.with_pictures(&images, &photos);
+    let with_pictures = neighbours.with_pictures(&settled(&images), &settled(&photos));
     // The model answers all the same.
     Ok(with_pictures
         .map_err(|error| screen.error(&format!("warning: no training photos are named: {error}")))
@@ -144,6 +183,20 @@ fn described(record: &ModelRecord) -> String {
 fn host(text: &str) -> Result<IpAddr, String> {
     let text = if text == "localhost" { "127.0.0.1" } else { text };
     text.parse().map_err(|_| format!("expected an address such as 127.0.0.1 or 0.0.0.0, found `{text}`"))
+}
+
+/// `https://photos.example`, as a browser names it: in lower case, without a path.
+fn origin(text: &str) -> Result<String, String> {
+    let wrong =
+        || format!("expected an address such as https://photos.example, without a path, found `{text}`");
+    let lower = text.trim_end_matches('/').to_ascii_lowercase();
+    let authority =
+        lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://")).ok_or_else(wrong)?;
+    let is_known = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+    if authority.is_empty() || !authority.chars().all(is_known) {
+        return Err(wrong());
+    }
+    Ok(lower)
 }
 
 fn dtype(text: &str) -> Result<Dtype, String> {
@@ -183,6 +236,18 @@ mod tests {
         for wrong in ["", "32", "MB", "0MB", "2GB", "32mb", "-1MB", "1.5MB", "99999999999999999999GB"] {
             let message = format!("expected a size from 1kB to 1GB, as 500kB or 32MB, found `{wrong}`");
             assert_eq!(size(wrong), Err(message));
+        }
+    }
+
+    #[test]
+    fn origins_are_as_a_browser_names_them() {
+        assert_eq!(origin("https://Photos.example/"), Ok("https://photos.example".to_owned()));
+        assert_eq!(origin("http://[::1]:81"), Ok("http://[::1]:81".to_owned()));
+        for wrong in ["photos.example", "https://", "https://a/b", "ftp://a", "https://a@b", "null", "*"] {
+            let message = format!(
+                "expected an address such as https://photos.example, without a path, found `{wrong}`"
+            );
+            assert_eq!(origin(wrong), Err(message));
         }
     }
 

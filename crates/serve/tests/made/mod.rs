@@ -75,7 +75,11 @@ pub(crate) fn pictures(count: u32) -> Vec<Vec<u8>> {
 
 fn predictor(tta: Option<FixedViews>) -> Predictor {
     let views = Views::new(tta.map_or(Tta::default(), Tta::Fixed), None, 0).unwrap();
-    Predictor::load(model(), Options { dtype: Dtype::F32, views, ..Options::default() }).unwrap()
+    Predictor::load(
+        model(),
+        Options { dtype: Dtype::F32, views, limits: settings().limits(), ..Options::default() },
+    )
+    .unwrap()
 }
 
 /// What the model says of a photo when it is asked about nothing else.
@@ -104,19 +108,24 @@ pub(crate) fn start(settings: Settings, tta: Option<FixedViews>) -> Started {
 
 impl Started {
     pub(crate) fn with(settings: Settings, tta: Option<FixedViews>, neighbours: Option<Neighbours>) -> Self {
+        Started::in_folder(model().to_owned(), settings, tta, neighbours)
+    }
+
+    /// Whose model is said to lie in `dir`.
+    pub(crate) fn in_folder(
+        dir: PathBuf,
+        settings: Settings,
+        tta: Option<FixedViews>,
+        neighbours: Option<Neighbours>,
+    ) -> Self {
         let (cancel, log) = (Cancel::default(), Arc::new(Mutex::new(vec![])));
         let server = Server::bind(settings).unwrap();
         let at = server.address();
         let (stop, lines) = (cancel.clone(), Arc::clone(&log));
         let thread = std::thread::spawn(move || {
             let tta_of_model = tta.map_or(Tta::default(), Tta::Fixed);
-            let model = Model {
-                predictor: predictor(tta),
-                dir: model().to_owned(),
-                dtype: Dtype::F32,
-                tta: tta_of_model,
-                neighbours,
-            };
+            let model =
+                Model { predictor: predictor(tta), dir, dtype: Dtype::F32, tta: tta_of_model, neighbours };
             let log = move |asked: &Asked<'_>| {
                 lines.lock().unwrap().push(format!("{} {} {}", asked.method, asked.path, asked.status));
             };
