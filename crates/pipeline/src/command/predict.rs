@@ -97,7 +97,8 @@ pub(super) struct Arguments {
     /// Copy each photo into the folder of its class in DIR; unsure ones into unsure, bad ones nowhere
     #[arg(long, value_name = "DIR", conflicts_with = "move_into")]
     copy_into: Option<PathBuf>,
-    /// Move each photo into the folder of its class in DIR; unsure ones into unsure, bad ones stay
+    /// Move each photo into the folder of its class in DIR once its answer is written; unsure ones into unsure, bad ones stay. What
+    /// DIR has in these folders already is not asked about
     #[arg(long, value_name = "DIR")]
     move_into: Option<PathBuf>,
     /// Paths on standard input end in the byte 0, as `find -print0` writes them, and not in a line break

@@ -88,9 +88,10 @@ impl Desk<'_> {
         if let Err(failure) = published {
             let moved = self.sorter.filter(|sorter| sorter.is_move && tally.placed + tally.known > 0);
             let moved = moved.map(|sorter| {
-                let (count, folder) = (words::count(tally.placed + tally.known), sorter.folder().display());
+                let (count, folder) = (tally.placed + tally.known, sorter.folder().display());
+                let were = if count == 1 { "photo was" } else { "photos were" };
                 let kept = draft.zip(self.out).map(|(draft, (out, _))| keep(&draft, out));
-                format!("{count} photos were moved into `{folder}`{}", kept.unwrap_or_default())
+                format!("{} {were} moved into `{folder}`{}", words::count(count), kept.unwrap_or_default())
             });
             return Err(Early { failure, moved });
         }
