@@ -97,15 +97,15 @@ fn what_cannot_be_exported_is_named_with_the_way_out_and_nothing_is_left() {
     refused(
         2,
         &["out/c", "--out", "m"],
-        "found no model in `out/c`: it has no model.json",
-        "name a model in it, as in `out/c/head`",
+        "`out/c` is no model, expected the folder of a model, with a model.json in it",
+        "give one of: out/c/head",
     );
-    refused(
-        2,
-        &["configs/c.yaml", "--out", "m"],
-        "found no model in `configs/c.yaml`: it has no model.json",
-        "name the folder of a trained model, such as out/CONFIG/head",
+    let said = project.fail(2, &["export", "configs/c.yaml", "--out", "m"]);
+    assert!(
+        said.starts_with("error: `configs/c.yaml` is a config, expected the folder of a model"),
+        "{said}"
     );
+    assert!(said.contains("  hint: give one of: ") && said.ends_with("out/c/head\n"), "{said}");
     refused(
         2,
         &["out/c/head", "--out", "photos"],

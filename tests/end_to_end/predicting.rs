@@ -223,6 +223,45 @@ fn photos_are_sorted_into_folders_by_class_and_nothing_is_overwritten() {
     let in_unsure = names(&project.path("moved/unsure"));
     assert!(in_unsure.len() == 11 && in_unsure.contains(&"cat.1-2.jpg".to_owned()), "{in_unsure:?}");
     assert!(names(&project.path("photos/valid/cats")).is_empty());
+    // What was moved into a folder that is asked about is not asked about again.
+    let stderr = project.fail(2, &["predict", "out/c/head", "moved", "--move-into", "moved"]);
+    assert!(stderr.starts_with("error: there are no photos in `moved`\n"), "{stderr}");
+}
+
+#[test]
+fn a_move_that_is_stopped_says_how_far_it_came_and_keeps_the_answers() {
+    let project = trained();
+    let photo = fs_err::read(project.path("photos/valid/dogs/dog.1.jpg")).unwrap();
+    let paths: Vec<String> = (0..200).map(|number| format!("in/{number}.jpg")).collect();
+    paths.iter().for_each(|path| project.write(path, &photo));
+    let arguments = ["predict", "out/c/head", "-", "--out", "answers.csv", "--move-into", "moved"];
+    let mut command = project.command(&[arguments.as_slice(), &["--threads", "1"]].concat());
+    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // A list that does not end: the command waits for the rest.
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all((paths.join("\n") + "\n").as_bytes()).unwrap();
+    stdin.flush().unwrap();
+    let left = || names(&project.path("in")).len();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while left() == 200 {
+        assert!(std::time::Instant::now() < deadline, "photos are moved");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let kill = format!("kill -s INT {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    let moved = 200 - left();
+    let expected = format!(
+        "error: interrupted; `answers.csv` was not written; {moved} photos were moved into `moved`; the answers so far are in \
+         `answers.csv.part`"
+    );
+    assert!(ran.code == Some(130) && ran.stderr.lines().any(|line| line == expected), "{}", ran.stderr);
+    let told = csv(&project.read("answers.csv.part"));
+    assert_eq!(told.len(), moved);
+    for row in told {
+        assert!(!project.path(&row["id"]).exists(), "{}", row["id"]);
+    }
+    assert!(!names(&project.path(".")).iter().any(|name| name.ends_with(".partial")));
 }
 
 #[test]
@@ -241,6 +280,15 @@ fn photos_are_named_by_patterns_and_by_lists_and_by_names_of_any_kind() {
         ask(&["photos//**/dog.[12].jpg", "./photos/valid/cats/cat.3.jpg"]).last().unwrap(),
         "./photos/valid/cats/cat.3.jpg"
     );
+
+    let mut valid = ask(&["photos/valid"]);
+    valid.sort();
+    assert_eq!(valid.len(), 10);
+    for pattern in ["photos/valid/**", "photos/valid/**/*", "photos/valid/**/*.jpg"] {
+        let mut found = ask(&[pattern]);
+        found.sort();
+        assert_eq!(found, valid, "{pattern}");
+    }
 
     let photo = fs_err::read(project.path("photos/valid/dogs/dog.1.jpg")).unwrap();
     let odd = ["-v.jpg", "=1+1.jpg", "a b.jpg", "new\nline.jpg"];

@@ -7,22 +7,23 @@
 //! | a folder: the model, with a card in Markdown | `folder`, `card`, `markdown` |
 //! | one ONNX file, with or without the preparation of photos | `onnx`, `protobuf` |
 //! | one safetensors file that torchvision's network of the same name loads | `torchvision` |
-//! | whole or absent, and nothing overwritten unasked | `draft` |
+//! | nothing overwritten unasked, and asked only an export | `place` |
 //!
 //! The bytes depend on the model, the options and the provenance alone. Not here: what is in a model's artifact
 //! (`pipeline_nn::artifact`), what a network computes (`pipeline_nn::graph`), where provenance is found (the command).
 
 mod card;
-mod draft;
 mod error;
 mod folder;
 mod markdown;
 mod model_folder;
 mod onnx;
+mod place;
 mod protobuf;
 mod provenance;
 mod torchvision;
 
+use std::io;
 use std::path::Path;
 
 pub use card::CARD_FILE;
@@ -31,7 +32,7 @@ pub use model_folder::ModelFolder;
 pub use pipeline_nn::weights::Precision;
 pub use provenance::{Evaluation, Provenance, Training, TrainingData};
 
-use draft::Draft;
+use pipeline_stage::Draft;
 
 /// The form that a model is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,16 +70,37 @@ pub fn export(
     to: &Path,
     replace: bool,
 ) -> Result<Written, Error> {
-    let draft = Draft::new(to, format == Format::Folder, replace)?;
+    let is_folder = format == Format::Folder;
+    place::check(to, is_folder, replace)?;
+    if let Some(around) = to.parent() {
+        fs_err::create_dir_all(around)?;
+    }
+    let mut draft = Draft::beside(to)?;
     let at = draft.path();
     match format {
-        Format::Folder => folder::write(model, provenance, precision, &at)?,
-        Format::Onnx { with_preprocessing } => {
-            onnx::write(model, provenance, with_preprocessing, precision, &at)?;
+        Format::Folder => {
+            fs_err::create_dir(at)?;
+            folder::write(model, provenance, precision, at)?;
         }
-        Format::Torchvision => torchvision::write(model, provenance, precision, &at)?,
+        Format::Onnx { with_preprocessing } => {
+            onnx::write(model, provenance, with_preprocessing, precision, at)?;
+        }
+        Format::Torchvision => torchvision::write(model, provenance, precision, at)?,
     }
-    let size_bytes = draft.size_bytes()?;
-    draft.publish()?;
+    let size_bytes = size_bytes(at)?;
+    // Looked at again: writing took a while.
+    place::check(to, is_folder, replace)?;
+    draft.publish(replace).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Error::Exists { path: to.to_owned() },
+        _ => error.into(),
+    })?;
     Ok(Written { size_bytes })
+}
+
+/// Bytes of a file, or of all files in a folder.
+fn size_bytes(path: &Path) -> io::Result<u64> {
+    if !path.is_dir() {
+        return Ok(fs_err::metadata(path)?.len());
+    }
+    fs_err::read_dir(path)?.map(|entry| Ok(entry?.metadata()?.len())).sum()
 }

@@ -2,8 +2,9 @@
 //!
 //! A stage crate implements [`Stage`]; the runner plans, locks and publishes; neither knows the other.
 //! Here live the trait, typed parameters and their problems, sources, digests, the cache key
-//! and the manifest (`artifact.json`), what a stage costs, progress, failures, exit codes, counter-based random numbers, and work in lanes.
-//! Not here: anything that links libtorch, arrow or clap, and anything that touches the disk.
+//! and the manifest (`artifact.json`), what a stage costs, progress, failures, exit codes, counter-based random numbers, work in lanes, and
+//! files that appear whole (`draft`).
+//! Not here: anything that links libtorch, arrow or clap, and anything else that writes to the disk.
 //!
 //! Reading order: [`stage`], [`context`], [`key`], [`manifest`].
 
@@ -11,6 +12,7 @@ pub mod checkpoint;
 pub mod context;
 pub mod cost;
 pub mod digest;
+pub mod draft;
 pub mod exit;
 pub mod failure;
 pub mod fingerprint;
@@ -32,6 +34,7 @@ pub use checkpoint::CheckpointEvery;
 pub use context::{Artifact, Context, Locator, Step};
 pub use cost::{Cost, Processors};
 pub use digest::Digest;
+pub use draft::Draft;
 pub use failure::{Failure, Hint};
 pub use fingerprint::Fingerprint;
 pub use key::KeyParts;

@@ -4,17 +4,17 @@
 
 mod made_from;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use pipeline_export::{CARD_FILE, Error, Format, ModelFolder, Precision, Provenance};
-use pipeline_nn::artifact::MODEL_FILE;
 use pipeline_nn::libtorch;
-use pipeline_stage::{Hint, exit};
+use pipeline_stage::exit;
 use serde_json::json;
 
 use super::Stop;
 use super::how::telling;
+use super::model_folder;
 use crate::terminal::{Screen, words};
 
 /// Write a model for other programs: a folder with a card, ONNX, or a file for torchvision
@@ -80,12 +80,13 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
 fn export(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     let started = Instant::now();
     let format = arguments.format()?;
+    let folder = model_folder::folder(&arguments.model)?;
     libtorch::load().map_err(|error| Stop::new(exit::STAGE_FAILED, &error))?;
-    let model = ModelFolder::open(&arguments.model).map_err(|error| arguments.stop(&error))?;
+    let model = ModelFolder::open(&folder).map_err(|error| stop(&error))?;
     let provenance = made_from::of(&model, arguments.report.as_deref())?;
     let (precision, out) = (arguments.dtype.precision(), &arguments.out);
     let written = pipeline_export::export(&model, &provenance, format, precision, out, arguments.force)
-        .map_err(|error| arguments.stop(&error))?;
+        .map_err(|error| stop(&error))?;
 
     let (record, unknown) = (&model.model.record, unknown(&provenance));
     let wall_seconds = started.elapsed().as_secs_f64();
@@ -147,42 +148,27 @@ impl Arguments {
             Form::Onnx => Ok(Format::Onnx { with_preprocessing }),
             form if with_preprocessing => {
                 let name = if form == Form::Folder { "a folder" } else { "a file for torchvision" };
-                Err(Stop::Error {
-                    message: format!("cannot put preprocessing into {name}: only an ONNX graph holds any"),
-                    hint: Some(
-                        "name a file that ends in .onnx, or leave out --with-preprocessing".to_owned(),
-                    ),
-                    code: exit::USAGE,
-                })
+                Err(Stop::usage(
+                    format!("cannot put preprocessing into {name}: only an ONNX graph holds any"),
+                    "name a file that ends in .onnx, or leave out --with-preprocessing",
+                ))
             }
             Form::Folder => Ok(Format::Folder),
             Form::Torchvision => Ok(Format::Torchvision),
         }
     }
-
-    fn stop(&self, error: &Error) -> Stop {
-        let code = match error {
-            Error::NoModel { .. }
-            | Error::Exists { .. }
-            | Error::NotAnExport { .. }
-            | Error::NotTorchvision { .. }
-            | Error::TooLarge { .. } => exit::USAGE,
-            _ => exit::STAGE_FAILED,
-        };
-        let hint = match error {
-            Error::NoModel { dir } => first_model_in(dir)
-                .map(|model| format!("name a model in it, as in `{}`", model.display()))
-                .or_else(|| error.hint()),
-            _ => error.hint(),
-        };
-        Stop::Error { message: pipeline_stage::failure::full_message(error), hint, code }
-    }
 }
 
-/// The first folder in `folder` that holds a model, by name.
-fn first_model_in(folder: &Path) -> Option<PathBuf> {
-    let entries = fs_err::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    entries.map(|entry| entry.path()).filter(|path| path.join(MODEL_FILE).is_file()).min()
+fn stop(error: &Error) -> Stop {
+    let code = match error {
+        Error::NoModel { .. }
+        | Error::Exists { .. }
+        | Error::NotAnExport { .. }
+        | Error::NotTorchvision { .. }
+        | Error::TooLarge { .. } => exit::USAGE,
+        _ => exit::STAGE_FAILED,
+    };
+    Stop::new(code, error)
 }
 
 impl Dtype {

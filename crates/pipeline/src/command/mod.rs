@@ -14,6 +14,7 @@ mod interrupt;
 mod job;
 mod lr_find;
 mod man;
+mod model_folder;
 mod predict;
 mod report;
 mod run;
@@ -176,6 +177,11 @@ fn stop(error: &Error, interrupt: &Interrupt) -> Stop {
 impl Stop {
     fn new(code: u8, error: &dyn pipeline_stage::Hint) -> Self {
         Stop::Error { message: pipeline_stage::failure::full_message(error), hint: error.hint(), code }
+    }
+
+    /// What was asked for cannot be.
+    fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Stop::Error { message: message.into(), hint: Some(hint.into()), code: exit::USAGE }
     }
 
     /// The event `error` of a run with `--json`.

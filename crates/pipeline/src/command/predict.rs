@@ -1,8 +1,7 @@
 //! `pipeline predict MODEL PATHS...`: what a model says of photos that are in no data set.
 //!
-//! - `model`: the folder of the model that was named.
 //! - `asked`: the photos, with `walk`, `glob` and `list`.
-//! - `form`, `output`, `draft`: how answers look, where they go, and a file that appears when it is whole.
+//! - `form`, `output`, `out_file`: how answers look, where they go, and whether a file may be put there.
 //! - `desk`: where answers come in.
 //! - `sorter`: photos copied or moved by class.
 //! - `tally`: what is said in the end.
@@ -12,11 +11,10 @@
 
 mod asked;
 mod desk;
-mod draft;
 mod form;
 mod glob;
 mod list;
-mod model;
+mod out_file;
 mod output;
 mod sorter;
 mod tally;
@@ -27,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use pipeline_nn::Dtype;
+use pipeline_nn::artifact::{MODEL_FILE, ModelRecord};
 use pipeline_photo::augmentation::POLICY_FILE;
 use pipeline_photo::{Augmentation, Policy, Tta};
 use pipeline_predict::{Options, Photo, Predictor, Views};
@@ -35,13 +34,13 @@ use pipeline_stage::{Cancel, Failure, Progress, exit, lanes};
 use super::Stop;
 use super::how::hash_on;
 use super::interrupt::Interrupt;
+use super::model_folder;
 use crate::terminal::{Header, Screen, Style, Teller, watch};
 use asked::Asked;
-use desk::{Desk, Done};
-use draft::Draft;
+use desk::{Desk, Early};
 use form::{Form, Format};
 use output::Output;
-use sorter::Sorter;
+use sorter::{Sorter, sorted_into};
 use tally::Tally;
 
 /// The label, and the folder, of photos whose largest probability is below the threshold.
@@ -58,8 +57,9 @@ const WAITING: usize = 2;
     pipeline predict model photos --copy-into sorted --threshold 0.9\n\n\
     Files in folders are met as ingest meets them: sorted, without hidden files, links followed. Every file is looked at, \
     whatever its name; one that is no photo, or a damaged one, is an answer with the reason. Probabilities are those of \
-    evaluate for the same model, photo, --dtype and views. Rows are in the order of the photos. Parquet and CSV have the \
-    probability of every class. Without --out a table is printed to a terminal, and CSV to anything else.")]
+    evaluate for the same model, photo, --dtype and views; but random views (--tta N) are drawn from what is in the file, \
+    and by evaluate from the photo's id. Rows are in the order of the photos. Parquet and CSV have the probability of \
+    every class. Without --out a table is printed to a terminal, and CSV to anything else.")]
 pub(super) struct Arguments {
     /// What a stage that trains has left, such as out/CONFIG/head, or a copy of that folder
     model: PathBuf,
@@ -97,7 +97,8 @@ pub(super) struct Arguments {
     /// Copy each photo into the folder of its class in DIR; unsure ones into unsure, bad ones nowhere
     #[arg(long, value_name = "DIR", conflicts_with = "move_into")]
     copy_into: Option<PathBuf>,
-    /// Move each photo into the folder of its class in DIR; unsure ones into unsure, bad ones stay
+    /// Move each photo into the folder of its class in DIR once its answer is written; unsure ones into unsure, bad ones stay. What
+    /// DIR has in these folders already is not asked about
     #[arg(long, value_name = "DIR")]
     move_into: Option<PathBuf>,
     /// Paths on standard input end in the byte 0, as `find -print0` writes them, and not in a line break
@@ -117,29 +118,35 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     let interrupt = Interrupt::listen();
     let cancel = &interrupt.cancel;
-    let ended = |failure: Failure| match failure {
-        Failure::Cancelled => Stop::Error {
-            message: match &arguments.out {
-                Some(out) => format!("interrupted; `{}` was not written", out.display()),
-                None => "interrupted".to_owned(),
-            },
-            hint: None,
-            code: interrupt.exit_code().unwrap_or(exit::INTERRUPTED),
-        },
-        Failure::Failed { message, hint, .. } => Stop::Error { message, hint, code: exit::STAGE_FAILED },
+    let ended_early = |Early { failure, moved }| {
+        let (message, hint, code) = match failure {
+            Failure::Cancelled => {
+                let not_written = |out: &PathBuf| format!("; `{}` was not written", out.display());
+                let not_written = arguments.out.as_ref().map(not_written).unwrap_or_default();
+                let code = interrupt.exit_code().unwrap_or(exit::INTERRUPTED);
+                (format!("interrupted{not_written}"), None, code)
+            }
+            Failure::Failed { message, hint, .. } => (message, hint, exit::STAGE_FAILED),
+        };
+        let moved = moved.map(|moved| format!("; {moved}")).unwrap_or_default();
+        Stop::Error { message: message + &moved, hint, code }
     };
+    let ended = |failure| ended_early(Early { failure, moved: None });
     let format = arguments.format(screen)?;
-    let folder = model::folder(&arguments.model)?;
+    let folder = model_folder::folder(&arguments.model)?;
     let views = Views::new(arguments.tta.unwrap_or_default(), arguments.policy()?, arguments.seed);
     let views = views.map_err(|error| Stop::new(exit::USAGE, &error))?;
-    let draft = arguments.out.as_deref().map(|out| Draft::of(out, arguments.force)).transpose()?;
+    let out = arguments.out.as_deref();
+    out.map(|out| out_file::check(out, arguments.force)).transpose()?;
     let into = arguments.copy_into.as_deref().or(arguments.move_into.as_deref());
-    let own: Vec<&Path> = arguments.out.as_deref().into_iter().chain(into).collect();
-    let asked = Asked::of(&arguments.paths, &own, arguments.null)?;
+    let record = ModelRecord::read(&folder.join(MODEL_FILE));
+    let record = record.map_err(|error| Stop::new(exit::STAGE_FAILED, &error))?;
+    let own = out.into_iter().map(Path::to_owned).chain(sorted_into(into, &record.classes)).collect();
+    let asked = Asked::of(&arguments.paths, own, arguments.null)?;
     let count = asked.count(cancel).map_err(ended)?;
     if count.photos == Some(0) {
         let left_out = count.left_out().map_or(String::new(), |left_out| format!(" ({left_out})"));
-        return Err(wrong(
+        return Err(Stop::usage(
             format!("there are no photos in {}{left_out}", asked.shown()),
             "name a folder with photos in it",
         ));
@@ -156,19 +163,20 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     let classes = predictor.classes().to_vec();
     if arguments.threshold.is_some() && classes.iter().any(|class| class == UNSURE) {
         let message = format!("cannot call photos `{UNSURE}`: the model has a class of that name");
-        return Err(wrong(message, "leave --threshold out, and compare the confidence afterwards"));
+        return Err(Stop::usage(message, "leave --threshold out, and compare the confidence afterwards"));
     }
     let sorter = into.map(|into| Sorter::of(into, arguments.move_into.is_some(), &classes)).transpose()?;
     let form = Form::new(format, &classes, arguments.top as usize);
-    let output = Output::begin(form, draft, screen).map_err(ended)?;
+    let output = Output::begin(form, out, screen).map_err(ended)?;
 
     let header = Header { width: NAME.len(), ..Header::default() };
     // Answers on a terminal say themselves how far it is.
     let is_quiet = arguments.quiet || (arguments.out.is_none() && screen.size().is_some());
     let observer = watch(Style::choose(is_quiet, false, screen), &header, screen);
     let teller = Teller { name: NAME, observer: observer.as_ref() };
-    let desk = Desk {
+    let mut desk = Desk {
         output,
+        out: out.map(|out| (out, arguments.force)),
         sorter,
         tally: Tally::new(classes.len()),
         threshold: arguments.threshold,
@@ -176,9 +184,10 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
         classes: &classes,
     };
     let started = Instant::now();
-    let done = look(predictor, threads, &asked, count.photos, cancel, desk);
+    let looked = look(predictor, threads, &asked, count.photos, cancel, &mut desk);
+    let done = desk.end(looked);
     drop(observer);
-    let done = done.map_err(ended)?;
+    let done = done.map_err(ended_early)?;
 
     if !arguments.quiet {
         screen.error(&done.tally.line(&classes, started.elapsed().as_secs_f64()));
@@ -202,8 +211,8 @@ fn look(
     asked: &Asked,
     count: Option<u64>,
     cancel: &Cancel,
-    mut desk: Desk<'_>,
-) -> Result<Done, Failure> {
+    desk: &mut Desk<'_>,
+) -> Result<(), Failure> {
     let at_once = predictor.photos_at_once();
     let progress = Progress::begin(desk.report, cancel, "photos through the model", count, "photos");
     let mut lanes = vec![];
@@ -227,10 +236,9 @@ fn look(
         if is_closed { Err(Failure::Cancelled) } else { Ok(()) }
     });
     match looked {
-        Err(Failure::Cancelled) if is_closed => {}
-        other => other?,
+        Err(Failure::Cancelled) if is_closed => Ok(()),
+        other => other,
     }
-    desk.finish()
 }
 
 /// Paths in the order of the photos, so many at a time.
@@ -255,14 +263,17 @@ impl Arguments {
     fn format(&self, screen: &Screen) -> Result<Format, Stop> {
         let ending = self.out.as_deref().map(|out| (out, Format::of(out)));
         match (self.format, ending) {
-            (Some(Format::Parquet), None) => Err(wrong(
+            (Some(Format::Parquet), None) => Err(Stop::usage(
                 "cannot print Parquet".to_owned(),
                 "name a file with --out, such as answers.parquet",
             )),
             (Some(format), _) | (None, Some((_, Some(format)))) => Ok(format),
             (None, Some((out, None))) => {
                 let message = format!("`{}` does not say its format", out.display());
-                Err(wrong(message, "give --format, or a name that ends in .csv, .json, .parquet or .txt"))
+                Err(Stop::usage(
+                    message,
+                    "give --format, or a name that ends in .csv, .json, .parquet or .txt",
+                ))
             }
             (None, None) => Ok(if screen.size().is_some() { Format::Table } else { Format::Csv }),
         }
@@ -274,7 +285,7 @@ impl Arguments {
         let tta = self.tta.unwrap_or_default();
         if !matches!(tta, Tta::Random(1..)) {
             let message = format!("a policy draws random views, and `--tta {tta}` has none");
-            return Err(wrong(message, "leave --policy out, or give a number of views, as in --tta 4"));
+            return Err(Stop::usage(message, "leave --policy out, or give a number of views, as in --tta 4"));
         }
         let folder = match path.parent() {
             Some(folder) if path.ends_with(POLICY_FILE) => folder,
@@ -293,11 +304,6 @@ fn probability(text: &str) -> Result<f32, String> {
 fn dtype(text: &str) -> Result<Dtype, String> {
     let found = [Dtype::Auto, Dtype::F32, Dtype::Bf16].into_iter().find(|dtype| dtype.as_str() == text);
     found.ok_or_else(|| "expected auto, f32 or bf16".to_owned())
-}
-
-/// The arguments are wrong.
-fn wrong(message: String, hint: impl Into<String>) -> Stop {
-    Stop::Error { message, hint: Some(hint.into()), code: exit::USAGE }
 }
 
 #[cfg(test)]

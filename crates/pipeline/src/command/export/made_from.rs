@@ -64,17 +64,13 @@ fn named(model: &ModelFolder, folder: &Path) -> Result<Evaluated, Stop> {
     let manifest = (*of_folder(folder)?.manifest).clone();
     match name_in(&manifest, model.digest) {
         Some(name) => Ok((folder.to_owned(), manifest, name)),
-        None => Err(Stop::Error {
-            message: format!(
+        None => Err(Stop::usage(
+            format!(
                 "{} is no evaluation of this model: it measured models of other digests",
                 folder.display()
             ),
-            hint: Some(
-                "name the evaluation of the run that trained it; a model in half precision has its card from its float32 one"
-                    .to_owned(),
-            ),
-            code: exit::USAGE,
-        }),
+            "name the evaluation of the run that trained it; a model in half precision has its card from its float32 one",
+        )),
     }
 }
 

@@ -6,7 +6,7 @@ use pipeline_table::nearest::{Neighbour, nearest};
 use pipeline_table::{FeatureRow, FeaturesReader};
 use serde_json::{Value, json};
 
-use super::opened::{Opened, unreadable, wrong};
+use super::opened::{Opened, unreadable};
 use crate::command::Stop;
 use crate::command::table::Table;
 use crate::terminal::{Screen, words};
@@ -72,7 +72,7 @@ fn find(reader: &FeaturesReader, photo: &str) -> Result<(usize, FeatureRow), Sto
         (Some(number), None) => {
             let rows = words::count(at as u64);
             let hint = format!("name an id, or a row from 0 to {}", at.saturating_sub(1));
-            Err(wrong(
+            Err(Stop::usage(
                 format!("there is no photo `{number}` and no row {number}: the table has {rows} rows"),
                 hint,
             ))
@@ -85,7 +85,7 @@ fn find(reader: &FeaturesReader, photo: &str) -> Result<(usize, FeatureRow), Sto
                 },
                 |near| format!("did you mean `{near}`?"),
             );
-            Err(wrong(format!("there is no photo `{photo}` in the table"), hint))
+            Err(Stop::usage(format!("there is no photo `{photo}` in the table"), hint))
         }
     }
 }

@@ -40,11 +40,6 @@ pub(super) fn unreadable(error: &pipeline_table::Error) -> Stop {
     Stop::new(exit::STAGE_FAILED, error)
 }
 
-/// What was asked for is not there.
-pub(super) fn wrong(message: String, hint: impl Into<String>) -> Stop {
-    Stop::Error { message, hint: Some(hint.into()), code: exit::USAGE }
-}
-
 fn of_folder(folder: &Path) -> Result<PathBuf, Stop> {
     let inner = folder.join(FEATURES_FOLDER);
     for dir in [folder, &inner] {
@@ -56,7 +51,10 @@ fn of_folder(folder: &Path) -> Result<PathBuf, Stop> {
     if !folder.is_dir() {
         let hint =
             "name a config, an artifact such as out/CONFIG/precompute, or the folder of its part files";
-        return Err(wrong(format!("found no features at `{shown}`: there is no such file or folder"), hint));
+        return Err(Stop::usage(
+            format!("found no features at `{shown}`: there is no such file or folder"),
+            hint,
+        ));
     }
     let below = artifacts_in(folder);
     let hint = match below.first() {
@@ -64,7 +62,7 @@ fn of_folder(folder: &Path) -> Result<PathBuf, Stop> {
         None => "name the artifact of a stage that precomputes, such as out/CONFIG/precompute".to_owned(),
     };
     let expected = format!("{} in it or in its {FEATURES_FOLDER}/", part_name(0));
-    Err(wrong(format!("found no features in `{shown}`, expected {expected}"), hint))
+    Err(Stop::usage(format!("found no features in `{shown}`, expected {expected}"), hint))
 }
 
 /// Names of the folders in `folder` that are artifacts with features, sorted.
@@ -86,7 +84,7 @@ fn of_config(which: &Which, screen: &Screen) -> Result<PathBuf, Stop> {
     let stages: Vec<&str> = nodes.map(|node| node.name.as_str()).collect();
     let config = path.display();
     match stages.as_slice() {
-        [] => Err(wrong(
+        [] => Err(Stop::usage(
             format!("{config} precomputes nothing: no stage of its pipeline leaves features"),
             "name a config of a pipeline with a stage of kind `precompute`",
         )),
@@ -96,13 +94,13 @@ fn of_config(which: &Which, screen: &Screen) -> Result<PathBuf, Stop> {
         [stage] => {
             let link = options.link(stage);
             of_folder(&link).map_err(|_| {
-                wrong(
+                Stop::usage(
                     format!("{config} has no features yet: there are none in {}", link.display()),
                     format!("pipeline run {config} --until {stage}; or name the artifact, if its link is elsewhere"),
                 )
             })
         }
-        several => Err(wrong(
+        several => Err(Stop::usage(
             format!("{config} has several tables of features: {}", several.join(", ")),
             format!("name one of them: out/{}/{}", job.name, several[0]),
         )),
@@ -121,7 +119,7 @@ fn of_run(job: &Job, options: &RunOptions, stage: &str, screen: &Screen) -> Resu
         }
         state => {
             let word = state.map_or("missing", State::word);
-            Err(wrong(
+            Err(Stop::usage(
                 format!("there are no features like that: {stage} is {word}"),
                 format!("make them by `pipeline run`, with the same --set and --store, and --until {stage}"),
             ))

@@ -1,8 +1,8 @@
 //! [`Destination`]: which project a config is for, where it goes, and how it is put there.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use pipeline_stage::draft::write_whole;
 use pipeline_stage::exit;
 
 use super::Lesson;
@@ -41,11 +41,11 @@ impl Destination {
     fn seen_from(folder: &Path, dir: &Path, config: Option<&Path>) -> Result<Destination, Stop> {
         let photos = fs_err::canonicalize(folder.join(dir)).map_err(|error| {
             let hint = "name the folder of the photos, or a zip or tar archive of it";
-            wrong(error.to_string(), hint)
+            Stop::usage(error.to_string(), hint)
         })?;
         if photos.to_str().is_none() {
             let message = format!("the path {} is not UTF-8, and cannot stand in a config", photos.display());
-            return Err(wrong(message, "rename it"));
+            return Err(Stop::usage(message, "rename it"));
         }
         let (root, config) = match config {
             Some(config) => {
@@ -67,7 +67,7 @@ impl Destination {
                 format!("the config and all results would lie among the photos in {}", photos.display());
             let name = photos.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let again = command_line(["pipeline".to_owned(), "init".to_owned(), name].into_iter());
-            return Err(wrong(message, format!("go to another folder first: cd .. && {again}")));
+            return Err(Stop::usage(message, format!("go to another folder first: cd .. && {again}")));
         }
         Ok(Destination { photos, root, config })
     }
@@ -77,11 +77,11 @@ impl Destination {
         let ending = self.config.extension().and_then(|ending| ending.to_str());
         if !matches!(ending, Some("yaml" | "yml")) {
             let message = format!("expected a config that ends in .yaml, found {}", shown(&self.config));
-            return Err(wrong(message, "name it, for example, configs/photos.yaml"));
+            return Err(Stop::usage(message, "name it, for example, configs/photos.yaml"));
         }
         if !force && fs_err::symlink_metadata(&self.config).is_ok() {
             let message = format!("{} is there already, and is not overwritten", shown(&self.config));
-            return Err(wrong(
+            return Err(Stop::usage(
                 message,
                 "write to another place with --config PATH, or replace it with --force",
             ));
@@ -123,18 +123,16 @@ impl Destination {
         if let Some(folder) = self.config.parent() {
             fs_err::create_dir_all(folder)?;
         }
-        let mut options = fs_err::OpenOptions::new();
-        options.write(true).create_new(!force).create(force).truncate(force);
-        let mut file = options.open(&self.config)?;
+        let place = if force { linked(&self.config) } else { self.config.clone() };
+        write_whole(&place, text.as_bytes(), force)?;
         written.files.push(self.config.clone());
-        file.write_all(text.as_bytes())?;
         let pipelines = self.root.join("pipelines");
         let own = BUILT_IN.iter().find(|(name, _)| *name == pipeline.name());
         if let Some((name, text)) = own.filter(|_| !pipelines.is_dir()) {
             fs_err::create_dir_all(&pipelines)?;
             let path = pipelines.join(format!("{name}.yaml"));
-            written.files.push(path.clone());
-            fs_err::write(path, text)?;
+            write_whole(&path, text.as_bytes(), false)?;
+            written.files.push(path);
         }
         Ok(())
     }
@@ -146,7 +144,7 @@ impl Written {
         for (place, file) in self.files.iter().enumerate() {
             // What went wrong before is said already.
             let _ = match self.before.as_ref().filter(|_| place == 0) {
-                Some(before) => fs_err::write(file, before),
+                Some(before) => write_whole(&linked(file), before, true),
                 None => fs_err::remove_file(file),
             };
         }
@@ -176,8 +174,9 @@ fn name_of(photos: &Path) -> String {
     if plain.is_empty() { "photos".to_owned() } else { plain }
 }
 
-fn wrong(message: String, hint: impl Into<String>) -> Stop {
-    Stop::Error { message, hint: Some(hint.into()), code: exit::USAGE }
+/// Where a file is whose text is replaced: a link stays one.
+fn linked(file: &Path) -> PathBuf {
+    fs_err::canonicalize(file).unwrap_or_else(|_| file.to_owned())
 }
 
 fn io(error: std::io::Error) -> Stop {

@@ -48,11 +48,10 @@ impl Seen {
             false if *found == folder => to.root_parameter(&to.photos),
             false => {
                 let inside = found.strip_prefix(&folder).unwrap_or(found).display().to_string();
-                return Err(Stop::Error {
-                    message: format!("the photos in {} lie in its folder {inside}", to.photos.display()),
-                    hint: Some("unpack it, and name that folder".to_owned()),
-                    code: exit::USAGE,
-                });
+                return Err(Stop::usage(
+                    format!("the photos in {} lie in its folder {inside}", to.photos.display()),
+                    "unpack it, and name that folder",
+                ));
             }
         };
         let sizes = Sizes::of(&outline.photos);

@@ -9,7 +9,6 @@ use pipeline_stage::{Cancel, Failure, words};
 use super::glob;
 use super::list::List;
 use super::walk::Walk;
-use super::wrong;
 use crate::command::Stop;
 
 /// What was asked about.
@@ -46,7 +45,7 @@ impl Asked {
     ///
     /// # Errors
     /// An argument that is not there, a pattern that stands for nothing.
-    pub(super) fn of(arguments: &[PathBuf], own: &[&Path], is_null: bool) -> Result<Self, Stop> {
+    pub(super) fn of(arguments: &[PathBuf], own: Vec<PathBuf>, is_null: bool) -> Result<Self, Stop> {
         let mut origins = vec![];
         for argument in arguments {
             // Two strokes stand for one, and are kept for names that are no text.
@@ -58,17 +57,24 @@ impl Asked {
                 () if glob::is_pattern(&path) => {
                     let found = glob::expand(&path).map_err(|error| unreadable(&error))?;
                     if found.is_empty() {
-                        return Err(wrong(format!("nothing is called like `{}`", path.display()), HINT));
+                        return Err(Stop::usage(
+                            format!("nothing is called like `{}`", path.display()),
+                            HINT,
+                        ));
                     }
                     origins.extend(found.into_iter().map(Origin::Path));
                 }
-                () => return Err(wrong(format!("there is no file or folder `{}`", path.display()), HINT)),
+                () => {
+                    return Err(Stop::usage(
+                        format!("there is no file or folder `{}`", path.display()),
+                        HINT,
+                    ));
+                }
             }
         }
         if origins.iter().filter(|origin| matches!(origin, Origin::List)).count() > 1 {
-            return Err(wrong("standard input was named twice, as `-`".to_owned(), "name it once"));
+            return Err(Stop::usage("standard input was named twice, as `-`".to_owned(), "name it once"));
         }
-        let own = own.iter().map(|path| (*path).to_owned()).collect();
         Ok(Asked { origins, own, separator: if is_null { 0 } else { b'\n' } })
     }
 
@@ -228,7 +234,7 @@ mod tests {
         let told = |arguments: &[&str]| {
             let paths: Vec<PathBuf> =
                 arguments.iter().map(|a| if *a == "-" { a.into() } else { dir.path().join(a) }).collect();
-            match Asked::of(&paths, &[], false) {
+            match Asked::of(&paths, vec![], false) {
                 Err(Stop::Error { message, hint: Some(_), .. }) => {
                     message.replace(&dir.path().display().to_string(), "DIR")
                 }

@@ -3,6 +3,7 @@
 //! `*` stands for any letters, `?` for one, `[a-z]` for one of a range, `[!a]` for any other, and `**` alone for any folders;
 //! none of them for the `/` between names, nor for the dot of a hidden name.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -11,20 +12,43 @@ pub(super) fn is_pattern(path: &Path) -> bool {
     path.as_os_str().as_encoded_bytes().iter().any(|byte| b"*?[".contains(byte))
 }
 
-/// What there is that the pattern stands for, sorted in each folder.
+/// What there is that the pattern stands for, sorted in each folder. No photo is met twice: where the pattern has `**`, folders stand for
+/// nothing, as their files do already, and `**` at its end for all in the folder before it.
 pub(super) fn expand(pattern: &Path) -> io::Result<Vec<PathBuf>> {
+    let is_deep = |component: &Component<'_>| component.as_os_str() == "**";
+    let mut components: Vec<Component<'_>> = pattern.components().collect();
+    let is_all = components.last().is_some_and(is_deep);
+    while components.last().is_some_and(is_deep) {
+        components.pop();
+    }
+    let has_deep = components.iter().any(is_deep);
     let mut found = vec![PathBuf::new()];
-    for component in pattern.components() {
+    for component in components {
         found = match component {
-            Component::Normal(name) if name == "**" => below(found)?,
+            deep if is_deep(&deep) => below(found)?,
             Component::Normal(name) if is_pattern(Path::new(name)) => {
                 matching(&found, &Token::all(&name.to_string_lossy()))?
             }
             other => found.into_iter().map(|path| path.join(other)).collect(),
         };
     }
-    found.retain(|path| path.symlink_metadata().is_ok());
+    if is_all {
+        return Ok(outermost(found.into_iter().map(named).filter(|path| path.is_dir()).collect()));
+    }
+    found.retain(|path| path.symlink_metadata().is_ok() && !(has_deep && path.is_dir()));
     Ok(found)
+}
+
+/// The folder that a path in a pattern is; `.` where the pattern begins.
+fn named(path: PathBuf) -> PathBuf {
+    if path.as_os_str().is_empty() { PathBuf::from(".") } else { path }
+}
+
+/// The folders that lie in none of the others.
+fn outermost(folders: Vec<PathBuf>) -> Vec<PathBuf> {
+    let all: HashSet<PathBuf> = folders.iter().cloned().collect();
+    let is_inner = |folder: &PathBuf| folder.ancestors().skip(1).any(|above| all.contains(above));
+    folders.into_iter().filter(|folder| !is_inner(folder)).collect()
 }
 
 /// What lies in the folders and has a name like this.
@@ -42,15 +66,20 @@ fn matching(folders: &[PathBuf], tokens: &[Token]) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The folders and all folders in them, but for those behind links: one could lead back.
+/// The folders and all folders in them, each once, but for those behind links: one could lead back.
 fn below(folders: Vec<PathBuf>) -> io::Result<Vec<PathBuf>> {
-    let mut found = vec![];
-    for folder in folders {
+    let (mut found, mut seen) = (vec![], HashSet::new());
+    // The next one on top.
+    let mut left: Vec<PathBuf> = folders.into_iter().rev().collect();
+    while let Some(folder) = left.pop() {
+        if !seen.insert(folder.clone()) {
+            continue;
+        }
         let inner = names(&folder)?.into_iter().filter(|name| !name.to_string_lossy().starts_with('.'));
         let inner = inner.map(|name| folder.join(name)).filter(|path| path.is_dir() && !path.is_symlink());
         let inner: Vec<PathBuf> = inner.collect();
+        left.extend(inner.into_iter().rev());
         found.push(folder);
-        found.extend(below(inner)?);
     }
     Ok(found)
 }
@@ -194,5 +223,23 @@ mod tests {
         assert_eq!(found("*/e.jpg"), ["in/e.jpg"]);
         assert_eq!(found("**/*.jpg"), ["a.jpg", "b.jpg", "in/e.jpg", "in/deep/f.jpg"]);
         assert_eq!(found("*.gif"), [""; 0]);
+        assert_eq!(found("in"), ["in"]);
+        // Each photo once, whatever it lies in.
+        for folder in ["in/in/.hidden", "in/x.jpg"] {
+            fs_err::create_dir_all(root.join(folder)).unwrap();
+        }
+        fs_err::write(root.join("in/in/h.jpg"), "").unwrap();
+        let all = ["a.jpg", "b.jpg", "in/e.jpg", "in/deep/f.jpg", "in/in/h.jpg"];
+        for pattern in ["**/*.jpg", "**/**/*.jpg", "**/**/**/**/**/**/**/**/*.jpg"] {
+            assert_eq!(found(pattern), all, "{pattern}");
+        }
+        assert_eq!(found("in/**/*"), ["in/e.jpg", "in/deep/f.jpg", "in/in/h.jpg"]);
+        assert_eq!(found("**/in/**/*.jpg"), ["in/e.jpg", "in/deep/f.jpg", "in/in/h.jpg"]);
+        for (pattern, folders) in
+            [("in/**", vec!["in"]), ("**/in/**/**", vec!["in"]), ("**", vec![""]), ("a.jpg/**", vec![])]
+        {
+            assert_eq!(found(pattern), folders, "{pattern}");
+        }
+        assert_eq!(named(PathBuf::new()), Path::new("."));
     }
 }

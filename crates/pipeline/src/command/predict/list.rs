@@ -41,6 +41,10 @@ fn listed(list: &mut impl BufRead, separator: u8) -> io::Result<Option<PathBuf>>
         }
         if bytes.last() == Some(&separator) {
             bytes.pop();
+            // Lists that were written on Windows.
+            if separator == b'\n' && bytes.last() == Some(&b'\r') {
+                bytes.pop();
+            }
         }
         if !bytes.is_empty() {
             return Ok(Some(Path::new(&OsString::from_vec(bytes)).components().collect()));
@@ -92,6 +96,8 @@ mod tests {
             all(b"a b.jpg\n\n-x.jpg\n./c//d.jpg", b'\n'),
             ["a b.jpg", "-x.jpg", "./c/d.jpg"].map(PathBuf::from)
         );
+        assert_eq!(all(b"a.jpg\r\n\r\nb\r.jpg\r\r\n", b'\n'), ["a.jpg", "b\r.jpg\r"].map(PathBuf::from));
+        assert_eq!(all(b"a\r\0", 0), [PathBuf::from("a\r")]);
         assert_eq!(all(b"a\nb.jpg\0c.jpg\0", 0), ["a\nb.jpg", "c.jpg"].map(PathBuf::from));
         let error = listed(&mut [b'x'; 1 << 17].as_slice(), b'\n').unwrap_err().to_string();
         assert!(

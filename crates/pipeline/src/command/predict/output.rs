@@ -1,11 +1,11 @@
 //! [`Output`]: where answers go as they come, a batch at a time.
 
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
 
-use pipeline_stage::Failure;
+use pipeline_stage::{Draft, Failure};
 use pipeline_table::{AnswerRow, AnswersWriter};
 
-use super::draft::Draft;
 use super::form::{Form, Format};
 use crate::terminal::Screen;
 
@@ -20,11 +20,12 @@ pub(super) enum Output<'a> {
 }
 
 impl<'a> Output<'a> {
-    /// Begins; `draft` is the file, where it is one. Parquet is always a file.
+    /// Begins; `out` is the file, where it is one. Parquet is always a file.
     ///
     /// # Errors
     /// A file that cannot be made.
-    pub(super) fn begin(form: Form<'a>, draft: Option<Draft>, screen: &'a Screen) -> Result<Self, Failure> {
+    pub(super) fn begin(form: Form<'a>, out: Option<&Path>, screen: &'a Screen) -> Result<Self, Failure> {
+        let draft = out.map(Draft::beside).transpose().map_err(lost)?;
         let mut output = match draft {
             None => Output::Screen { screen, form },
             Some(draft) if form.format == Format::Parquet => {
@@ -81,28 +82,34 @@ impl<'a> Output<'a> {
         matches!(self, Output::Screen { screen, .. } if screen.is_closed())
     }
 
-    /// Ends: a file appears.
+    /// Makes the answers so far outlive this command.
     ///
     /// # Errors
-    /// A full disk; a file of that name, made meanwhile.
-    pub(super) fn finish(self) -> Result<(), Failure> {
-        let draft = match self {
-            Output::Screen { .. } => return Ok(()),
-            Output::Table { writer, draft } => {
-                writer.finish()?;
-                draft
-            }
-            Output::Lines { mut file, draft, .. } => {
-                file.flush().map_err(lost)?;
-                draft
-            }
-        };
-        draft.publish().map_err(lost)
+    /// A full disk.
+    pub(super) fn flush(&mut self) -> Result<(), Failure> {
+        match self {
+            Output::Lines { file, .. } => file.flush().map_err(lost),
+            // Rows of a table are gathered before they are written.
+            Output::Screen { .. } | Output::Table { .. } => Ok(()),
+        }
+    }
+
+    /// Ends: the file, where it is one that can be read, and whether it holds all that was written.
+    pub(super) fn end(self) -> (Option<Draft>, Result<(), Failure>) {
+        match self {
+            Output::Screen { .. } => (None, Ok(())),
+            Output::Table { writer, draft } => match writer.finish() {
+                Ok(_) => (Some(draft), Ok(())),
+                // A table without its end cannot be read.
+                Err(error) => (None, Err(error.into())),
+            },
+            Output::Lines { mut file, draft, .. } => (Some(draft), file.flush().map_err(lost)),
+        }
     }
 }
 
 /// What the file system says, which names the path.
-fn lost(error: std::io::Error) -> Failure {
+pub(super) fn lost(error: io::Error) -> Failure {
     let is_full = pipeline_stage::failure::is_disk_full(&error);
     Failure::new(
         error.to_string(),

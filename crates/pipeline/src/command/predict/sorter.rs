@@ -4,7 +4,10 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Component, Path, PathBuf};
 
-use super::wrong;
+use pipeline_stage::Draft;
+use pipeline_stage::draft::rename_new;
+
+use super::UNSURE;
 use crate::command::Stop;
 
 /// Names that are tried for a photo: `a.jpg`, `a-2.jpg`, and so on.
@@ -14,7 +17,7 @@ const MOST_NAMES: u32 = 10_000;
 #[derive(Debug)]
 pub(super) struct Sorter {
     folder: PathBuf,
-    is_move: bool,
+    pub(super) is_move: bool,
 }
 
 /// What became of a photo.
@@ -41,11 +44,11 @@ impl Sorter {
                     "cannot sort into folders: the class `{}` is no name of a folder",
                     class.escape_debug()
                 );
-                return Err(wrong(message, "write the answers into a file with --out instead"));
+                return Err(Stop::usage(message, "write the answers into a file with --out instead"));
             }
         }
         fs_err::create_dir_all(folder)
-            .map_err(|error| wrong(error.to_string(), "name a folder that can be written"))?;
+            .map_err(|error| Stop::usage(error.to_string(), "name a folder that can be written"))?;
         Ok(Sorter { folder: folder.to_owned(), is_move })
     }
 
@@ -91,38 +94,42 @@ impl Sorter {
             return Ok(false);
         }
         // A link that is moved would lead elsewhere; what it leads to is copied.
-        let can_rename = self.is_move && !photo.is_symlink();
-        let copy = hidden(target);
-        if !can_rename {
-            copy_to(photo, &copy)?;
-        }
-        // The name is taken first, so that whatever else takes it meanwhile is not overwritten.
-        let place = || match fs_err::OpenOptions::new().write(true).create_new(true).open(target) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
-            Err(error) => Err(error),
-            Ok(_) => {
-                let renamed = match can_rename.then(|| fs_err::rename(photo, target)) {
-                    // Another file system.
-                    Some(Err(error)) if error.kind() == ErrorKind::CrossesDevices => copy_to(photo, &copy)
-                        .and_then(|()| fs_err::rename(&copy, target))
-                        .and_then(|()| fs_err::remove_file(photo)),
-                    Some(renamed) => renamed,
-                    None => fs_err::rename(&copy, target)
-                        .and_then(|()| if self.is_move { fs_err::remove_file(photo) } else { Ok(()) }),
-                };
-                renamed.inspect_err(|_| remove_empty(target)).map(|()| true)
+        let placed = if self.is_move && !photo.is_symlink() {
+            match rename_new(photo, target) {
+                Err(error) if error.kind() == ErrorKind::CrossesDevices => self.copy(photo, target),
+                renamed => renamed,
             }
+        } else {
+            self.copy(photo, target)
         };
-        let placed = place();
-        if !matches!(placed, Ok(true)) {
-            let _ = fs_err::remove_file(&copy);
+        match placed {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            placed => placed.map(|()| true),
         }
-        placed
+    }
+
+    /// Copies the photo; where it is to move, takes it away once the copy is on the disk.
+    fn copy(&self, photo: &Path, target: &Path) -> io::Result<()> {
+        let mut draft = Draft::beside(target)?;
+        copy_to(photo, draft.path())?;
+        if !self.is_move {
+            return draft.publish_unsynced(false);
+        }
+        draft.publish(false)?;
+        fs_err::remove_file(photo)
     }
 }
 
+/// Where photos are sorted into: `folder`, and those of the classes in it. What lies there is sorted already, also where `folder` itself is
+/// asked about.
+pub(super) fn sorted_into(folder: Option<&Path>, classes: &[String]) -> Vec<PathBuf> {
+    let Some(folder) = folder else { return vec![] };
+    let classes = classes.iter().map(String::as_str).chain([UNSURE]);
+    [folder.to_owned()].into_iter().chain(classes.map(|class| folder.join(class))).collect()
+}
+
 /// `a.jpg`, `a-2.jpg`, `a-3.jpg`.
-fn numbered(name: &OsStr, number: u32) -> OsString {
+pub(super) fn numbered(name: &OsStr, number: u32) -> OsString {
     if number == 1 {
         return name.to_owned();
     }
@@ -136,33 +143,16 @@ fn numbered(name: &OsStr, number: u32) -> OsString {
     numbered
 }
 
-/// The name of a file in the making.
-fn hidden(target: &Path) -> PathBuf {
-    let mut name = OsString::from(".");
-    name.push(target.file_name().unwrap_or_default());
-    name.push(format!(".{}.partial", std::process::id()));
-    target.with_file_name(name)
-}
-
 /// Content, permissions and time of change.
 fn copy_to(photo: &Path, copy: &Path) -> io::Result<()> {
-    let done = fs_err::copy(photo, copy).and_then(|_| {
-        // A photo that may not be written keeps the time of the copy.
-        if let (Ok(file), Ok(changed)) =
-            (fs_err::OpenOptions::new().write(true).open(copy), fs_err::metadata(photo)?.modified())
-        {
-            file.set_modified(changed)?;
-        }
-        Ok(())
-    });
-    done.inspect_err(|_| drop(fs_err::remove_file(copy)))
-}
-
-/// Takes back a name that was taken and not used.
-fn remove_empty(target: &Path) {
-    if target.symlink_metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0) {
-        let _ = fs_err::remove_file(target);
+    fs_err::copy(photo, copy)?;
+    // A photo that may not be written keeps the time of the copy.
+    if let (Ok(file), Ok(changed)) =
+        (fs_err::OpenOptions::new().write(true).open(copy), fs_err::metadata(photo)?.modified())
+    {
+        file.set_modified(changed)?;
     }
+    Ok(())
 }
 
 /// Whether both are names of one file.

@@ -116,9 +116,9 @@ impl Asked {
                 true => "has no evaluation that is whole",
                 false => "has evaluated nothing yet",
             };
-            return Err(wrong(
+            return Err(Stop::usage(
                 format!("{} {has}: {}", config.path.display(), states.join("; ")),
-                Some(config.run_command()),
+                config.run_command(),
             ));
         }
         Ok(&self.found)
@@ -131,14 +131,14 @@ impl Asked {
             [ReportArtifact { stage, stale: Some(state), .. }] if !config.sets.is_empty() => {
                 let (path, sets) = (config.path.display(), config.sets.join(" "));
                 let message = format!("{path} has not been run with {sets}: {stage} {state}");
-                Err(wrong(message, Some(config.run_command())))
+                Err(Stop::usage(message, config.run_command()))
             }
             [one] => Ok(one.clone()),
             several => {
                 let names: Vec<&str> = several.iter().map(|evaluation| evaluation.stage.as_str()).collect();
-                Err(wrong(
+                Err(Stop::usage(
                     format!("cannot compare: {} evaluates in {}", config.path.display(), names.join(", ")),
-                    Some(format!("name one of them: pipeline report CONFIG {} --against ...", names[0])),
+                    format!("name one of them: pipeline report CONFIG {} --against ...", names[0]),
                 ))
             }
         }
@@ -234,9 +234,9 @@ fn evaluating<'a>(graph: &'a Graph, config: &Config<'_>, stage: Option<&str>) ->
     if all.is_empty() {
         let names: Vec<&str> = graph.names().collect();
         let config = config.path.display();
-        return Err(wrong(
+        return Err(Stop::usage(
             format!("{config} evaluates nothing: none of its stages does ({})", names.join(", ")),
-            Some("add a stage of kind `evaluate` to its pipeline, as `pipeline: quick` has one".to_owned()),
+            "add a stage of kind `evaluate` to its pipeline, as `pipeline: quick` has one",
         ));
     }
     let Some(stage) = stage else { return Ok(all) };
@@ -244,19 +244,20 @@ fn evaluating<'a>(graph: &'a Graph, config: &Config<'_>, stage: Option<&str>) ->
         return Ok(vec![name]);
     }
     let expected = all.join(", ");
-    Err(match graph.node(stage) {
-        Some(node) => wrong(
+    let (message, hint) = match graph.node(stage) {
+        Some(node) => (
             format!(
                 "`{stage}` evaluates nothing: it is of kind `{}`, expected one of: {expected}",
                 node.stage.kind()
             ),
             None,
         ),
-        None => wrong(
+        None => (
             format!("unknown stage `{stage}`, expected one of: {expected}"),
             nearest(stage, all.iter().copied()).map(|near| format!("did you mean `{near}`?")),
         ),
-    })
+    };
+    Err(Stop::Error { message, hint, code: exit::USAGE })
 }
 
 /// The evaluation in `folder`.
@@ -264,7 +265,7 @@ pub(in crate::command) fn of_folder(folder: &Path) -> Result<ReportArtifact, Sto
     let not_one = |why: String| {
         let hint =
             "name a run, a config, or the folder of an evaluation, such as out/CONFIG/evaluate".to_owned();
-        wrong(format!("{} is no evaluation: {why}", folder.display()), Some(hint))
+        Stop::usage(format!("{} is no evaluation: {why}", folder.display()), hint)
     };
     let manifest = read_manifest(folder).map_err(|none| match none {
         NoManifest::Missing => not_one(format!("found no {MANIFEST_FILE} in it")),
@@ -297,7 +298,7 @@ pub(super) fn of_run(
             let near = suggestion.as_ref().or(newest.first());
             let hint = near
                 .map(|near| format!("name a run such as {near}, a config, or the folder of an evaluation"));
-            wrong(error.to_string(), hint)
+            Stop::Error { message: error.to_string(), hint, code: exit::USAGE }
         }
         _ => stop(&error, interrupt),
     })?;
@@ -308,25 +309,26 @@ pub(super) fn of_run(
     let beside = made.iter().map(|(_, kind, key)| store.artifact_dir(kind, key)).collect();
     let done: Vec<_> = made.iter().filter(|(_, kind, _)| produces_report(kind)).collect();
     if let (true, Some(damage)) = (done.is_empty(), damage) {
-        return Err(wrong(format!("the record of the run {name} is not whole: {damage}"), None));
+        let message = format!("the record of the run {name} is not whole: {damage}");
+        return Err(Stop::Error { message, hint: None, code: exit::USAGE });
     }
     let same = done.iter().find(|(found, ..)| found == stage);
     let (stage, kind, key) = match (same, done.as_slice()) {
         (Some(found), _) | (None, [found]) => *found,
         (None, []) => {
             let hint = format!("name a run that got so far; `pipeline watch {name}` shows what this one did");
-            return Err(wrong(format!("the run {name} has evaluated nothing"), Some(hint)));
+            return Err(Stop::usage(format!("the run {name} has evaluated nothing"), hint));
         }
         (None, several) => {
             let names: Vec<&str> = several.iter().map(|(name, ..)| name.as_str()).collect();
             let message =
                 format!("the run {name} has no stage `{stage}`, it evaluated in {}", names.join(", "));
-            return Err(wrong(message, Some("name the stage whose evaluation is compared".to_owned())));
+            return Err(Stop::usage(message, "name the stage whose evaluation is compared"));
         }
     };
     let gone = |why: &str| {
         let hint = "name a run whose evaluation is still there, or run its config again".to_owned();
-        wrong(format!("cannot use what `{stage}` made in the run {name}: {why}"), Some(hint))
+        Stop::usage(format!("cannot use what `{stage}` made in the run {name}: {why}"), hint)
     };
     match store.lookup(kind, key) {
         Lookup::Hit(manifest) => Ok(ReportArtifact {
@@ -346,8 +348,4 @@ pub(super) fn of_run(
 
 pub(in crate::command) fn produces_report(kind: &str) -> bool {
     STAGES.iter().any(|stage| stage.kind() == kind && stage.produces() == REPORT)
-}
-
-pub(super) fn wrong(message: String, hint: Option<String>) -> Stop {
-    Stop::Error { message, hint, code: exit::USAGE }
 }

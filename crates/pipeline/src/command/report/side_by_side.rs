@@ -16,7 +16,7 @@ use pipeline_stage::words::count;
 use pipeline_table::{Error, Mode, PredictionRow, PredictionsReader};
 
 use super::contents::Contents;
-use super::report_artifact::{ReportArtifact, wrong};
+use super::report_artifact::ReportArtifact;
 use crate::command::Stop;
 
 /// Photos that changed sides listed on the page, of all pairs.
@@ -79,17 +79,17 @@ pub(super) fn compare(
     if let (Some(this), Some(that)) = (splits[0], splits[1])
         && this != that
     {
-        return Err(wrong(
+        return Err(Stop::usage(
             format!("cannot compare: this was measured on {this} photos, that on {that} photos"),
-            Some("measure both on one split: --set evaluate.split=valid".to_owned()),
+            "measure both on one split: --set evaluate.split=valid",
         ));
     }
     let mut warnings = left_out.sentences();
     if pairs.iter().all(|pair| pair.pair.photos == 0) {
         let why = warnings.first().map(|first| format!("; {first}")).unwrap_or_default();
-        return Err(wrong(
+        return Err(Stop::usage(
             format!("cannot compare: found no labelled photo that both measured, expected one at least{why}"),
-            Some("compare models that were measured on the same photos".to_owned()),
+            "compare models that were measured on the same photos",
         ));
     }
     warnings.extend(pairs.iter().filter_map(PairCount::lacking));
@@ -181,12 +181,12 @@ fn same_classes([this, that]: &[Photos; 2]) -> Result<(), Stop> {
         return Ok(());
     }
     let (of_this, of_that) = (this.classes.len(), that.classes.len());
-    Err(wrong(
+    Err(Stop::usage(
         format!(
             "cannot compare models of other classes: this knows {of_this}, that {of_that}; {}",
             own.join(", ")
         ),
-        Some("compare models that were made from photos of the same classes".to_owned()),
+        "compare models that were made from photos of the same classes",
     ))
 }
 

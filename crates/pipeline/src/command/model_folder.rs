@@ -6,8 +6,7 @@ use pipeline_nn::artifact::MODEL_FILE;
 use pipeline_stage::Manifest;
 use pipeline_stage::manifest::MANIFEST_FILE;
 
-use super::wrong;
-use crate::command::Stop;
+use super::Stop;
 use crate::config;
 use crate::stages::STAGES;
 
@@ -18,14 +17,14 @@ const MOST_NAMED: usize = 8;
 ///
 /// # Errors
 /// It is something else: a config, another artifact, a folder of artifacts, or nothing.
-pub(super) fn folder(path: &Path) -> Result<PathBuf, Stop> {
+pub(in crate::command) fn folder(path: &Path) -> Result<PathBuf, Stop> {
     if path.join(MODEL_FILE).is_file() {
         return Ok(path.to_owned());
     }
     let shown = path.display();
     let beside = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let refuse = |what: String, near: &Path| {
-        Err(wrong(
+        Err(Stop::usage(
             format!("`{shown}` {what}, expected the folder of a model, with a {MODEL_FILE} in it"),
             hint(near),
         ))
