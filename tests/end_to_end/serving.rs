@@ -153,6 +153,37 @@ fn ctrl_c_ends_with_130_and_a_second_one_at_once() {
 }
 
 #[test]
+fn a_server_keeps_its_model_where_links_come_to_lead_elsewhere() {
+    let project = trained();
+    let serving = serve(&project, &[]);
+    for link in ["out/c/head", "out/c/precompute"] {
+        fs_err::remove_file(project.path(link)).unwrap();
+    }
+    let mut photos = fs_err::read_dir(project.path("photos/train/cats")).unwrap();
+    let photo = fs_err::read(photos.next().unwrap().unwrap().path()).unwrap();
+    let (status, body) = serving.ask("POST", "/predict?gradcam=1&neighbours=1", &photo);
+    let said: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, said["neighbours"].as_array().map(Vec::len)), (200, Some(1)), "{body}");
+    assert!(said["gradcam"].is_string(), "{body}");
+}
+
+#[test]
+fn whoever_lets_others_in_is_warned_and_so_is_who_finds_no_neighbours() {
+    let project = trained();
+    let mut serving = serve(&project, &["--host", "0.0.0.0", "--tta", "ten_crop"]);
+    let mut stderr = serving.child.stderr.take().unwrap();
+    let at = serving.at.clone();
+    serving.signal("TERM");
+    assert_eq!(serving.ended().0, Some(143));
+    let mut said = String::new();
+    stderr.read_to_string(&mut said).unwrap();
+    let warning =
+        format!("warning: whoever reaches {at} can ask and load this machine: there is no password");
+    assert!(said.contains(&warning), "{said}");
+    assert!(said.contains("warning: no training photos are named: training photos are found by"), "{said}");
+}
+
+#[test]
 fn what_is_no_model_or_no_table_of_it_is_said() {
     let project = trained();
     let error = project.fail(2, &["serve", "out/c/ingest"]);
@@ -161,6 +192,11 @@ fn what_is_no_model_or_no_table_of_it_is_said() {
     assert!(error.contains("part-00000.parquet"), "{error}");
     let error = project.fail(2, &["serve", "out/c/head", "--max-body", "9"]);
     assert!(error.contains("expected a size from 1kB to 1GB, as 500kB or 32MB, found `9`"), "{error}");
+    let cropped = ["serve", "out/c/head", "--neighbours", "out/c/precompute", "--tta", "five_crop"];
+    let error = project.fail(2, &cropped);
+    assert!(error.contains("found by the plain view") && error.contains("`--tta flip`"), "{error}");
+    let error = project.fail(2, &["serve", "out/c/head", "--origin", "photos.example"]);
+    assert!(error.contains("expected an address such as https://photos.example"), "{error}");
     // Another trunk's features.
     let config = project.read("configs/c.yaml").replace("size: 64", "size: 96");
     project.write("configs/d.yaml", config);

@@ -253,6 +253,15 @@ mod tests {
         assert_eq!(fs_err::read_to_string(&found.config).unwrap(), "a: 1\n");
         written.undo();
         assert!(!found.config.exists() && !root.join("work/pipelines/quick.yaml").exists());
+        // Whoever reads the old config meanwhile reads all of it; a link stays one.
+        let (real, link) = (root.join("real.yaml"), at("linked.yaml").unwrap());
+        fs_err::write(&real, "a: 1\n").unwrap();
+        std::os::unix::fs::symlink(&real, &link.config).unwrap();
+        let mut reader = fs_err::File::open(&real).unwrap();
+        link.write("b: 2\n", Lesson::Quick, true).unwrap();
+        assert_eq!(std::io::read_to_string(&mut reader).unwrap(), "a: 1\n");
+        assert_eq!(fs_err::read_to_string(&real).unwrap(), "b: 2\n");
+        assert!(link.config.is_symlink());
         let refused = message(at("c.txt").unwrap().check(false).unwrap_err());
         assert!(refused.starts_with("expected a config that ends in .yaml, found "), "{refused}");
         let missing = Destination::seen_from(&root, Path::new("nowhere"), None).unwrap_err();
