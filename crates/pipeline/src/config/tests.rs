@@ -186,7 +186,7 @@ fn an_unknown_stage_kind_is_placed_in_the_pipeline() {
     assert_eq!(
         pipeline_faults("stages:\n  ingest: { kind: ingets }\n"),
         ["pipelines/p.yaml:2:19: unknown stage kind `ingets`\n\
-          expected one of: ingest, augment, backbone, precompute, head, finetune, evaluate\nhint: did you mean `ingest`?"]
+          expected one of: ingest, augment, backbone, precompute, head, finetune, evaluate, submit\nhint: did you mean `ingest`?"]
     );
 }
 
