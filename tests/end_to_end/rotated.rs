@@ -16,7 +16,7 @@ ingest: { root: photos }
 backbone: { arch: efficientnet_lite0, weights: weights.safetensors }
 precompute: { size: 64, dtype: f32 }
 head: { batch_size: 8, epochs: 2 }
-evaluate: { tta: 1, dtype: f32 }
+evaluate: { tta: flip, dtype: f32 }
 ";
 
 /// Two projects whose photos have the same ids and show the same: in one they are turned and EXIF data says so, in the other

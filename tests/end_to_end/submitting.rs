@@ -147,7 +147,7 @@ fn photos_of_the_unlabelled_folder_have_rows_even_where_they_were_set_aside() {
 
     // Any number of threads gives the same bytes.
     let alone = project.read("out/c/submit/submission.csv");
-    project.succeed(&["run", "configs/c.yaml", "--threads", "3", "--only", "submit", "--force"]);
+    project.succeed(&["run", "configs/c.yaml", "--threads", "3", "--only", "submit", "--force", "submit"]);
     assert_eq!(project.read("out/c/submit/submission.csv"), alone);
 }
 
