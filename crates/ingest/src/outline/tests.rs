@@ -95,7 +95,7 @@ fn class_folders_names_and_tables_are_told_apart() {
     assert_eq!((found.layout, found.splits_from), (LayoutKind::Table, SplitsFrom::Table));
     assert_eq!(counts(&found), [("a", [1, 0, 0]), ("b", [1, 1, 0])]);
     assert!(found.params.table.is_none(), "the only table is found by itself");
-    assert!(found.notes[0].contains("labels.csv does not name them: 1 (img/4.jpg)"), "{:?}", found.notes);
+    assert!(found.notes[0].contains("labels.csv does not name them: 1 (`img/4.jpg`)"), "{:?}", found.notes);
 }
 
 #[test]
