@@ -65,7 +65,7 @@ pub(super) struct Arguments {
     /// Most megapixels of a photo: decoded it takes 3 MB for each
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1000))]
     max_pixels: u64,
-    /// Address of a page that may ask besides this server's own, as https://photos.example: that of a reverse proxy; repeatable
+    /// Address of a page that may ask besides this server's own, as `https://photos.example`: that of a reverse proxy; repeatable
     #[arg(long, value_name = "URL", value_parser = origin)]
     origin: Vec<String>,
     /// Print a line for each request
