@@ -18,6 +18,7 @@ use pipeline_stage::{Hint, exit};
 use super::Stop;
 use super::interrupt::Interrupt;
 use super::job::available_threads;
+use super::model_folder;
 use crate::terminal::Screen;
 
 /// Classes that the first line names.
@@ -84,7 +85,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
         most_pixels: 1_000_000 * arguments.max_pixels,
         origins: arguments.origin.clone(),
     };
-    let dir = settled(&arguments.model);
+    let dir = settled(&model_folder::folder(&arguments.model)?);
     let record = ModelRecord::read(&dir.join(MODEL_FILE)).map_err(|error| not_usable(&error))?;
     let (dtype, tta) = (arguments.dtype.settled(), arguments.tta.map_or(Tta::default(), Tta::Fixed));
     let neighbours = neighbours(arguments, &record, screen)?;

@@ -32,5 +32,8 @@ pub(super) fn above(folder: &Path) -> PathBuf {
 /// A path as it can be copied into a shell: relative to the current folder where it lies there.
 pub(super) fn shown(path: &Path) -> String {
     let folder = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(&folder).unwrap_or(path).display().to_string()
+    match path.strip_prefix(&folder).unwrap_or(path) {
+        own if own.as_os_str().is_empty() => ".".to_owned(),
+        other => other.display().to_string(),
+    }
 }
