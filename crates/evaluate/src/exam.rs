@@ -6,7 +6,9 @@ use pipeline_nn::{Device, device, libtorch};
 use pipeline_photo::{Augmentation, Policy, Tta};
 use pipeline_stage::{Context, Failure};
 use pipeline_table::Mode;
+use pipeline_table::predictions::PREDICTIONS_FILE;
 
+use crate::Params;
 use crate::error::Error;
 use crate::feed::{Beside, Feed};
 use crate::gallery::Gallery;
@@ -14,7 +16,6 @@ use crate::lane::{Augmented, Eyes};
 use crate::metrics::FeatureTrunk;
 use crate::model::{Model, Table};
 use crate::scores::{Scored, Scores};
-use crate::{PREDICTIONS_FILE, Params};
 
 /// Models, and what they look at.
 pub(crate) struct Exam {

@@ -63,13 +63,16 @@ impl Findings {
         }
         if !self.beside.is_empty() {
             let names = self.beside.iter().map(String::as_str);
-            sentences.push(format!("Beside the split folders, and no part of the data: {}.", listed(names)));
+            sentences.push(format!(
+                "Beside the split folders, and no part of the data: {}.",
+                words::listed(names, MOST_NAMED)
+            ));
         }
         if !self.loops.is_empty() {
             let names = self.loops.iter().map(String::as_str);
             sentences.push(format!(
                 "Links that lead back into a folder above them, not followed: {}.",
-                listed(names)
+                words::listed(names, MOST_NAMED)
             ));
         }
         sentences
@@ -101,16 +104,9 @@ fn files(count: u64, are: &str, list: &[Finding]) -> Option<String> {
         all if all >= count => String::new(),
         some => format!(" of the first {}:", words::count(some)),
     };
-    let ids = listed(list.iter().map(|finding| finding.id.as_str()));
+    let ids = words::listed(list.iter().map(|finding| finding.id.as_str()), MOST_NAMED);
     let files = if count == 1 { "file" } else { "files" };
     (count > 0).then(|| format!("{} {files} {are}:{listed_first} {reasons}; {ids}.", words::count(count)))
-}
-
-/// The first names.
-fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
-    let more = names.len().saturating_sub(MOST_NAMED);
-    let more = if more > 0 { format!(" and {} more", words::count(more as u64)) } else { String::new() };
-    format!("{}{more}", names.take(MOST_NAMED).collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]

@@ -12,9 +12,7 @@ use pipeline_table::ImageRow;
 use crate::error::Error;
 use crate::model::Model;
 
-/// Most views that go through a trunk at once. Between 2 and 32 the speed is the same within 5 % (see `batch_size` of
-/// precompute), so a photo with its 4 or 5 views is as good as a full batch; small means little memory in each lane.
-const MOST_VIEWS: usize = 16;
+const MOST_VIEWS: usize = FoldedTrunk::MOST_VIEWS;
 
 /// Which views are looked at besides the plain one.
 #[derive(Debug, Clone)]

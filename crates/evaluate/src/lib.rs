@@ -127,9 +127,6 @@ impl Parameters for Params {
     }
 }
 
-/// File name of the predictions.
-pub const PREDICTIONS_FILE: &str = "predictions.parquet";
-
 impl Stage for Evaluate {
     const KIND: &'static str = "evaluate";
     const VERSION: u32 = 5;

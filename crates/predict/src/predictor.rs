@@ -19,9 +19,6 @@ use crate::views::Views;
 /// Views that go through the trunk at once: `precompute`'s usual number, so that features are the same to the last bit.
 pub const BATCH_SIZE: usize = 8;
 
-/// Most views of one photo that go through the trunk at once, as in `evaluate`.
-const MOST_VIEWS: usize = 16;
-
 /// Sides of views in pixels: those of `precompute`, which a stranger's file is held to.
 pub(crate) const SIZES: RangeInclusive<u32> = 32..=1024;
 
@@ -240,7 +237,7 @@ impl Predictor {
     /// Features `[N, D]` and log-probabilities `[N, classes]` of views `[N, 3, size, size]`.
     fn run(&self, pixels_nchw: &[f32]) -> Result<(Vec<f32>, Vec<f32>), Error> {
         // A batch of photos goes at once, as in precompute; the views of one photo as in evaluate.
-        let at_once = if self.photos_at_once() > 1 { self.photos_at_once() } else { MOST_VIEWS };
+        let at_once = if self.photos_at_once() > 1 { self.photos_at_once() } else { FoldedTrunk::MOST_VIEWS };
         let mut features = Vec::new();
         for pixels in pixels_nchw.chunks(at_once * self.view_len()) {
             features.extend(self.trunk.features(pixels, self.record.preprocessing.size)?);

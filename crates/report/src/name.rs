@@ -17,14 +17,7 @@ pub fn shortened(name: &str, longest: usize) -> String {
 
 /// The first `most` names, and how many more there are: `` `a`, `b` and 3 more ``.
 pub fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>, most: usize) -> String {
-    let more = names.len().saturating_sub(most);
-    let more = if more > 0 {
-        format!(" and {} more", pipeline_stage::words::count(more as u64))
-    } else {
-        String::new()
-    };
-    let names: Vec<String> = names.take(most).map(|name| format!("`{}`", shortened(name, LONGEST))).collect();
-    format!("{}{more}", names.join(", "))
+    pipeline_stage::words::listed(names.map(|name| format!("`{}`", shortened(name, LONGEST))), most)
 }
 
 /// Characters of a name in a sentence.

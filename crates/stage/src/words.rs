@@ -34,6 +34,13 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// The first `most` names, and how many more there are: `a, b and 3 more`.
+pub fn listed(names: impl ExactSizeIterator<Item = impl Into<String>>, most: usize) -> String {
+    let more = names.len().saturating_sub(most);
+    let first = names.take(most).map(Into::into).collect::<Vec<String>>().join(", ");
+    if more > 0 { format!("{first} and {} more", count(more as u64)) } else { first }
+}
+
 /// A CSV field, quoted where it must be (RFC 4180). What a spreadsheet would compute, such as a class that is named `=1+1`,
 /// begins with an apostrophe: names come from strangers.
 pub fn csv_field(text: &str) -> String {
@@ -60,6 +67,13 @@ mod tests {
         assert_eq!(number(2.0), "2");
         assert_eq!(number(-1e308), "-1e308");
         assert_eq!(number(7_u32), "7");
+    }
+
+    #[test]
+    fn what_is_not_listed_is_counted() {
+        assert_eq!(listed([""; 0].iter().copied(), 2), "");
+        assert_eq!(listed(["a", "b"].iter().copied(), 2), "a, b");
+        assert_eq!(listed(vec!["a"; 1_002].into_iter(), 2), "a, a and 1,000 more");
     }
 
     #[test]

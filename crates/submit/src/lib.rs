@@ -28,6 +28,7 @@ use pipeline_stage::{
 };
 use pipeline_table::classes::{self, CLASSES_FILE};
 use pipeline_table::images::{IMAGES_FILE, PHOTOS};
+use pipeline_table::predictions::PREDICTIONS_FILE;
 use pipeline_table::{ImageRow, ImagesReader, Mode, Split, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -113,8 +114,6 @@ impl Parameters for Params {
 pub const SUBMISSION_FILE: &str = "submission.csv";
 /// A [`Submission`].
 pub const RECORD_FILE: &str = "submission.json";
-/// The predictions of an evaluation.
-const PREDICTIONS_FILE: &str = "predictions.parquet";
 /// Batches that may wait before each lane, and behind it.
 const WAITING: usize = 2;
 /// How many photos are named in a warning.

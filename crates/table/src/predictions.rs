@@ -33,6 +33,9 @@ use crate::split::Split;
 use crate::writer::{BATCH_ROWS, TableWriter, check_label, check_vector, vector_element, vector_type};
 use crate::{Error, Result, metadata};
 
+/// The file's name inside an artifact.
+pub const PREDICTIONS_FILE: &str = "predictions.parquet";
+
 const TABLE: &str = "predictions";
 
 /// What one model says of one photo.

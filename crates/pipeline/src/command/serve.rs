@@ -12,8 +12,9 @@ use pipeline_nn::Dtype;
 use pipeline_nn::artifact::{MODEL_FILE, ModelRecord};
 use pipeline_photo::{FixedViews, Tta};
 use pipeline_predict::{Options, Predictor, Views};
+use pipeline_report::name::shortened;
 use pipeline_serve::{Model, Neighbours, Server, Settings};
-use pipeline_stage::{Hint, exit};
+use pipeline_stage::{Hint, exit, words};
 
 use super::Stop;
 use super::interrupt::Interrupt;
@@ -23,6 +24,8 @@ use crate::terminal::Screen;
 
 /// Classes that the first line names.
 const MOST_NAMED: usize = 8;
+/// Characters of each: they come from a file of a stranger.
+const LONGEST_NAME: usize = 60;
 
 /// Answer for photos over HTTP, with a page to drop them on
 #[derive(Debug, clap::Args)]
@@ -174,11 +177,9 @@ fn neighbours(
 /// `resnet18 (2 classes: cats, dogs)`.
 fn described(record: &ModelRecord) -> String {
     let classes = &record.classes;
-    let named = classes.iter().take(MOST_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    let more = classes.len().saturating_sub(MOST_NAMED);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let named = words::listed(classes.iter().map(|class| shortened(class, LONGEST_NAME)), MOST_NAMED);
     let word = if classes.len() == 1 { "class" } else { "classes" };
-    format!("{} ({} {word}: {named}{more})", record.arch, classes.len())
+    format!("{} ({} {word}: {named})", record.arch, classes.len())
 }
 
 fn host(text: &str) -> Result<IpAddr, String> {

@@ -1,6 +1,6 @@
 //! Numbers in words: sizes and rates; counts and durations are the stages' own.
 
-pub(crate) use pipeline_stage::words::{count, duration};
+pub(crate) use pipeline_stage::words::{count, duration, listed};
 
 /// A size in powers of 1,000: `812 B`, `4.1 MB`.
 pub(crate) fn size(bytes: u64) -> String {

@@ -141,11 +141,7 @@ impl Seen {
 
 /// The first of some names, and how many more there are.
 fn listed(names: &[String]) -> String {
-    let shown: Vec<String> = names.iter().take(MOST_NAMES).map(|name| remark(name)).collect();
-    match names.len().saturating_sub(MOST_NAMES) {
-        0 => shown.join(", "),
-        more => format!("{} and {} more", shown.join(", "), words::count(more as u64)),
-    }
+    words::listed(names.iter().map(|name| remark(name)), MOST_NAMES)
 }
 
 /// Where the archive is unpacked: into the store, where a run looks for it.

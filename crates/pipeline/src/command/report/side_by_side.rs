@@ -7,12 +7,12 @@ use std::cmp::Ordering;
 use std::iter::Peekable;
 use std::path::PathBuf;
 
-use pipeline_evaluate::PREDICTIONS_FILE;
 use pipeline_fit::McNemar;
 use pipeline_report::comparison::{Comparison, Pair, Side, Turned};
 use pipeline_report::name::listed;
 use pipeline_stage::exit;
 use pipeline_stage::words::count;
+use pipeline_table::predictions::PREDICTIONS_FILE;
 use pipeline_table::{Error, Mode, PredictionRow, PredictionsReader};
 
 use super::contents::Contents;
