@@ -27,8 +27,27 @@ struct Findings {
     set_aside: Vec<Finding>,
     /// Files that are used and have something odd; the first 10,000.
     remarks: Vec<Finding>,
+    repeated: Repeated,
     beside: Vec<String>,
     loops: Vec<String>,
+}
+
+/// Photos that are there more than once.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Repeated {
+    /// Photos that are in a later split too.
+    leaks: Counted,
+    leaks_of_train: u64,
+    dropped_from_train: bool,
+    /// Groups of identical photos with more than one class.
+    conflicting: Counted,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Counted {
+    count: u64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -56,6 +75,7 @@ impl Findings {
         let verdict = |word: &str| self.verdicts.get(word).copied().unwrap_or(0);
         sentences.extend(files(verdict("bad"), "set aside", &self.set_aside));
         sentences.extend(files(verdict("warn"), "used although something is odd", &self.remarks));
+        sentences.extend(self.repeated.sentences());
         if self.transparent > 0 {
             let photos = words::count(self.transparent);
             sentences
@@ -74,6 +94,35 @@ impl Findings {
                 "Links that lead back into a folder above them, not followed: {}.",
                 words::listed(names, MOST_NAMED)
             ));
+        }
+        sentences
+    }
+}
+
+impl Repeated {
+    fn sentences(&self) -> Vec<String> {
+        let photos = |n: u64| match n {
+            1 => "1 photo".to_owned(),
+            n => format!("{} photos", words::count(n)),
+        };
+        let mut sentences = vec![];
+        // Those that were dropped are among the files set aside.
+        if self.leaks_of_train > 0 && !self.dropped_from_train {
+            sentences.push(format!(
+                "Leak: of train, {} also in valid or test, and what is measured there flatters the models. ingest.html shows them, \
+                 and `on_leak: drop_from_train` leaves them out.",
+                photos(self.leaks_of_train)
+            ));
+        }
+        let others = self.leaks.count.saturating_sub(self.leaks_of_train);
+        if others > 0 {
+            sentences.push(format!("Leak: of valid, {} also in test.", photos(others)));
+        }
+        match self.conflicting.count {
+            0 => {}
+            1 => sentences.push("1 group of identical photos has more than one class.".to_owned()),
+            n => sentences
+                .push(format!("{} groups of identical photos have more than one class.", words::count(n))),
         }
         sentences
     }
@@ -124,6 +173,10 @@ mod tests {
             "verdicts": {"ok": 5, "bad": 3, "warn": 20_000},
             "set_aside": [file("train/a.jpg", "truncated"), file("x.jpg", "empty"), file("y.jpg", "truncated")],
             "remarks": (0..8).map(|i| file(&format!("{i}.jpg"), "tail")).collect::<Vec<_>>(),
+            "repeated": {
+                "leaks": {"count": 3, "listed": [], "more": 0}, "leaks_of_train": 2, "dropped_from_train": false,
+                "conflicting": {"count": 1},
+            },
             "transparent": 2, "beside": ["sample"], "loops": ["train/loop"], "unheard_of": 1,
         });
         let findings: Findings = serde_json::from_value(findings).unwrap();
@@ -133,6 +186,9 @@ mod tests {
             "test: 7 photos (7 unlabelled).",
             "3 files set aside: 1 empty, 2 truncated; train/a.jpg, x.jpg, y.jpg.",
             "20,000 files used although something is odd: of the first 8: 8 tail; 0.jpg, 1.jpg, 2.jpg, 3.jpg, 4.jpg, 5.jpg and 2 more.",
+            "Leak: of train, 2 photos also in valid or test, and what is measured there flatters the models. ingest.html shows them, and `on_leak: drop_from_train` leaves them out.",
+            "Leak: of valid, 1 photo also in test.",
+            "1 group of identical photos has more than one class.",
             "Photos with transparent pixels, whose transparency is dropped: 2.",
             "Beside the split folders, and no part of the data: sample.",
             "Links that lead back into a folder above them, not followed: train/loop.",

@@ -129,7 +129,7 @@ impl Parameters for Params {
 
 impl Stage for Evaluate {
     const KIND: &'static str = "evaluate";
-    const VERSION: u32 = 5;
+    const VERSION: u32 = 6;
     const SUMMARY: &'static str = "measures and a page of models on photos that were not trained on";
     const PRODUCES: &'static str = "report";
     const INPUTS: &'static [Input] = &[

@@ -10,7 +10,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program for people who develop the crate")]
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pipeline_ingest::Ingest;
 use pipeline_photo::{Limits, decode};
@@ -34,6 +34,8 @@ fn main() {
     let root = bench.dir().join("photos");
     if copies {
         copy(&files, count, &root);
+        // What had changed less than two seconds before is looked at again.
+        std::thread::sleep(Duration::from_secs(3));
         println!("photos {count}");
     } else {
         files.truncate(count);

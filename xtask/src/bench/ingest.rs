@@ -78,8 +78,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Error>
         process::processor(),
         options.rounds
     ));
-    let theirs = peers.iter().zip(theirs).map(|((.., shown), rates)| (*shown, Rates::of(rates)));
-    for line in lines(&ours.map(Rates::of), &theirs.collect::<Vec<_>>()) {
+    let theirs = peers.iter().zip(theirs).map(|((.., shown), rates)| (*shown, Rates(rates)));
+    for line in lines(&ours.map(Rates), &theirs.collect::<Vec<_>>()) {
         step::text(&line);
     }
     for count in &options.copies {
@@ -116,8 +116,8 @@ fn lines(ours: &[Rates; 4], theirs: &[(&str, Rates)]) -> Vec<String> {
     let compared = theirs.iter().map(|(name, rates)| {
         let note = format!(
             "ours decodes {:.2} times as fast, the stage is {:.2} times",
-            decode.median / rates.median,
-            stage.median / rates.median
+            decode.times(rates),
+            stage.times(rates)
         );
         line(&format!("{name}, read and decode"), rates, note)
     });
@@ -142,8 +142,8 @@ mod tests {
 
     #[test]
     fn the_peers_are_compared_with_what_is_decoded_and_with_the_stage() {
-        let ours = [5000.0, 600.0, 450.0, 9000.0].map(|rate| Rates::of(vec![rate]));
-        let theirs = [("Pillow", Rates::of(vec![500.0]))];
+        let ours = [5000.0, 600.0, 450.0, 9000.0].map(|rate| Rates(vec![rate]));
+        let theirs = [("Pillow", Rates(vec![500.0]))];
         assert_eq!(
             lines(&ours, &theirs),
             [

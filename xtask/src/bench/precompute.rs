@@ -27,12 +27,15 @@ pub(crate) struct Options {
     /// Threads of each program; all processors where left out.
     #[arg(long)]
     threads: Option<usize>,
-    /// Runs of each; the median is printed.
+    /// Runs of each; the median is printed, of how many times one is the other, too.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
     /// The program to compare with, from the project's folder; it takes --images, --arch, --mode, --threads and --n, and prints "images_per_s".
     #[arg(long, default_value = "../shared/bench/peer_precompute.py")]
     peer: PathBuf,
+    /// One of its modes alone; may be given again. All where left out.
+    #[arg(long, value_parser = MODES.map(|(mode, _)| mode))]
+    mode: Vec<String>,
     /// The Python that runs it, with torch, torchvision and pillow; modes whose packages it lacks are left out.
     #[arg(long, default_value = "python3")]
     python: PathBuf,
@@ -67,8 +70,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Error>
     }
     let threads =
         options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let modes: Vec<&str> =
-        MODES.iter().filter(|(_, package)| options.has(workspace, package)).map(|(mode, _)| *mode).collect();
+    let is_asked = |mode: &str| options.mode.is_empty() || options.mode.iter().any(|asked| asked == mode);
+    let modes = MODES.iter().filter(|(mode, package)| is_asked(mode) && options.has(workspace, package));
+    let modes: Vec<&str> = modes.map(|(mode, _)| *mode).collect();
     if modes.is_empty() {
         step::text(&format!(
             "no peer: {} without torchvision, or no {}",
@@ -98,8 +102,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Error>
         process::processor(),
         options.rounds
     ));
-    let [decode, trunk, stage, predict] = ours.map(Rates::of);
-    let theirs: Vec<(&str, Rates)> = modes.into_iter().zip(theirs.into_iter().map(Rates::of)).collect();
+    let [decode, trunk, stage, predict] = ours.map(Rates);
+    let theirs: Vec<(&str, Rates)> = modes.into_iter().zip(theirs.into_iter().map(Rates)).collect();
     for line in lines([&decode, &trunk, &stage, &predict], &theirs) {
         step::text(&line);
     }
@@ -139,15 +143,15 @@ fn lines([decode, trunk, stage, predict]: [&Rates; 4], theirs: &[(&str, Rates)])
     let line = |what: &str, rates: &Rates, note: String| {
         format!("  {what:<24}   {:<24}   {note}", rates.shown()).trim_end().to_owned()
     };
-    let share = format!("{:.2} of the trunk alone", stage.median / trunk.median);
+    let share = format!("{:.2} of the trunk alone", stage.times(trunk));
     let mut lines = vec![
         line(OURS[0].1, decode, String::new()),
         line(OURS[1].1, trunk, String::new()),
         line(OURS[2].1, stage, share),
-        line(OURS[3].1, predict, format!("{:.2} of the stage", predict.median / stage.median)),
+        line(OURS[3].1, predict, format!("{:.2} of the stage", predict.times(stage))),
     ];
     for (mode, rates) in theirs {
-        let times = format!("the stage is {:.2} times as fast", stage.median / rates.median);
+        let times = format!("the stage is {:.2} times as fast", stage.times(rates));
         lines.push(line(&format!("peer, {mode}"), rates, times));
     }
     lines
@@ -159,17 +163,17 @@ mod tests {
 
     #[test]
     fn the_stage_is_compared_with_its_trunk_and_with_each_mode_of_the_peer() {
-        let ours = [vec![400.0], vec![60.0, 50.0, 58.0], vec![55.1], vec![54.0]];
-        let [decode, trunk, stage, predict] = ours.map(Rates::of);
-        let theirs = [("eager", Rates::of(vec![20.0, 24.0])), ("bf16", Rates::of(vec![38.0]))];
+        let ours = [vec![400.0], vec![60.0, 50.0, 58.0], vec![55.1, 54.0], vec![54.0, 54.0]];
+        let [decode, trunk, stage, predict] = ours.map(Rates);
+        let theirs = [("eager", Rates(vec![20.0, 24.0])), ("bf16", Rates(vec![38.0]))];
         assert_eq!(
             lines([&decode, &trunk, &stage, &predict], &theirs),
             [
                 "  decode, resize, crop       400.0",
                 "  trunk alone                58.0 (50.0 to 60.0)",
-                "  whole stage                55.1                       0.95 of the trunk alone",
-                "  predict                    54.0                       0.98 of the stage",
-                "  peer, eager                24.0 (20.0 to 24.0)        the stage is 2.30 times as fast",
+                "  whole stage                55.1 (54.0 to 55.1)        1.08 of the trunk alone",
+                "  predict                    54.0                       1.00 of the stage",
+                "  peer, eager                24.0 (20.0 to 24.0)        the stage is 2.75 times as fast",
                 "  peer, bf16                 38.0                       the stage is 1.45 times as fast",
             ]
         );

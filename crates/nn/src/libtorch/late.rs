@@ -42,12 +42,8 @@ unsafe extern "C" {
 
 global_asm!(include_str!(concat!(env!("OUT_DIR"), "/imports.s")), options(raw));
 
-/// Loads libtorch, when that is not done yet. What computes calls this first, since any call of libtorch would load
-/// it too, but could only end the process where that fails.
-///
-/// # Errors
-/// [`Error::Libtorch`] when it, or something it needs, is not there or does not load. The next call tries again.
-pub fn load() -> Result<(), Error> {
+/// As [`super::load`].
+pub(super) fn load() -> Result<(), Error> {
     static OPENED: Mutex<Option<&'static usize>> = Mutex::new(None);
     let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
     let functions = match *opened {

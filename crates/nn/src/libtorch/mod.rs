@@ -3,22 +3,19 @@
 //!
 //! On Linux (x86-64) the program is linked with small functions in place of tch's C++ bindings, and the bindings
 //! lie within it as a shared library, the only thing that needs libtorch (`late`). Elsewhere, and where the build
-//! warns that it could not make them, libtorch is linked as usual (`linked`).
+//! warns that it could not make them, libtorch is linked as usual.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use fs_err::File;
 
+use crate::Error;
+
 #[cfg(late_libtorch)]
 mod late;
-#[cfg(late_libtorch)]
-pub use late::load;
-
-#[cfg(not(late_libtorch))]
-mod linked;
-#[cfg(not(late_libtorch))]
-pub use linked::load;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod memory;
 
 /// The version of libtorch that this program is made for: that of the C++ interface which tch's bindings call.
 pub const VERSION: &str = "2.13";
@@ -28,6 +25,19 @@ const LIBRARY: &str = "libtorch_cpu.so";
 
 /// Bytes of a file that says a version: PyTorch's has 300.
 const MOST_BYTES: u64 = 4_096;
+
+/// Loads libtorch, when that is not done yet, and has the process keep the memory that libtorch frees. What computes calls this
+/// first: any call of libtorch would load it too, but could only end the process where that fails.
+///
+/// # Errors
+/// [`Error::Libtorch`] when it, or something it needs, is not there or does not load. The next call tries again.
+pub fn load() -> Result<(), Error> {
+    #[cfg(late_libtorch)]
+    late::load()?;
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    memory::keep();
+    Ok(())
+}
 
 /// The folder of libraries of the libtorch that the program was built with; `None` in a build without one.
 pub fn built_with() -> Option<&'static Path> {
