@@ -18,6 +18,7 @@ use crate::batch_norm::Mode;
 use crate::error::Error;
 use crate::graph::{Drawing, Graph};
 use crate::head::Head;
+use crate::ordinary_file;
 use crate::pool::Pool;
 use crate::trunk::Trunk;
 use crate::weights::{self, Weights};
@@ -192,7 +193,7 @@ impl ModelRecord {
 
 /// The weights at `path`, whose content must have the digest `expected`.
 fn read_named(path: &Path, expected: Digest) -> Result<Weights, Error> {
-    let found = Digest::of_reader(fs_err::File::open(path)?)?;
+    let found = Digest::of_reader(ordinary_file::open(path)?)?;
     if found != expected {
         return Err(Error::OtherFile { path: path.to_owned(), found, expected });
     }
@@ -267,7 +268,7 @@ impl Model {
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
-    let file = fs_err::File::open(path)?;
+    let file = ordinary_file::open(path)?;
     let size_bytes = file.metadata()?.len();
     if size_bytes > MAX_RECORD_BYTES {
         return Err(Error::LargeRecord { path: path.to_owned(), size_bytes, limit_bytes: MAX_RECORD_BYTES });

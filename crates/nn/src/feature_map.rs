@@ -16,15 +16,12 @@ pub(crate) trait FeatureMap: Sized {
     /// `[N, in, H, W]` to the activation of the layer, `[N, out, H', W']`.
     fn layer(&self, layer: &ConvNorm, mode: Mode, activation: Activation) -> Result<Self, TchError>;
 
-    /// `max(x, 0)`.
-    fn relu(self) -> Result<Self, TchError>;
-
     /// The maximum of 3 by 3 places at a stride of 2, one place beyond each border: `[N, C, H, W]` to
     /// `[N, C, ceil(H/2), ceil(W/2)]`.
     fn max_pool(self) -> Result<Self, TchError>;
 
-    /// The sum of a branch and what goes around it, in the number format of the latter.
-    fn plus(self, shortcut: &Self) -> Result<Self, TchError>;
+    /// The activation of the sum of a branch and what goes around it, in the number format of the latter.
+    fn plus(self, shortcut: &Self, activation: Activation) -> Result<Self, TchError>;
 
     /// The same numbers in the format of `other`.
     fn in_format_of(self, other: &Self) -> Result<Self, TchError>;
@@ -39,16 +36,12 @@ impl FeatureMap for Tensor {
         layer.forward(self, mode, activation)
     }
 
-    fn relu(self) -> Result<Self, TchError> {
-        Activation::Relu.of(self)
-    }
-
     fn max_pool(self) -> Result<Self, TchError> {
         self.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)
     }
 
-    fn plus(self, shortcut: &Self) -> Result<Self, TchError> {
-        residual::add(self, shortcut)
+    fn plus(self, shortcut: &Self, activation: Activation) -> Result<Self, TchError> {
+        residual::add(self, shortcut, activation)
     }
 
     fn in_format_of(self, other: &Self) -> Result<Self, TchError> {

@@ -128,6 +128,14 @@ impl<'a> Wire<'a> {
         self.add_step(operation, vec![self.value, other.value])
     }
 
+    fn activated(self, activation: Activation) -> Wire<'a> {
+        match activation {
+            Activation::Identity => self,
+            Activation::Relu => self.then(Operation::Relu),
+            Activation::Relu6 => self.then(Operation::Relu6),
+        }
+    }
+
     fn add_step(self, operation: Operation, inputs: Vec<Value>) -> Wire<'a> {
         let mut steps = self.drawing.steps.borrow_mut();
         steps.push(Step { operation, inputs });
@@ -141,24 +149,15 @@ impl FeatureMap for Wire<'_> {
     }
 
     fn layer(&self, layer: &ConvNorm, _: Mode, activation: Activation) -> Result<Self, TchError> {
-        let y = self.then(layer.folded(Kind::Float)?.operation());
-        Ok(match activation {
-            Activation::Identity => y,
-            Activation::Relu => y.then(Operation::Relu),
-            Activation::Relu6 => y.then(Operation::Relu6),
-        })
-    }
-
-    fn relu(self) -> Result<Self, TchError> {
-        Ok(self.then(Operation::Relu))
+        Ok(self.then(layer.folded(Kind::Float)?.operation()).activated(activation))
     }
 
     fn max_pool(self) -> Result<Self, TchError> {
         Ok(self.then(Operation::MaxPool))
     }
 
-    fn plus(self, shortcut: &Self) -> Result<Self, TchError> {
-        Ok(self.then_with(Operation::Add, *shortcut))
+    fn plus(self, shortcut: &Self, activation: Activation) -> Result<Self, TchError> {
+        Ok(self.then_with(Operation::Add, *shortcut).activated(activation))
     }
 
     fn in_format_of(self, _: &Self) -> Result<Self, TchError> {

@@ -43,6 +43,7 @@ pub mod libtorch;
 mod linear;
 mod loss;
 mod optimizer;
+mod ordinary_file;
 mod packed;
 mod pool;
 mod residual;

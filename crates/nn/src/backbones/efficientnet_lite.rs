@@ -158,7 +158,7 @@ impl Block {
         };
         let filtered = wide.layer(&self.depthwise, mode, Activation::Relu6)?;
         let y = filtered.layer(&self.project, mode, Activation::Identity)?;
-        if self.residual { y.plus(x) } else { y.in_format_of(x) }
+        if self.residual { y.plus(x, Activation::Identity) } else { y.in_format_of(x) }
     }
 
     fn map(&self, change: Change<'_>) -> Result<Block, TchError> {

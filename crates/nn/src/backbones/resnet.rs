@@ -232,7 +232,7 @@ impl Block {
             Some(downsample) => x.layer(downsample, mode, Activation::Identity)?.in_format_of(x)?,
             None => x.share(),
         };
-        y.plus(&shortcut)?.relu()
+        y.plus(&shortcut, Activation::Relu)
     }
 
     /// The same block of other layers, the first convolution made by `first`.

@@ -19,6 +19,7 @@ use std::path::Path;
 use tch::Tensor;
 
 use crate::error::Error;
+use crate::ordinary_file;
 
 pub use precision::Precision;
 pub use safetensors::{write_safetensors, write_safetensors_in};
@@ -83,7 +84,7 @@ impl fmt::Debug for Weights {
 /// [`Error::ForbiddenPickle`]. Each names the file.
 pub fn read(path: &Path) -> Result<Weights, Error> {
     let mut start = Vec::new();
-    fs_err::File::open(path)?.take(16).read_to_end(&mut start)?;
+    ordinary_file::open(path)?.take(16).read_to_end(&mut start)?;
     let mut weights = if start.starts_with(b"PK\x03\x04") {
         pth::read(path)?
     } else if start.starts_with(legacy::MAGIC) {
