@@ -15,15 +15,6 @@ pub enum Error {
         dir: PathBuf,
     },
 
-    /// `model.json` asks for photos that no network is given.
-    #[error("cannot use the model of `{}`: {problem}", path.display())]
-    Preprocessing {
-        /// `model.json`.
-        path: PathBuf,
-        /// What was found and what was expected.
-        problem: String,
-    },
-
     /// Something is where the export is to be.
     #[error("`{}` is there already", path.display())]
     Exists {
@@ -78,7 +69,7 @@ impl Hint for Error {
                 "write the weights in half precision (--dtype f16), or use --format folder"
             }
             Error::Network(error) => return error.hint(),
-            Error::Preprocessing { .. } | Error::Io(_) => return None,
+            Error::Io(_) => return None,
         };
         Some(hint.to_owned())
     }
@@ -95,14 +86,6 @@ mod tests {
                 Error::NoModel { dir: "out/a/ingest".into() },
                 "found no model in `out/a/ingest`: it has no model.json",
                 Some("name the folder of a trained model, such as out/CONFIG/head"),
-            ),
-            (
-                Error::Preprocessing {
-                    path: "m/model.json".into(),
-                    problem: "`size` is 0, expected 1 to 4096".into(),
-                },
-                "cannot use the model of `m/model.json`: `size` is 0, expected 1 to 4096",
-                None,
             ),
             (
                 Error::Exists { path: "m.onnx".into() },

@@ -72,6 +72,12 @@ pub fn export(
 ) -> Result<Written, Error> {
     let is_folder = format == Format::Folder;
     place::check(to, is_folder, replace)?;
+    if fs_err::canonicalize(to)
+        .is_ok_and(|there| fs_err::canonicalize(&model.dir).is_ok_and(|dir| dir == there))
+    {
+        let why = "it is the model that is to be exported".to_owned();
+        return Err(Error::NotAnExport { path: to.to_owned(), why });
+    }
     if let Some(around) = to.parent() {
         fs_err::create_dir_all(around)?;
     }

@@ -12,6 +12,9 @@ use crate::error::Error;
 /// What a folder holds that an export has written.
 const FILES: [&str; 4] = [MODEL_FILE, TRUNK_FILE, HEAD_FILE, CARD_FILE];
 
+/// What the name of an exported file ends in.
+const ENDINGS: [&str; 2] = ["onnx", "safetensors"];
+
 /// Whether something may be put at `to`.
 pub(crate) fn check(to: &Path, is_folder: bool, replace: bool) -> Result<(), Error> {
     let found = match fs_err::symlink_metadata(to) {
@@ -27,8 +30,13 @@ pub(crate) fn check(to: &Path, is_folder: bool, replace: bool) -> Result<(), Err
         (true, true) => {}
         (true, false) => return refuse("it is a folder, expected a file".to_owned()),
         (false, true) => return refuse("it is no folder".to_owned()),
-        (false, false) if found.is_file() => return Ok(()),
-        (false, false) => return refuse("it is no plain file".to_owned()),
+        (false, false) if !found.is_file() => return refuse("it is no plain file".to_owned()),
+        (false, false)
+            if ENDINGS.iter().all(|ending| to.extension().is_none_or(|found| found != *ending)) =>
+        {
+            return refuse("its name ends in neither .onnx nor .safetensors".to_owned());
+        }
+        (false, false) => return Ok(()),
     }
     let mut stray: Option<OsString> = None;
     for entry in fs_err::read_dir(to)? {
@@ -68,6 +76,12 @@ mod tests {
         assert_eq!(
             refused(&dir.path().join("link"), true, true),
             "cannot replace `DIR/link`: it is no folder"
+        );
+        let photo = dir.path().join("photo.jpg");
+        fs_err::write(&photo, "mine").unwrap();
+        assert_eq!(
+            refused(&photo, false, true),
+            "cannot replace `DIR/photo.jpg`: its name ends in neither .onnx nor .safetensors"
         );
         check(&file, false, true).unwrap();
         check(&folder, true, true).unwrap();

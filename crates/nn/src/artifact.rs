@@ -3,6 +3,7 @@
 //!
 //! A model folder is whole: copied elsewhere, it is enough to predict. Content only: no times, no paths.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 
@@ -162,7 +163,23 @@ impl ModelRecord {
     /// When the file cannot be read or is not such a record.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let record: Self = read_json(path)?;
-        check_format(path, record.format).map(|()| record)
+        check_format(path, record.format)?;
+        match record.problem() {
+            Some(problem) => Err(Error::Unusable { path: path.to_owned(), problem }),
+            None => Ok(record),
+        }
+    }
+
+    /// What no model has, whatever its weights are.
+    fn problem(&self) -> Option<String> {
+        let mut seen = BTreeSet::new();
+        if self.classes.is_empty() {
+            return Some("`classes` is empty, expected at least 1 name".to_owned());
+        }
+        if let Some(twice) = self.classes.iter().find(|class| !seen.insert(*class)) {
+            return Some(format!("`classes` has {twice:?} twice, expected each name once"));
+        }
+        self.preprocessing.problem()
     }
 
     /// Writes the record as pretty JSON.
@@ -229,6 +246,11 @@ impl Model {
             }
         }
         Ok(Model { record, trunk, head })
+    }
+
+    /// Record, trunk and head, which belong together.
+    pub fn into_parts(self) -> (ModelRecord, Trunk, Head) {
+        (self.record, self.trunk, self.head)
     }
 
     /// Its trunk.

@@ -180,6 +180,15 @@ pub enum Error {
         limit_bytes: u64,
     },
 
+    /// A record asks for what no model has.
+    #[error("cannot use the model of `{}`: {problem}", path.display())]
+    Unusable {
+        /// `model.json`.
+        path: PathBuf,
+        /// What was found and what was expected.
+        problem: String,
+    },
+
     /// The files of a model folder are whole, but of different models.
     #[error("cannot load the model of `{}`: found {found} {what}, expected {expected}", path.display())]
     Inconsistent {
@@ -282,7 +291,7 @@ impl Hint for Error {
                 Some(format!("give weights of {network}, complete and under their published names"))
             }
             Error::OutOfRange { .. } => Some("write it in bf16 or f32".to_owned()),
-            Error::OtherFile { .. } | Error::Inconsistent { .. } => Some("copy the whole folder of the model again".to_owned()),
+            Error::OtherFile { .. } | Error::Inconsistent { .. } | Error::Unusable { .. } => Some("copy the whole folder of the model again".to_owned()),
             error if error.out_of_memory().is_some() => {
                 Some("lower `batch_size`, or free some memory".to_owned())
             }
@@ -383,6 +392,11 @@ mod tests {
             Error::LargeRecord { path: "m/model.json".into(), size_bytes: 12, limit_bytes: 10 },
             "cannot read `m/model.json`: it has 12 bytes, at most 10 are read",
             None,
+        );
+        assert_text(
+            Error::Unusable { path: "m/model.json".into(), problem: "`classes` is empty".into() },
+            "cannot use the model of `m/model.json`: `classes` is empty",
+            Some("copy the whole folder of the model again"),
         );
         assert_text(
             Error::Inconsistent {

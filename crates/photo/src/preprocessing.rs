@@ -1,6 +1,8 @@
 //! [`Preprocessing`]: how a photo becomes the input of a network. Stored as JSON with every model and
 //! every feature table; prediction uses the stored one.
 
+use std::ops::RangeInclusive;
+
 use image::RgbImage;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -77,6 +79,23 @@ pub enum Crop {
 }
 
 impl Preprocessing {
+    /// Sides of the square in pixels that any stage makes, and that a stranger's file is held to.
+    pub const SIZES: RangeInclusive<u32> = 32..=1024;
+
+    /// What in it no photo can be prepared by, and what was expected: it may come from a stranger.
+    pub fn problem(&self) -> Option<String> {
+        let Preprocessing { size, mean, std, .. } = self;
+        if !Self::SIZES.contains(size) {
+            let (least, most) = (Self::SIZES.start(), Self::SIZES.end());
+            return Some(format!("`size` is {size}, expected {least} to {most}"));
+        }
+        if !mean.iter().all(|mean| mean.is_finite()) {
+            return Some(format!("`mean` is {mean:?}, expected numbers"));
+        }
+        let is_divisor = |std: &f32| std.is_finite() && *std > 0.0;
+        (!std.iter().all(is_divisor)).then(|| format!("`std` is {std:?}, expected numbers above 0"))
+    }
+
     /// The project's rule at `size` with a backbone's statistics.
     pub fn new(size: u32, mean: [f32; 3], std: [f32; 3]) -> Self {
         Preprocessing {
@@ -160,6 +179,16 @@ mod tests {
 
     fn rule(size: u32) -> Preprocessing {
         Preprocessing::new(size, [0.5, 0.25, 0.0], [0.5, 0.25, 2.0])
+    }
+
+    #[test]
+    fn what_no_photo_can_be_prepared_by_is_told_with_what_was_expected() {
+        let with = |size, mean, std| Preprocessing::new(size, [mean; 3], [0.5, std, 0.5]).problem();
+        assert_eq!(with(224, 0.5, 0.5), None);
+        assert_eq!(with(31, 0.5, 0.5).unwrap(), "`size` is 31, expected 32 to 1024");
+        assert_eq!(with(u32::MAX, 0.5, 0.5).unwrap(), "`size` is 4294967295, expected 32 to 1024");
+        assert_eq!(with(99, f32::NAN, 0.5).unwrap(), "`mean` is [NaN, NaN, NaN], expected numbers");
+        assert_eq!(with(99, 0.5, 0.0).unwrap(), "`std` is [0.5, 0.0, 0.5], expected numbers above 0");
     }
 
     #[test]

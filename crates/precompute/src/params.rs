@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pipeline_nn::{Dtype, Pool};
-use pipeline_photo::Decode;
+use pipeline_photo::{Decode, Preprocessing};
 use pipeline_stage::params::{Parameters, Problem};
 use pipeline_table::Split;
 use schemars::JsonSchema;
@@ -105,7 +105,7 @@ impl Parameters for Params {
     }
 
     fn check(&self, problems: &mut Vec<Problem>) {
-        if !(32..=1024).contains(&self.size) {
+        if !Preprocessing::SIZES.contains(&self.size) {
             problems.push(Problem::new("size", format!("expected 32 to 1024 pixels, found {}", self.size)));
         }
         if !(1..=1024).contains(&self.batch_size) {

@@ -9,32 +9,6 @@ pub enum Error {
     /// A file of the model folder, or libtorch.
     #[error(transparent)]
     Network(#[from] pipeline_nn::Error),
-    /// The head has another number of outputs than `model.json` has classes.
-    #[error(
-        "cannot use the model: its head has {found} outputs, expected {expected}, one for each class in model.json"
-    )]
-    Outputs {
-        /// Outputs of the head.
-        found: usize,
-        /// Classes.
-        expected: usize,
-    },
-    /// The head takes other features than the trunk gives.
-    #[error(
-        "cannot use the model: its head takes {found} features, expected {expected}, which its trunk gives"
-    )]
-    Features {
-        /// What the head takes.
-        found: usize,
-        /// What the trunk gives.
-        expected: usize,
-    },
-    /// `model.json` asks for views of a size that nothing of this project has.
-    #[error("cannot use the model: model.json says photos of {found} x {found} pixels, expected {least} to {most}", least = crate::predictor::SIZES.start(), most = crate::predictor::SIZES.end())]
-    Size {
-        /// The side, in pixels.
-        found: u32,
-    },
     /// A model whose answers are no numbers.
     #[error("the model answers {photo} with {found}, expected log-probabilities")]
     NotFinite {
@@ -71,9 +45,6 @@ impl Hint for Error {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Error::Network(error) => return error.hint(),
-            Error::Outputs { .. } | Error::Features { .. } | Error::Size { .. } => {
-                "copy the whole folder of the model again"
-            }
             Error::NotFinite { .. } => "compute in f32; if it stays so, train the model again",
             Error::NoPolicy { .. } => {
                 "name an artifact of augment, such as out/CONFIG/augment, or use flip, five_crop or ten_crop"
@@ -91,23 +62,7 @@ mod tests {
 
     #[test]
     fn each_message_says_what_was_found_and_the_way_out() {
-        let again = Some("copy the whole folder of the model again");
         let cases = [
-            (
-                Error::Outputs { found: 3, expected: 2 },
-                "cannot use the model: its head has 3 outputs, expected 2, one for each class in model.json",
-                again,
-            ),
-            (
-                Error::Features { found: 512, expected: 1024 },
-                "cannot use the model: its head takes 512 features, expected 1024, which its trunk gives",
-                again,
-            ),
-            (
-                Error::Size { found: 70_000 },
-                "cannot use the model: model.json says photos of 70000 x 70000 pixels, expected 32 to 1024",
-                again,
-            ),
             (
                 Error::NotFinite { photo: "photo `a.jpg`".to_owned(), found: f32::NAN },
                 "the model answers photo `a.jpg` with NaN, expected log-probabilities",

@@ -1,13 +1,12 @@
 //! [`Predictor`]: a model folder, loaded, that answers for photos.
 
 use std::num::NonZeroUsize;
-use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pipeline_fit::log_mean;
-use pipeline_nn::artifact::{MODEL_FILE, ModelRecord};
+use pipeline_nn::artifact::{Model, ModelRecord};
 use pipeline_nn::{Dtype, FoldedTrunk, Head, device, libtorch};
 use pipeline_photo::{Augmenter, Decode, Limits, Planes, Rejected, Resizer, decode};
 
@@ -18,9 +17,6 @@ use crate::views::Views;
 
 /// Views that go through the trunk at once: `precompute`'s usual number, so that features are the same to the last bit.
 pub const BATCH_SIZE: usize = 8;
-
-/// Sides of views in pixels: those of `precompute`, which a stranger's file is held to.
-pub(crate) const SIZES: RangeInclusive<u32> = 32..=1024;
 
 /// How a model is asked.
 #[derive(Debug, Clone)]
@@ -72,22 +68,9 @@ impl Predictor {
     /// # Errors
     /// A file that is missing, damaged, or not of this model; no libtorch; too little memory.
     pub fn load(dir: &Path, options: Options) -> Result<Self, Error> {
-        let record = ModelRecord::read(&dir.join(MODEL_FILE))?;
-        if !SIZES.contains(&record.preprocessing.size) {
-            return Err(Error::Size { found: record.preprocessing.size });
-        }
         libtorch::load()?;
-        let device = device::pick();
-        let trunk = record.load_trunk(dir, device)?.folded(options.dtype)?;
-        let head = record.load_head(dir, device)?;
-        let (found, expected) = (head.sizes().features, trunk.feature_dim());
-        if found != expected {
-            return Err(Error::Features { found, expected });
-        }
-        let (found, expected) = (head.sizes().classes, record.classes.len());
-        if found != expected {
-            return Err(Error::Outputs { found, expected });
-        }
+        let (record, trunk, head) = Model::load(dir, device::pick())?.into_parts();
+        let trunk = trunk.folded(options.dtype)?;
         Predictor::new(Arc::new(record), options, trunk, head)
     }
 

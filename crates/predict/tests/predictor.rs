@@ -219,15 +219,27 @@ fn a_folder_that_does_not_belong_together_is_refused() {
     };
     assert_eq!(
         told(|folder| change(folder, |record| drop(record.classes.pop()))),
-        "cannot use the model: its head has 3 outputs, expected 2, one for each class in model.json"
+        "cannot load the model of `MODEL/model.json`: found 2 names in `classes`, expected 3"
     );
     assert_eq!(
         told(|folder| change(folder, |record| record.pool = pipeline_nn::Pool::Avg)),
-        "cannot use the model: its head takes 2560 features, expected 1280, which its trunk gives"
+        "cannot load the model of `MODEL/model.json`: found 2560 numbers in `feature_dim`, expected 1280"
     );
     assert_eq!(
         told(|folder| change(folder, |record| record.preprocessing.size = 1 << 31)),
-        "cannot use the model: model.json says photos of 2147483648 x 2147483648 pixels, expected 32 to 1024"
+        "cannot use the model of `MODEL/model.json`: `size` is 2147483648, expected 32 to 1024"
+    );
+    assert_eq!(
+        told(|folder| change(folder, |record| record.preprocessing.std[1] = 0.0)).split(": ").last().unwrap(),
+        "`std` is [0.5, 0.0, 0.5], expected numbers above 0"
+    );
+    assert_eq!(
+        told(|folder| change(folder, |record| record.classes.clear())),
+        "cannot use the model of `MODEL/model.json`: `classes` is empty, expected at least 1 name"
+    );
+    assert_eq!(
+        told(|folder| change(folder, |record| record.classes[2] = record.classes[0].clone())),
+        "cannot use the model of `MODEL/model.json`: `classes` has \"cats\" twice, expected each name once"
     );
     let swapped = told(|folder| {
         fs_err::copy(folder.join("head.safetensors"), folder.join("trunk.safetensors")).unwrap();

@@ -1,7 +1,7 @@
 //! [`read_manifest`]: the manifest in the folder of an artifact, or why there is none. The one place that reads any.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 
 use pipeline_stage::manifest::{MANIFEST_FILE, MANIFEST_FORMAT};
@@ -55,6 +55,9 @@ impl fmt::Display for NoManifest {
     }
 }
 
+/// So much of a manifest is read: far above what the files of any artifact take. A longer one is garbled at its end.
+const MOST_BYTES: u64 = 256 << 20;
+
 /// The manifest in the folder `artifact`.
 ///
 /// # Errors
@@ -73,7 +76,8 @@ pub(crate) fn read_file(path: &Path) -> Result<Manifest, NoManifest> {
     if !fs_err::symlink_metadata(path).map_err(unread)?.is_file() {
         return Err(NoManifest::NotAFile);
     }
-    let text = fs_err::read(path).map_err(unread)?;
+    let mut text = vec![];
+    fs_err::File::open(path).map_err(unread)?.take(MOST_BYTES).read_to_end(&mut text).map_err(unread)?;
     // The version first: a newer form may lack what this one has.
     if let Ok(AnyFormat { format }) = serde_json::from_slice(&text)
         && format != MANIFEST_FORMAT

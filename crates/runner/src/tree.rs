@@ -192,8 +192,17 @@ impl Above<'_> {
     }
 }
 
+/// How many folders may lie in each other: each takes room on the stack.
+pub(crate) const MOST_DEEP: usize = 128;
+
 /// Everything in `folder` but folders, sorted by the bytes of the relative path.
 fn walk(folder: &Path, relative: &[u8], above: &Above<'_>) -> io::Result<Vec<Entry>> {
+    if relative.iter().filter(|byte| **byte == b'/').count() > MOST_DEEP {
+        let start = String::from_utf8_lossy(&relative[..relative.len().min(60)]).into_owned();
+        return Err(io::Error::other(format!(
+            "more than {MOST_DEEP} folders lie in each other at `{start}…`"
+        )));
+    }
     let mut found = Vec::new();
     for entry in fs_err::read_dir(folder)? {
         let entry = entry?;
@@ -299,6 +308,20 @@ mod tests {
         symlink("q", root.join("train/q")).unwrap();
         symlink("x.jpg/", root.join("train/r")).unwrap();
         assert_ne!(tree(&root), without);
+    }
+
+    #[test]
+    fn folders_that_lie_too_deep_in_each_other_are_an_error_and_no_overflow() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("photos");
+        fs_err::create_dir_all(root.join("a/".repeat(MOST_DEEP))).unwrap();
+        let cancel = Cancel::default();
+        let look = || Hashing { memo: None, left_out: vec![], report: &Silent, cancel: &cancel }.tree(&root);
+        look().unwrap();
+        fs_err::create_dir_all(root.join("a/".repeat(MOST_DEEP + 1))).unwrap();
+        let error = look().err().unwrap();
+        let message = pipeline_stage::failure::full_message(&error);
+        assert!(message.contains("more than 128 folders lie in each other at `a/a/a/"), "{message}");
     }
 
     #[test]

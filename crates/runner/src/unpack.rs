@@ -14,6 +14,8 @@ use fs_err::File;
 use pipeline_stage::source::is_clutter;
 use pipeline_stage::{Cancel, Cancelled, Event, Report, words};
 
+use crate::tree::MOST_DEEP;
+
 /// Most entries of an archive.
 const MAX_ENTRIES: usize = 50_000_000;
 /// Most bytes that an archive may unpack to per byte of its own. Photos are compressed already; deflate reaches
@@ -286,7 +288,12 @@ fn inside(path: &Path) -> Result<PathBuf, Refused> {
         let name = printable(&path.to_string_lossy());
         return Err(Refused::Archive(format!("`{name}` leads outside")));
     }
-    Ok(path.components().filter(|part| matches!(part, Component::Normal(_))).collect())
+    let parts: PathBuf = path.components().filter(|part| matches!(part, Component::Normal(_))).collect();
+    if parts.components().count() > MOST_DEEP {
+        let name: String = printable(&path.to_string_lossy()).chars().take(60).collect();
+        return Err(Refused::Archive(format!("`{name}…` lies in more than {MOST_DEEP} folders")));
+    }
+    Ok(parts)
 }
 
 #[cfg(test)]

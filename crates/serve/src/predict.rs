@@ -9,8 +9,7 @@ use axum::extract::{Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use pipeline_stage::failure::full_message;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
@@ -29,7 +28,7 @@ pub(crate) struct Wish {
     top: Option<usize>,
     /// 1: the heat of the most probable class.
     #[serde(default)]
-    gradcam: u8,
+    gradcam: u64,
     /// So many training photos that are most like it.
     #[serde(default)]
     neighbours: usize,
@@ -63,6 +62,7 @@ pub(crate) async fn predict(
     let unreadable = |why: QueryRejection| {
         let why = why.source().map_or_else(|| why.body_text(), ToString::to_string);
         Refusal::new(StatusCode::BAD_REQUEST, format!("cannot read the question: {why}"))
+            .with_hint(format!("top is a number from 1 on, gradcam 0 or 1, neighbours 0 to {MOST_NEAR}"))
     };
     let Query(wish) = wish.map_err(unreadable)?;
     let wish = wish.check(app.neighbours.is_some())?;
@@ -83,8 +83,14 @@ pub(crate) async fn predict(
             };
             (status, Json(one)).into_response()
         }
-        several => Json(json!({"photos": several})).into_response(),
+        several => Json(Several { photos: several }).into_response(),
     })
+}
+
+/// The answer to a form.
+#[derive(Serialize)]
+struct Several<'a> {
+    photos: &'a [Told],
 }
 
 /// What is said of each file, in order, within the time.

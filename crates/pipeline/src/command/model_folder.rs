@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use pipeline_nn::artifact::MODEL_FILE;
-use pipeline_stage::Manifest;
-use pipeline_stage::manifest::MANIFEST_FILE;
+use pipeline_runner::Store;
 
 use super::Stop;
 use crate::config;
@@ -52,8 +51,7 @@ pub(in crate::command) fn folder(path: &Path) -> Result<PathBuf, Stop> {
 
 /// The kind of the stage that made the artifact, where the folder is one.
 fn kind(folder: &Path) -> Option<String> {
-    let text = fs_err::read(folder.join(MANIFEST_FILE)).ok()?;
-    Some(serde_json::from_slice::<Manifest>(&text).ok()?.parts.kind.to_string())
+    Some(Store::manifest_at(folder)?.parts.kind)
 }
 
 /// Names the models in `near`, or in the folders in it.

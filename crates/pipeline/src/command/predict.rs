@@ -83,13 +83,13 @@ pub(super) struct Arguments {
     threshold: Option<f32>,
     /// Average the probabilities of several views of each photo: flip, five_crop, ten_crop, or so many random views besides
     /// the plain one, which need --policy
-    #[arg(long, value_name = "VIEWS")]
+    #[arg(long, value_name = "VIEWS", allow_negative_numbers = true)]
     tta: Option<Tta>,
     /// The artifact of augment, such as out/CONFIG/augment, whose policy draws random views
     #[arg(long, value_name = "FOLDER", requires = "tta")]
     policy: Option<PathBuf>,
     /// Another seed draws other random views
-    #[arg(long, default_value_t = 42, requires = "tta")]
+    #[arg(long, default_value_t = 42, requires = "tta", allow_negative_numbers = true)]
     seed: u64,
     /// What the trunk computes in: f32, bf16, or auto (bf16 where this machine has instructions for it)
     #[arg(long, default_value = "auto", value_parser = dtype)]

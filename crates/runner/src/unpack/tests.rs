@@ -73,6 +73,13 @@ fn entries_that_lead_outside_are_refused() {
 }
 
 #[test]
+fn an_entry_in_more_folders_than_any_tree_may_have_is_refused() {
+    let deep = format!("{}x.jpg", "a/".repeat(128));
+    let refused = unpacked(&[("train/b.jpg", b"1"), (&deep, b"2")]).unwrap_err();
+    assert!(refused.contains("a/a/…` lies in more than 128 folders"), "{refused}");
+}
+
+#[test]
 fn a_backslash_in_a_name_is_called_so() {
     for name in [r"a\b.jpg", r"a\..\b"] {
         let refused = unpacked(&[("train/b.jpg", b"1"), (name, b"2")]).unwrap_err();

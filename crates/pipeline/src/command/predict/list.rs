@@ -46,6 +46,11 @@ fn listed(list: &mut impl BufRead, separator: u8) -> io::Result<Option<PathBuf>>
                 bytes.pop();
             }
         }
+        if separator != 0 && bytes.contains(&0) {
+            return Err(io::Error::other(
+                "cannot read the list on standard input: it has the byte 0, expected a path on each line (of paths that end in the byte 0: --null)",
+            ));
+        }
         if !bytes.is_empty() {
             return Ok(Some(Path::new(&OsString::from_vec(bytes)).components().collect()));
         }
@@ -98,6 +103,8 @@ mod tests {
         );
         assert_eq!(all(b"a.jpg\r\n\r\nb\r.jpg\r\r\n", b'\n'), ["a.jpg", "b\r.jpg\r"].map(PathBuf::from));
         assert_eq!(all(b"a\r\0", 0), [PathBuf::from("a\r")]);
+        let mixed = listed(&mut &b"a.jpg\0b.jpg\0"[..], b'\n').unwrap_err().to_string();
+        assert!(mixed.contains("it has the byte 0, expected a path on each line"), "{mixed}");
         assert_eq!(all(b"a\nb.jpg\0c.jpg\0", 0), ["a\nb.jpg", "c.jpg"].map(PathBuf::from));
         let error = listed(&mut [b'x'; 1 << 17].as_slice(), b'\n').unwrap_err().to_string();
         assert!(

@@ -25,6 +25,9 @@ impl<'a> Output<'a> {
     /// # Errors
     /// A file that cannot be made.
     pub(super) fn begin(form: Form<'a>, out: Option<&Path>, screen: &'a Screen) -> Result<Self, Failure> {
+        if let Some(around) = out.and_then(Path::parent) {
+            fs_err::create_dir_all(around).map_err(lost)?;
+        }
         let draft = out.map(Draft::beside).transpose().map_err(lost)?;
         let mut output = match draft {
             None => Output::Screen { screen, form },
