@@ -2,10 +2,15 @@
 
 use std::path::PathBuf;
 
+use pipeline_report::name::shortened;
 use pipeline_stage::Hint;
+use pipeline_stage::source::MOST_DEEP;
 use pipeline_table::Split;
 
 use crate::layout::{LayoutError, SplitsFrom, twin};
+
+/// Letters of an id that need not be whole.
+const LONGEST: usize = 60;
 
 /// An error of the `ingest` stage.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +95,12 @@ pub enum Error {
         /// The folder.
         folder: PathBuf,
     },
+    /// More folders in each other than are walked through.
+    #[error("more than {MOST_DEEP} folders lie in each other at `{}`", shortened(id, LONGEST))]
+    TooDeep {
+        /// The folder.
+        id: String,
+    },
     /// A file that cannot be used, with `on_bad: fail`.
     #[error("`{id}` cannot be used: {detail}")]
     BadFile {
@@ -173,6 +184,7 @@ impl Hint for Error {
             ),
             Error::Layout(error) => error.hint(),
             Error::ClassNameNotText { .. } => Some("rename it".to_owned()),
+            Error::TooDeep { .. } => Some("move the photos up".to_owned()),
             Error::BadFile { .. } => {
                 Some("mend or remove it, or set `on_bad: quarantine` to go on without such files".to_owned())
             }
@@ -281,6 +293,9 @@ mod tests {
         let name = Error::ClassNameNotText { folder: "data/train/x".into() };
         assert_eq!(name.to_string(), "the name of the class folder data/train/x is not UTF-8");
         assert_eq!(name.hint().as_deref(), Some("rename it"));
+        let deep = Error::TooDeep { id: "a/".repeat(200) };
+        let start = "more than 128 folders lie in each other at `a/a/";
+        assert!(deep.to_string().starts_with(start) && deep.to_string().len() < 120, "{deep}");
         let bad = Error::BadFile { id: "train/cats/a.txt".into(), detail: "it is text".into() };
         assert_eq!(bad.to_string(), "`train/cats/a.txt` cannot be used: it is text");
         assert_eq!(

@@ -1,5 +1,6 @@
 //! [`Repeated`]: the duplicates that were found, by their ids, as `ingest.json` has them.
 
+use pipeline_report::name::shortened;
 use pipeline_stage::words;
 use pipeline_table::Split;
 use serde::Serialize;
@@ -7,6 +8,9 @@ use serde::Serialize;
 use crate::File;
 use crate::duplicates::{Duplicates, Leak, Seen};
 use crate::listed::Listed;
+
+/// Letters of an id in a note.
+const LONGEST: usize = 120;
 
 /// Groups, pairs and photos listed of each kind, and ids of a group.
 const MOST_LISTED: usize = 100;
@@ -136,7 +140,14 @@ impl Repeated {
                 format!("{} photos are in more than one class each", count(self.conflicting.count))
             };
             let first = self.conflicting.first.first().map(|group| {
-                group.photos.first.iter().take(2).map(|p| p.id.as_str()).collect::<Vec<_>>().join(" and ")
+                group
+                    .photos
+                    .first
+                    .iter()
+                    .take(2)
+                    .map(|p| shortened(&p.id, LONGEST))
+                    .collect::<Vec<_>>()
+                    .join(" and ")
             });
             notes.push(format!("{groups}, byte by byte the same: {}", first.unwrap_or_default()));
         }
@@ -164,7 +175,12 @@ impl Repeated {
         }
         let leak = &self.leaks.first[0];
         let as_twin = |bits: Option<u8>| bits.map_or("identical to", |_| "looks the same as");
-        let example = format!("{} {} {}", leak.photo.id, as_twin(leak.bits), leak.twin.id);
+        let example = format!(
+            "{} {} {}",
+            shortened(&leak.photo.id, LONGEST),
+            as_twin(leak.bits),
+            shortened(&leak.twin.id, LONGEST)
+        );
         let then = match (self.dropped_from_train, self.leaks_of_train) {
             (true, _) => "those of train were set aside",
             (false, 0) => "ingest.html shows them",

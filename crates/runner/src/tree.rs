@@ -13,7 +13,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use fs_err::{DirEntry, File};
-use pipeline_stage::source::{is_clutter, is_link_loop};
+use pipeline_stage::source::{MOST_DEEP, is_clutter, is_link_loop};
 use pipeline_stage::{Cancel, Digest, Fingerprint, Progress, Report};
 use rayon::prelude::*;
 
@@ -191,9 +191,6 @@ impl Above<'_> {
         Ok(!self.left_out.is_empty() && self.left_out.contains(&fs_err::canonicalize(path)?))
     }
 }
-
-/// How many folders may lie in each other: each takes room on the stack.
-pub(crate) const MOST_DEEP: usize = 128;
 
 /// Everything in `folder` but folders, sorted by the bytes of the relative path.
 fn walk(folder: &Path, relative: &[u8], above: &Above<'_>) -> io::Result<Vec<Entry>> {

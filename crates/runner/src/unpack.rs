@@ -11,10 +11,8 @@ use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
 use fs_err::File;
-use pipeline_stage::source::is_clutter;
+use pipeline_stage::source::{MOST_DEEP, is_clutter};
 use pipeline_stage::{Cancel, Cancelled, Event, Report, words};
-
-use crate::tree::MOST_DEEP;
 
 /// Most entries of an archive.
 const MAX_ENTRIES: usize = 50_000_000;

@@ -41,6 +41,9 @@ impl Remote {
     }
 }
 
+/// How many folders of a source may lie in each other. Those who walk through it need room on the stack for each, and time.
+pub const MOST_DEEP: usize = 128;
+
 /// Whether `path` is a link that leads to itself, by whatever way.
 pub fn is_link_loop(path: &Path) -> bool {
     // "Too many levels of symbolic links", on Linux and on macOS; the standard library has no name for it yet.

@@ -101,6 +101,11 @@ impl Parameters for Params {
             let message = format!("expected 0 to 0.5, found {}", self.clip);
             problems.push(Problem::new("clip", message));
         }
+        if self.id_column == self.label_column {
+            let message =
+                format!("expected another name than that of label_column, found {:?}", self.id_column);
+            problems.push(Problem::new("id_column", message));
+        }
         if let Tta::Random(views) = self.tta
             && views > MOST_RANDOM
         {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use pipeline_stage::source::is_clutter;
+use pipeline_stage::source::{MOST_DEEP, is_clutter};
 use pipeline_stage::{Cancel, Failure};
 
 use crate::error::Error;
@@ -58,6 +58,9 @@ impl<'a> Walk<'a> {
         if self.above.iter().any(|on_the_way| on_the_way.starts_with(&here)) {
             self.loops.push(id.to_owned());
             return Ok(None);
+        }
+        if self.above.len() > MOST_DEEP {
+            return Err(Error::TooDeep { id: id.to_owned() }.into());
         }
         self.above.push(here);
         let found = look(self)?;

@@ -36,6 +36,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use pipeline_runner::Error;
 use pipeline_stage::exit;
+use pipeline_stage::failure::{DISK_FULL_HINT, full_message, is_disk_full};
 
 use crate::config::Located;
 use crate::terminal::Screen;
@@ -176,7 +177,8 @@ fn stop(error: &Error, interrupt: &Interrupt) -> Stop {
 
 impl Stop {
     fn new(code: u8, error: &dyn pipeline_stage::Hint) -> Self {
-        Stop::Error { message: pipeline_stage::failure::full_message(error), hint: error.hint(), code }
+        let hint = if is_disk_full(error) { Some(DISK_FULL_HINT.to_owned()) } else { error.hint() };
+        Stop::Error { message: full_message(error), hint, code }
     }
 
     /// What was asked for cannot be.

@@ -66,7 +66,7 @@ pub(super) struct Arguments {
     /// Photos that may wait; beyond that the answer is 503
     #[arg(long, value_name = "N", default_value = "128")]
     queue: NonZeroUsize,
-    /// Most megapixels of a photo: decoded it takes 3 MB for each
+    /// Most megapixels of a photo: decoded it takes 3 MB for each (a PNG of 16 bits with transparency 11)
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1000))]
     max_pixels: u64,
     /// Address of a page that may ask besides this server's own, as `https://photos.example`: that of a reverse proxy; repeatable
@@ -117,7 +117,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
 
 /// A folder that is no model that can be used.
 fn not_usable(error: &dyn Hint) -> Stop {
-    Stop::new(exit::USAGE, error)
+    Stop::new(exit::STAGE_FAILED, error)
 }
 
 /// Where a folder lies now: a later run makes links of `out/` lead elsewhere, and what is read later must be of the same artifact.

@@ -67,7 +67,16 @@ impl Destination {
                 format!("the config and all results would lie among the photos in {}", photos.display());
             let name = photos.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let again = command_line(["pipeline".to_owned(), "init".to_owned(), name].into_iter());
-            return Err(Stop::usage(message, format!("go to another folder first: cd .. && {again}")));
+            let is_here = fs_err::canonicalize(folder).is_ok_and(|here| here == photos);
+            let hint = match photos.parent() {
+                None => "name a folder that holds photos alone".to_owned(),
+                Some(_) if is_here => format!("go to another folder first: cd .. && {again}"),
+                Some(above) => {
+                    let above = command_line(["cd".to_owned(), above.display().to_string()].into_iter());
+                    format!("go to another folder first: {above} && {again}")
+                }
+            };
+            return Err(Stop::usage(message, hint));
         }
         Ok(Destination { photos, root, config })
     }
@@ -227,6 +236,12 @@ mod tests {
             format!("the config and all results would lie among the photos in {}", photos.display());
         let way_out = "go to another folder first: cd .. && pipeline init 'my photos (1)'";
         assert_eq!(message(found), format!("{expected}; {way_out}"));
+        fs_err::create_dir(photos.join("cats")).unwrap();
+        let from_above = Destination::seen_from(&photos.join("cats"), Path::new(".."), None).unwrap_err();
+        let way_out = format!("cd {} && pipeline init 'my photos (1)'", root.join("work").display());
+        assert!(message(from_above).ends_with(&way_out));
+        let whole_disk = Destination::seen_from(&root, Path::new("/"), None).unwrap_err();
+        assert!(message(whole_disk).ends_with("name a folder that holds photos alone"));
         let inside = Path::new("my photos (1)/deep/c.yaml");
         Destination::seen_from(&root.join("work"), Path::new("my photos (1)"), Some(inside)).unwrap_err();
     }

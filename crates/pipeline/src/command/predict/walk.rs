@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use pipeline_stage::source::is_clutter;
+use pipeline_stage::source::{MOST_DEEP, is_clutter};
 
 /// A way down from a folder.
 #[derive(Debug)]
@@ -38,6 +38,13 @@ impl Walk {
     }
 
     fn enter(&mut self, folder: PathBuf, real: PathBuf) -> io::Result<()> {
+        if self.levels.len() > MOST_DEEP {
+            let above =
+                self.levels.first().map(|level| level.folder.display().to_string()).unwrap_or_default();
+            return Err(io::Error::other(format!(
+                "more than {MOST_DEEP} folders lie in each other in {above}"
+            )));
+        }
         let mut names = vec![];
         for entry in fs_err::read_dir(&folder)? {
             let name = entry?.file_name();
