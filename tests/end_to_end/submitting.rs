@@ -166,6 +166,8 @@ fn what_cannot_be_submitted_is_told_before_anything_runs() {
     );
     let message = project.fail(2, &["run", "configs/c.yaml", "--set", "submit.clip=0.7"]);
     assert!(message.contains("expected 0 to 0.5, found 0.7"), "{message}");
+    let message = project.fail(2, &["run", "configs/c.yaml", "--set", "submit.id_column=label"]);
+    assert!(message.contains("expected another name than that of label_column"), "{message}");
     let message = project.fail(1, &["run", "configs/c.yaml", "--set", "submit.positive_class=dog"]);
     assert!(
         message.contains("cannot submit probabilities of the class `dog`: the classes are cats, dogs"),

@@ -24,6 +24,7 @@ fn is_plain(branch: &Tensor, shortcut: &Tensor) -> bool {
     (branch.kind(), shortcut.kind()) == (Kind::BFloat16, Kind::Float)
         && (branch.device(), shortcut.device()) == (Device::Cpu, Device::Cpu)
         && branch.dim() == 4
+        && branch.numel() > 0
         && branch.size() == shortcut.size()
         && branch.stride() == shortcut.stride()
         && is_dense()

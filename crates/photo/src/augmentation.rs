@@ -1,5 +1,6 @@
 //! [`Augmentation`]: the record `policy.json`, from which stages that see pixels augment as they train.
 
+use std::io::Read;
 use std::path::Path;
 
 use pipeline_stage::Hint;
@@ -20,6 +21,9 @@ pub struct Augmentation {
 
 /// The record's name inside an artifact.
 pub const POLICY_FILE: &str = "policy.json";
+
+/// So much of a record is read: a policy has some kilobytes.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// Version of the record's form.
 const FORMAT: u32 = 1;
@@ -58,8 +62,15 @@ impl Augmentation {
     /// # Errors
     /// It cannot be read, or is no such record.
     pub fn read(dir: &Path) -> Result<Self, PolicyError> {
-        let text = fs_err::read_to_string(dir.join(POLICY_FILE))?;
-        let json = serde_json::from_str(&text).map_err(|error| PolicyError::Malformed(error.to_string()))?;
+        let path = dir.join(POLICY_FILE);
+        // A named pipe in its place would be waited for.
+        if !fs_err::metadata(&path)?.is_file() {
+            return Err(PolicyError::Malformed("it is no ordinary file".to_owned()));
+        }
+        let mut text = vec![];
+        fs_err::File::open(path)?.take(MOST_BYTES).read_to_end(&mut text)?;
+        let json =
+            serde_json::from_slice(&text).map_err(|error| PolicyError::Malformed(error.to_string()))?;
         Augmentation::from_json(&json).map_err(|problems| {
             let told =
                 problems.iter().map(|problem| format!("`{}`: {}", problem.path.join("."), problem.message));
