@@ -127,7 +127,7 @@ fn folders_that_hold_no_model_or_parts_of_two_are_refused_by_name() {
     let found = with(&|record| record["feature_dim"] = json!(u64::MAX));
     assert!(found.ends_with("found 18446744073709551615 numbers in `feature_dim`, expected 1024"), "{found}");
     let found = with(&|record| record["preprocessing"]["size"] = json!(4_000_000_000u32));
-    assert!(found.ends_with("`size` is 4000000000, expected 1 to 4096"), "{found}");
+    assert!(found.ends_with("`size` is 4000000000, expected 32 to 1024"), "{found}");
     let found = with(&|record| record["pool"] = json!("avg"));
     assert!(found.ends_with("found 1024 numbers in `feature_dim`, expected 512"), "{found}");
     let found = with(&|record| record["arch"] = json!("resnet50"));

@@ -95,7 +95,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<u8, Stop> {
     let neighbours =
         if tta.first_averaged() == 0 { neighbours } else { without(neighbours, arguments, screen)? };
     let server = Server::bind(settings.clone()).map_err(|error| Stop::new(exit::STAGE_FAILED, &error))?;
-    let views = Views::new(tta, None, 0).map_err(|error| not_usable(&error))?;
+    let views = Views::new(tta, None, 0).map_err(|error| Stop::new(exit::USAGE, &error))?;
     let predictor =
         Predictor::load(&dir, Options { dtype, views, limits: settings.limits(), ..Options::default() });
     let predictor = predictor.map_err(|error| not_usable(&error))?;
@@ -158,7 +158,7 @@ fn neighbours(
             let table = beside::features_in(folder).unwrap_or_else(|| folder.clone());
             Some((
                 folder.clone(),
-                Neighbours::open(&settled(&table), record).map_err(|error| not_usable(&error))?,
+                Neighbours::open(&settled(&table), record).map_err(|error| Stop::new(exit::USAGE, &error))?,
             ))
         }
         None => beside::features_beside(&arguments.model).into_iter().find_map(|folder| {
