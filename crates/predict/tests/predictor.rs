@@ -229,10 +229,8 @@ fn a_folder_that_does_not_belong_together_is_refused() {
         told(|folder| change(folder, |record| record.preprocessing.size = 1 << 31)),
         "cannot use the model of `MODEL/model.json`: `size` is 2147483648, expected 32 to 1024"
     );
-    assert_eq!(
-        told(|folder| change(folder, |record| record.preprocessing.std[1] = 0.0)).split(": ").last().unwrap(),
-        "`std` is [0.5, 0.0, 0.5], expected numbers above 0"
-    );
+    let no_divisor = told(|folder| change(folder, |record| record.preprocessing.std[1] = 0.0));
+    assert!(no_divisor.ends_with("expected numbers above 0"), "{no_divisor}");
     assert_eq!(
         told(|folder| change(folder, |record| record.classes.clear())),
         "cannot use the model of `MODEL/model.json`: `classes` is empty, expected at least 1 name"
